@@ -1,7 +1,27 @@
 """actilaw: which units work, how many more will wake, where the loss goes, and what can be removed."""
 
-from actilaw.theory import ActivationLaw
+from actilaw.counts import ActivationCounts, Census, load
+from actilaw.fit import FittedLaw, FittedLoss, fit, fit_loss
+from actilaw.prune import prune
+from actilaw.record import Positive, Threshold, record
+from actilaw.report import report
+from actilaw.theory import ActivationLaw, LossLaw
 
 __version__ = "0.1.0"
 
-__all__ = ["ActivationLaw"]
+__all__ = [
+    "ActivationCounts",
+    "ActivationLaw",
+    "Census",
+    "FittedLaw",
+    "FittedLoss",
+    "LossLaw",
+    "Positive",
+    "Threshold",
+    "fit",
+    "fit_loss",
+    "load",
+    "prune",
+    "record",
+    "report",
+]

@@ -1,16 +1,19 @@
 """Every exception that actilaw raises on purpose.
 
     ActilawError
-    ├── InputError (ValueError)        an argument outside the values that make sense
-    │   ├── CountsError                counts that no recording could have produced, or that cannot be fitted
-    │   └── ModelError                 a model without the layers that the task needs
-    ├── FileError (OSError)            a file that cannot be read, written, or understood
-    └── MissingExtraError (ImportError)  an optional dependency that is not installed
+    ├── InputError (ValueError)           an argument outside the values that make sense
+    │   ├── CountsError                   counts that no recording could have produced, or that cannot be fitted
+    │   └── ModelError                    a model without the layers that the task needs
+    ├── FileError (OSError)               a file that cannot be read, written, or understood
+    └── MissingExtraError (ImportError)   an optional dependency that is not installed
 
 Each message is one sentence: what was expected, what came, what to try.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class ActilawError(Exception):
@@ -38,3 +41,12 @@ class MissingExtraError(ActilawError, ImportError):
 
     def __init__(self, module: str, extra: str) -> None:
         super().__init__(f"this needs the package '{module}', which is not installed: pip install 'actilaw[{extra}]'")
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turn a missing import inside the block into a sentence that names the exact `pip install`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), extra) from error

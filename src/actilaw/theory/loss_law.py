@@ -1,6 +1,6 @@
 """The loss law: loss on new data against the number of samples trained on.
 
-    (10) L(D) = L_inf + A (1 + D / D*)^(−b)      a power law in D [paper]; with its plateau before the knee [derived]
+(10) L(D) = L_inf + A (1 + D / D*)^(−b)      a power law in D [paper]; with its plateau before the knee [derived]
 """
 
 from __future__ import annotations

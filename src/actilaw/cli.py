@@ -1,0 +1,186 @@
+"""The command `actilaw`: files and flags in; a table out, or with --json one JSON document alone on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from actilaw.counts import ActivationCounts, Census, load
+from actilaw.errors import ActilawError, CountsError, FileError, InputError, needs_extra
+from actilaw.fit import fit, fit_loss
+from actilaw.report import report
+from actilaw.tables import estimate_rows, print_json, print_sections, records
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+CensusFile = Annotated[Path, typer.Argument(help="A census, as written by census.save(path).", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+Level = Annotated[float, typer.Option(help="Probability that an interval is meant to hold.")]
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path(
+        "actilaw-demo.html"
+    ),
+    seed: Annotated[int, typer.Option(help="Of the split, the weights and the order of training.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run the main job on a real network: train, record, fit, forecast, remove, report. Under two minutes."""
+    with needs_extra("demo"):
+        from actilaw import demo as main_job
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=main_job.STEPS + 1)
+        found = main_job.run_demo(output, seed, lambda step: bar.update(task, advance=1, description=step))
+    if as_json:
+        print_json(main_job.as_json(found))
+    else:
+        print_sections(*main_job.as_table(found))
+        print(f"\nPage with the figures: {found.page}")
+
+
+@app.command("fit")
+def fit_command(file: CensusFile, as_json: AsJson = False) -> None:
+    """Fit the activation law to each layer: estimates with standard errors."""
+    fits = _for_each_layer(load(file), fit)
+    if as_json:
+        print_json({name: fitted.summary().to_dict(orient="index") for name, fitted in fits.items()})
+        return
+    sections = [(name, estimate_rows(fitted.summary())) for name, fitted in fits.items()]
+    print_sections(f"Activation law of {file}", ("", "estimate", "standard error"), sections)
+
+
+@app.command()
+def forecast(
+    file: CensusFile,
+    samples: Annotated[
+        str, typer.Option(help="Samples in all: numbers, or multiples of those counted, as 10x.")
+    ] = "10x,100x",
+    level: Level = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast the working units of each layer at more data, with intervals."""
+
+    def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
+        return fit(counts).forecast(_multiples(samples, counts.samples), level=level)
+
+    tables = _for_each_layer(load(file), forecast_layer)
+    if as_json:
+        print_json({name: records(table) for name, table in tables.items()})
+        return
+    print_sections(f"Working units forecast from {file}", *_forecast_rows(tables.items(), level, ",.0f"))
+
+
+@app.command()
+def loss(
+    file: Annotated[Path, typer.Argument(help="A CSV file, a row per training.", show_default=False)],
+    samples_column: Annotated[str, typer.Option(help="Column with the size of the training set.")] = "samples",
+    loss_column: Annotated[str, typer.Option(help="Column with the loss on new data.")] = "loss",
+    forecast: Annotated[str, typer.Option(help="Sizes: numbers, or multiples of the largest, as 10x.")] = "10x",
+    level: Level = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the loss law L(D) = floor + amplitude (1 + D/knee)^(-b), and forecast the loss at more data."""
+    table = _read_columns(file, samples_column, loss_column)
+    fitted = fit_loss(table[samples_column], table[loss_column])
+    ahead = fitted.interval(_multiples(forecast, int(table[samples_column].max())), level=level)
+    if as_json:
+        estimates = fitted.summary().to_dict(orient="index")
+        print_json({"parameters": estimates, "undetermined": fitted.undetermined, "forecast": records(ahead)})
+        return
+    print_sections(
+        f"Loss law of {file}", ("", "estimate", "standard error"), [("parameters", estimate_rows(fitted.summary()))]
+    )
+    print_sections("", *_forecast_rows([("forecast", ahead)], level, ".4g"))
+
+
+@app.command("report")
+def report_command(
+    file: CensusFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path("report.html"),
+) -> None:
+    """Write one self-contained HTML page on a census."""
+    print(f"Page with the figures: {report(load(file), output).resolve()}")
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one sentence on stderr and exit status 2."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except ActilawError as error:
+        _fail(str(error))
+    except typer.Abort:
+        _fail("stopped")
+    except Exception as error:
+        as_sentence = getattr(error, "format_message", None)  # Typer's own usage errors, wherever a release keeps them
+        if as_sentence is None:
+            raise
+        _fail(as_sentence())
+
+
+def _fail(message: str) -> None:
+    print(f"actilaw: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> dict[str, Any]:
+    """The task's result for every layer that can be fitted; the others are named on stderr with the reason."""
+    results, refusals = {}, []
+    for name, counts in census.items():
+        try:
+            results[name] = task(counts)
+        except CountsError as error:
+            refusals.append(f"layer {name}: {error}")
+    if not results:
+        raise CountsError("; ".join(refusals))
+    for refusal in refusals:
+        print(f"actilaw: left out {refusal}", file=sys.stderr)
+    return results
+
+
+def _multiples(text: str, counted: int) -> list[int]:
+    """Numbers of samples from "5000,10x": plain ones, and multiples of those counted."""
+    try:
+        parts = [part.strip() for part in text.split(",")]
+        return [round(float(p[:-1]) * counted) if p.endswith("x") else round(float(p)) for p in parts]
+    except (ValueError, OverflowError):
+        raise InputError(f"expected numbers such as 5000,10x (x: times those counted), but got {text!r}") from None
+
+
+def _read_columns(file: Path, *columns: str) -> pd.DataFrame:
+    """The named columns as numbers."""
+    try:
+        table = pd.read_csv(file)
+    except (OSError, ValueError) as error:
+        raise FileError(f"expected a CSV file, but {file} cannot be read as one ({error})") from error
+    for column in columns:
+        if column not in table:
+            raise InputError(f"expected a column {column!r} in {file}, but it has {', '.join(map(str, table.columns))}")
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            raise InputError(f"expected numbers in column {column!r} of {file}, but it holds {table[column].dtype}")
+    return table
+
+
+def _forecast_rows(
+    tables: Iterable[tuple[str, pd.DataFrame]], level: float, style: str
+) -> tuple[tuple[str, ...], list[tuple[str, list[tuple[str, ...]]]]]:
+    """Head and sections of a printed forecast."""
+    sections = [
+        (
+            name,
+            [
+                (f"{r.samples:,.0f}", f"{r.expected:{style}}", f"{r.lower:{style}} to {r.upper:{style}}")
+                for r in t.itertuples()
+            ],
+        )
+        for name, t in tables
+    ]
+    return ("samples", "expected", f"{level:.0%} interval"), sections

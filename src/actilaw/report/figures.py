@@ -1,0 +1,114 @@
+"""The figures of a report, as Plotly figures: growth of K, law of counts, idle fraction, loss."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from actilaw.counts import ActivationCounts
+from actilaw.fit import FittedLaw, FittedLoss
+
+COUNTED, LAW, FORECAST = "#1b1f24", "#0b62d6", "#c2410c"
+HORIZON = 100  # figures reach to this many times the samples counted
+
+
+def growth(counts: ActivationCounts, fitted: FittedLaw, early: FittedLaw | None = None) -> go.Figure:
+    """Working units against samples: counted, by the law, and forecast from an early part of the samples."""
+    figure = _figure("samples D", "working units K")
+    _band(figure, fitted.curve(_log_grid(1, HORIZON * counts.samples)), "activation law", LAW)
+    if early is not None:
+        forecast = early.forecast(_log_grid(early.counts.samples, HORIZON * counts.samples))
+        _band(figure, forecast, f"forecast from {early.counts.samples:,} samples", FORECAST, dash="dash")
+    seen = _log_grid(1, counts.samples, points=40)
+    figure.add_scatter(
+        x=seen, y=counts.rarefied(seen), name="counted", mode="markers", marker={"color": COUNTED, "size": 6}
+    )
+    figure.add_hline(counts.units, line={"color": "#8a929c", "dash": "dot"}, annotation_text=f"N = {counts.units:,}")
+    return figure
+
+
+def count_law(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
+    """Share of units that were activated k times, on log axes, counted in bins of equal width in log k."""
+    figure = _figure("activations of a unit k", "share of units per count", y_type="log")
+    edges = np.unique(np.rint(np.geomspace(1, counts.samples + 1, 30)).astype(np.int64))
+    units, _ = np.histogram(counts.counts, edges)
+    some = units > 0
+    middle = np.sqrt(edges[:-1] * (edges[1:] - 1.0))
+    shares = units / np.diff(edges) / counts.units
+    k = _log_grid(1, counts.samples)
+    pmf = fitted.law.count_pmf(k, counts.samples)
+    figure.add_scatter(x=k, y=pmf, name="activation law", mode="lines", line={"color": LAW, "width": 2})
+    figure.add_scatter(
+        x=middle[some], y=shares[some], name="counted", mode="markers", marker={"color": COUNTED, "size": 7}
+    )
+    lowest = np.log10(shares[some].min() / 5)
+    figure.update_yaxes(range=[lowest, np.log10(max(shares.max(), pmf.max()) * 3)])
+    return figure
+
+
+def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
+    """Idle fraction against samples on log axes: flat before the knee, a power law after it."""
+    figure = _figure("samples D", "idle fraction (N − K)/N", y_type="log")
+    d = _log_grid(1, HORIZON * counts.samples)
+    law = fitted.law
+    figure.add_scatter(x=d, y=law.idle_fraction(d, exact=True), name="law, exact", line={"color": LAW, "width": 2})
+    figure.add_scatter(
+        x=d, y=law.idle_fraction(d), name="law, mean field", line={"color": LAW, "width": 2, "dash": "dot"}
+    )
+    seen = _log_grid(1, counts.samples, points=40)
+    figure.add_scatter(
+        x=seen,
+        y=1 - counts.rarefied(seen) / counts.units,
+        name="counted",
+        mode="markers",
+        marker={"color": COUNTED, "size": 6},
+    )
+    figure.add_vline(law.knee, line={"color": "#8a929c", "dash": "dot"})
+    # On a log axis lines are placed by value, annotations by its logarithm.
+    figure.add_annotation(x=np.log10(law.knee), y=1, yref="paper", text="knee D*", showarrow=False, xanchor="left")
+    return figure
+
+
+def loss(fitted: FittedLoss) -> go.Figure:
+    """Loss on new data against the size of the training set: measured, and by the loss law with its interval."""
+    figure = _figure("training samples D", "loss on test data (nats)", y_type="log")
+    grid = np.geomspace(fitted.samples.min(), 10 * fitted.samples.max(), 100)
+    _band(figure, fitted.interval(grid), "loss law", LAW)
+    figure.add_scatter(
+        x=fitted.samples, y=fitted.loss, name="measured", mode="markers", marker={"color": COUNTED, "size": 6}
+    )
+    return figure
+
+
+def _figure(x: str, y: str, y_type: str = "linear") -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        template="plotly_white",
+        height=360,
+        margin={"l": 64, "r": 16, "t": 36, "b": 48},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        font={"family": "system-ui, sans-serif", "size": 13},
+        hovermode="x",
+    )
+    figure.update_xaxes(title=x, type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(title=y, type=y_type, exponentformat="power", rangemode="tozero")
+    return figure
+
+
+def _band(figure: go.Figure, table: pd.DataFrame, name: str, colour: str, dash: str = "solid") -> None:
+    """A line of what is expected in the band of its 95 % interval."""
+    around = np.concatenate([table["samples"], table["samples"][::-1]])
+    edge = np.concatenate([table["upper"], table["lower"][::-1]])
+    figure.add_scatter(
+        x=around, y=edge, fill="toself", fillcolor=colour, opacity=0.15, line={"width": 0}, hoverinfo="skip",
+        showlegend=False, mode="lines",
+    )  # fmt: skip
+    line = {"color": colour, "width": 2, "dash": dash}
+    figure.add_scatter(x=table["samples"], y=table["expected"], name=name, mode="lines", line=line)
+
+
+def _log_grid(first: int, last: int, points: int = 120) -> NDArray[np.int64]:
+    """Whole numbers from first to last, evenly spaced in the logarithm; (n,), n <= points."""
+    return np.unique(np.rint(np.geomspace(first, last, points)).astype(np.int64))
