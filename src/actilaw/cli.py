@@ -37,7 +37,8 @@ def demo(
     with needs_extra("demo"):
         from actilaw import demo as main_job
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=main_job.STEPS + 1)
         found = main_job.run_demo(output, seed, lambda step: bar.update(task, advance=1, description=step))
     if as_json:

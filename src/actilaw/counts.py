@@ -48,8 +48,8 @@ class ActivationCounts:
         counts = np.asarray(self.counts)
         if counts.ndim != 1 or counts.size == 0:
             raise CountsError(f"expected counts of shape (n_units,), one per unit, but got shape {counts.shape}")
-        if counts.dtype.kind not in "iu" and not np.all(counts == np.rint(counts)):
-            raise CountsError(f"expected whole numbers as counts, but got {counts.dtype} with fractions or NaN")
+        if counts.dtype.kind not in "iuf" or not np.all(counts == np.rint(counts)):
+            raise CountsError(f"expected whole numbers as counts, but got {counts.dtype} with fractions, NaN or text")
         if self.samples < 1 or self.samples != int(self.samples):
             raise CountsError(f"expected a whole number of samples, at least 1, but got {self.samples}")
         outside = int(np.sum((counts < 0) | (counts > self.samples)))
@@ -157,9 +157,8 @@ class Census(Mapping[str, ActivationCounts]):
             InputError: if the two name different layers, or a layer differs in units, criterion or unit.
         """
         if set(self) != set(other):
-            raise InputError(
-                f"censuses can be merged only if layers agree, but they have {sorted(set(self) ^ set(other))} apart"
-            )
+            apart = ", ".join(sorted(set(self) ^ set(other)))
+            raise InputError(f"censuses can be merged only if both hold the same layers, but only one has {apart}")
         return Census({name: counts.merge(other[name]) for name, counts in self.items()})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -204,6 +203,4 @@ def load(path: str | os.PathLike[str]) -> Census:
                 {name: ActivationCounts(file.get_tensor(name), **about) for name, about in header["layers"].items()}
             )
     except (SafetensorError, KeyError, TypeError, AttributeError, CountsError, json.JSONDecodeError) as error:
-        raise FileError(
-            f"expected a census written by actilaw, but {path} is not one or is damaged ({error})"
-        ) from error
+        raise FileError(f"expected a census, but {path} is not one or is damaged ({error}): record it anew") from error

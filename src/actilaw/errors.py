@@ -49,4 +49,4 @@ def needs_extra(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise MissingExtraError(str(error.name), extra) from error
+        raise MissingExtraError(str(error.name).partition(".")[0], extra) from error

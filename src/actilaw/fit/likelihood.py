@@ -14,8 +14,9 @@ Vector = NDArray[np.float64]
 LogLikelihood = Callable[[Vector], tuple[float, Vector, Vector]]
 
 TOLERANCE = 1e-6  # of a standard error, left between the estimate and the maximum
+ROUNDING = 1e-9  # relative error of a log-likelihood summed over up to millions of units
 STEPS = 200
-FARTHEST = 60.0  # parameters are logarithms: beyond e^60 or below e^-60 the maximum is at infinity
+FARTHEST = 40.0  # parameters are logarithms: beyond e^40 or below e^-40 the maximum is at infinity
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def maximise(log_likelihood: LogLikelihood, start: Vector) -> Maximum:
 def _shortened(step: Vector, parameters: Vector, value: float, log_likelihood: LogLikelihood) -> Vector:
     """The step, halved until it does not lead downhill by more than rounding."""
     for _ in range(40):
-        if log_likelihood(parameters + step)[0] >= value - 1e-12 * abs(value):
+        if log_likelihood(parameters + step)[0] >= value - ROUNDING * abs(value):
             break
         step = step / 2
     return step

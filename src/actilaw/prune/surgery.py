@@ -136,7 +136,8 @@ def _remove(
         if next(module.parameters(), None) is not None and module is not producer and not consumes:
             raise ModelError(
                 f"expected the units of layer {name!r} to feed Linear layers alone, but they also feed "
-                f"{dependency.target.name}: prune removes units between two Linear layers; record(model, layers=[...]) without it"
+                f"{dependency.target.name}: prune removes units between two Linear layers; "
+                "record(model, layers=[...]) without it"
             )
     group.prune()
 
@@ -161,7 +162,8 @@ def _verify(after: torch.Tensor, silenced: torch.Tensor) -> None:
     if after.shape != silenced.shape:
         raise ModelError(
             f"expected a smaller model with outputs of the same shape, but {tuple(silenced.shape)} became "
-            f"{tuple(after.shape)}: units that are the model's outputs cannot be removed; record(model, layers=[...]) without them"
+            f"{tuple(after.shape)}: units that are the model's outputs cannot be removed; "
+            "record(model, layers=[...]) without them"
         )
     difference, scale = float((after - silenced).abs().max()), float(silenced.abs().max())
     if not difference <= 1e3 * torch.finfo(after.dtype).eps * max(scale, 1e-3):

@@ -73,20 +73,25 @@ def write_page(
 ) -> Path:
     """See `actilaw.report`."""
     sections = [_section(name, counts, early) for name, counts in census.items()]
-    body = [*(_layer(section) for section in sections)]
+    body = [_layer(section) for section in sections]
     if pruned is not None:
         body.append(_pruned(pruned))
     if loss is not None:
         body.append(_loss(loss))
     page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>actilaw report</title><style>{STYLE}</style><script>{get_plotlyjs()}</script></head>
 <body><main><h1>Which units work</h1>
-<p class="quiet">{len(census)} layer{"s" * (len(census) > 1)}, by actilaw {escape(__version__)}. The activation law is that
-of Zhang &amp; Sui (2024), arXiv 2412.18073; points are counted, lines are fitted, bands hold 95 %.</p>
+<p class="quiet">{_extent(census)}, by actilaw {escape(__version__)}. The activation law is that of
+Zhang &amp; Sui (2024), arXiv 2412.18073; points are counted, lines are fitted, bands hold 95 %.</p>
 {"".join(body)}</main><script>{FIT_TO_CARDS}</script></body></html>
 """
     return write_atomically(path, page.encode())
+
+
+def _extent(census: Census) -> str:
+    return "1 layer" if len(census) == 1 else f"{len(census)} layers"
 
 
 def _section(name: str, counts: ActivationCounts, early: Census | None) -> Section:
@@ -144,7 +149,7 @@ def _forecast(section: Section) -> str:
 
 
 def verdict(early: FittedLaw, counts: ActivationCounts) -> str:
-    """How the forecast from an early part of the samples compares with what all of them showed, in one sentence."""
+    """How the forecast from an early part of the samples compares with what all of them showed."""
     told = early.forecast(counts.samples).iloc[0]
     woke = counts.working - early.counts.working
     inside = "inside" if told.lower <= counts.working <= told.upper else "outside"

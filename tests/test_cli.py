@@ -1,0 +1,95 @@
+"""The command as a user runs it: a process of its own, its two streams and its exit status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from actilaw import ActivationCounts, Census, LossLaw, fit
+from conftest import draw_counts
+
+
+def actilaw(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "actilaw", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], *said: str) -> None:
+    """A user's mistake: nothing on stdout, one line on stderr, exit status 2."""
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("actilaw: ")
+    for words in said:
+        assert words in done.stderr
+
+
+@pytest.fixture(scope="module")
+def census(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    layers = {"first": draw_counts(800, 20, 0.3, 200, seed=0), "second": draw_counts(500, 9, 0.6, 200, seed=1)}
+    return Census(layers).save(tmp_path_factory.mktemp("cli") / "layers.census")
+
+
+def test_fit_prints_a_table_and_the_same_as_json(census: Path) -> None:
+    expected = fit(draw_counts(800, 20, 0.3, 200, seed=0)).summary()
+    table, document = actilaw("fit", census), json.loads(actilaw("fit", census, "--json").stdout)
+    assert table.returncode == 0
+    assert f"{expected.loc['b', 'estimate']:.4g}" in table.stdout
+    assert document["first"]["b"]["estimate"] == pytest.approx(expected.loc["b", "estimate"])
+    assert set(document) == {"first", "second"}
+
+
+def test_forecast_takes_numbers_and_multiples(census: Path) -> None:
+    document = json.loads(actilaw("forecast", census, "--samples", "500,10x", "--json").stdout)
+    assert [row["samples"] for row in document["first"]] == [500, 2000]
+    expected = fit(draw_counts(800, 20, 0.3, 200, seed=0)).forecast([500, 2000])
+    assert [row["expected"] for row in document["first"]] == pytest.approx(list(expected["expected"]))
+    assert "2,000" in actilaw("forecast", census, "--samples", "10x").stdout
+
+
+def test_loss_reads_columns_by_name(tmp_path: Path) -> None:
+    sizes = np.geomspace(10, 1e5, 9)
+    table = pd.DataFrame({"D": sizes, "nll": LossLaw(0.2, 3, 300, 0.6).loss(sizes)})
+    table.to_csv(tmp_path / "loss.csv", index=False)
+    columns = ("--samples-column", "D", "--loss-column", "nll")
+    document = json.loads(actilaw("loss", tmp_path / "loss.csv", *columns, "--json").stdout)
+    assert document["parameters"]["b"]["estimate"] == pytest.approx(0.6, rel=1e-3)
+    assert "knee" in actilaw("loss", tmp_path / "loss.csv", *columns).stdout
+    assert_one_sentence(actilaw("loss", tmp_path / "loss.csv"), "expected a column 'samples'", "it has D, nll")
+
+
+def test_report_writes_a_page(census: Path, tmp_path: Path) -> None:
+    done = actilaw("report", census, "-o", "page.html", folder=tmp_path)
+    assert done.returncode == 0
+    assert str(tmp_path / "page.html") in done.stdout
+    assert "Layer second" in (tmp_path / "page.html").read_text()
+
+
+def test_a_layer_without_a_law_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    layers = {"good": draw_counts(800, 20, 0.3, 200, seed=0), "silent": ActivationCounts(np.zeros(9, int), 200)}
+    path = Census(layers).save(tmp_path / "layers")
+    done = actilaw("fit", path, "--json")
+    assert done.returncode == 0
+    assert set(json.loads(done.stdout)) == {"good"}
+    assert "left out layer silent: no unit was ever activated" in done.stderr
+
+
+def test_mistakes_are_one_sentence_and_exit_status_two(census: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("not a census")
+    assert_one_sentence(actilaw("fit", tmp_path / "nowhere"), "there is no file", "nowhere")
+    assert_one_sentence(actilaw("fit", tmp_path / "text"), "expected a census, but", "is not one or is damaged")
+    assert_one_sentence(actilaw("report", census, "-o", "/nowhere/page.html"), "folder /nowhere does not exist")
+    assert_one_sentence(actilaw("demo", "-o", "/nowhere/page.html"), "folder /nowhere does not exist")
+    assert_one_sentence(actilaw("forecast", census, "--samples", "many"), "but got 'many'")
+    assert_one_sentence(actilaw("forecast", census, "--samples", "0"), "at least 1")
+    assert_one_sentence(actilaw("fit"), "Missing argument")
+    assert_one_sentence(actilaw("fit", census, "--jason"), "No such option")
+    nan = Census({"relu": ActivationCounts(np.array([1, 5, 3]), 9, nonfinite=2)}).save(tmp_path / "nan")
+    assert_one_sentence(actilaw("fit", nan), "2 of 9 samples had NaN or infinite")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["nan", "text"]

@@ -1,0 +1,58 @@
+"""A fresh interpreter: what `import actilaw` loads, and what is said when an extra is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+EXTRAS = ("torch", "ray", "plotly", "sklearn", "torch_pruning", "transformers", "lightning")
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_importing_actilaw_and_its_command_loads_no_extra() -> None:
+    assert run(f"import actilaw, actilaw.cli, sys; print([e for e in {EXTRAS} if e in sys.modules])") == "[]"
+
+
+def test_fitting_and_saving_load_no_extra() -> None:
+    code = f"""
+import sys, tempfile, numpy as np, actilaw
+rng = np.random.default_rng(0)
+counts = actilaw.ActivationCounts(rng.binomial(50, rng.beta(0.5, 5, 100)), 50)
+actilaw.fit(counts).forecast(500)
+with tempfile.NamedTemporaryFile() as file:
+    actilaw.Census({{"a": counts}}).save(file.name)
+    actilaw.load(file.name)
+print([e for e in {EXTRAS} if e in sys.modules])"""
+    assert run(code) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("missing", "call", "install"),
+    [
+        ("torch", "actilaw.record(None)", "pip install 'actilaw[torch]'"),
+        ("torch_pruning", "actilaw.prune(None, census, None)", "pip install 'actilaw[prune]'"),
+        ("plotly", "actilaw.report(census, '/tmp/never-written.html')", "pip install 'actilaw[report]'"),
+        ("sklearn", "import actilaw.study", "pip install 'actilaw[demo]'"),
+    ],
+)
+def test_a_missing_extra_is_named_with_its_install_command(missing: str, call: str, install: str) -> None:
+    code = f"""
+import sys
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, NotInstalled())
+import actilaw, numpy as np
+census = actilaw.Census({{"a": actilaw.ActivationCounts(np.array([0, 1, 3]), 4)}})
+try:
+    {call}
+except actilaw.errors.MissingExtraError as error:
+    print(error)"""
+    assert run(code) == f"this needs the package '{missing}', which is not installed: {install}"
