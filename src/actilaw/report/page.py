@@ -116,7 +116,7 @@ def _layer(section: Section) -> str:
     if fitted is None:
         return f"{head}{_facts(facts)}<p>No law was fitted: {escape(section.refusal)}.</p>"
     errors = fitted.standard_errors
-    facts += [(f"{fitted.law.b:.3f} ± {errors['b']:.3f}", "b"), (f"{fitted.law.alpha:.3f}", "alpha = 1 − b")]
+    facts += [(f"{fitted.law.b:.3f}", f"b, ± {errors['b']:.3f}"), (f"{fitted.law.alpha:.3f}", "alpha = 1 − b")]
     cards = [
         _card("Growth", "How many units work after D samples.", figures.growth(counts, fitted, section.early)),
         _card(
