@@ -1,0 +1,135 @@
+"""The beta-binomial law of one unit's count, (4), evaluated and summed at any number of samples.
+
+A unit's hidden rate is Beta(b, β) with β = D* − b = b (N − c)/c; after n samples, with (G1) for F,
+
+    (B1) ln P(count = 0) = F(β, n, b)                                                            [derived]
+    (B2) ln P(count = k) = F(β, n, b) + R(n−k, k, β) − R(0, k, b)                                [derived]
+         R(y, k, a) = ln Γ(y+k+1) Γ(y+a) / Γ(y+1) Γ(y+k+a)
+    (B3) P(k+1)/P(k) = (k+b)(n−k) / (k+1)(n−k−1+β) = 1 at k = (n(1−b) + β − 1)/(2 − b − β) only [derived]
+    (B4) Σ f(k) over k = l..h−1  =  ∫ f from l−½ to h−½  −  [f(k) − f(k−1)]/24 between k = l and k = h  + ...
+
+(B4) is Euler's summation formula in its midpoint form: from the count 16384 on, from either end, P is so
+smooth that what it leaves out is below 1e-10 of a bin. Counts below that have a bin each; above, bins widen
+in proportion to the count, so that a few thousand cover any n.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from actilaw.theory.gamma import Floats, Ints, log_beta_ratio, log_rising_ratio
+
+SINGLES = 2**14  # counts from either end that have a bin each
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(10)
+
+
+def log_idle(samples: ArrayLike, b: float, beta: float) -> Floats:
+    """Log probability that a unit has not fired in `samples` inputs, (B1)."""
+    return log_beta_ratio(beta, samples, b)
+
+
+def log_stay_idle(samples: ArrayLike, more: ArrayLike, b: float, beta: float) -> Floats:
+    """Log probability that a unit idle after `samples` inputs stays idle for `more` of them."""
+    return log_beta_ratio(beta + np.asarray(samples, float), more, b)
+
+
+def log_pmf(k: ArrayLike, rest: ArrayLike, b: float, beta: float) -> Floats:
+    """Log probability that a unit fires k times and rests `rest` = n − k times, (B2).
+
+    Both are asked for because n − k in floating point loses a small rest at large n.
+    """
+    k, rest = np.asarray(k, float), np.asarray(rest, float)
+    return log_beta_ratio(beta, k + rest, b) + log_rising_ratio(rest, k, beta) - log_rising_ratio(0.0, k, b)
+
+
+@dataclass(frozen=True)
+class CountBins:
+    """All counts 0..samples of one unit in bins `first` to `last` inclusive, of probability `mass`; (n_bins,).
+
+    Within a bin the probability of a count is monotone, and changes by little where there is any.
+    """
+
+    samples: int
+    b: float
+    beta: float
+    first: Ints
+    last: Ints
+    mass: Floats
+
+    def cdf(self, k: ArrayLike) -> Floats:
+        """P(count <= k), summed from zero upwards so that small probabilities keep their digits."""
+        shape, k = np.shape(k), np.clip(np.asarray(k, np.int64), -1, self.samples).ravel()
+        reached = np.maximum(k, 0)
+        bin_ = np.searchsorted(self.first, reached, side="right") - 1
+        below = np.concatenate(([0.0], np.cumsum(self.mass)))[bin_]
+        within = self._mass_between(self.first[bin_], reached)
+        return np.where(k < 0, 0.0, np.minimum(below + within, 1.0)).reshape(shape)
+
+    def log_pmf(self, k: Ints) -> Floats:
+        """Log probability of the whole counts k."""
+        return log_pmf(k, self.samples - k, self.b, self.beta)
+
+    def _mass_between(self, first: Ints, last: Ints) -> Floats:
+        low = first <= self.samples // 2
+        n, b, beta = self.samples, self.b, self.beta
+        return np.where(
+            low,
+            _mass(np.where(low, first, 0), np.where(low, last, 0), n, b, beta),
+            _mass(np.where(low, 0, n - last), np.where(low, 0, n - first), n, beta, b),
+        )
+
+
+@lru_cache(maxsize=16)
+def count_bins(samples: int, b: float, beta: float) -> CountBins:
+    """Bins of all counts 0..samples; the same law and samples give the same object."""
+    half = samples // 2
+    low_first, low_last = _half_bins(half, samples, b, beta)
+    high_first, high_last = _half_bins(
+        samples - half - 1, samples, beta, b
+    )  # the mirror: rests instead of counts
+    mass = np.concatenate(
+        (
+            _mass(low_first, low_last, samples, b, beta),
+            _mass(high_first, high_last, samples, beta, b)[::-1],
+        )
+    )
+    first = np.concatenate((low_first, (samples - high_last)[::-1]))
+    last = np.concatenate((low_last, (samples - high_first)[::-1]))
+    return CountBins(samples, b, beta, first, last, mass)
+
+
+def _half_bins(top: int, n: int, b: float, beta: float) -> tuple[Ints, Ints]:
+    """First and last counts of the bins that cover 0..top, where top <= n/2."""
+    singles = np.arange(min(top, SINGLES - 1) + 1, dtype=np.int64)
+    if top < SINGLES:
+        return singles, singles
+    step = min(
+        0.02, 0.1 / np.sqrt(1 + min(b, beta))
+    )  # a fraction of the spread of ln k, at least √(1/b + 1/β)
+    edges = np.exp(np.arange(np.log(SINGLES), np.log(top), step)).astype(np.int64)
+    edges = np.append(edges[(edges >= SINGLES) & (edges <= top)], [SINGLES, top + 1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        turn = np.float64(n * (1 - b) + beta - 1) / (2 - b - beta)  # (B3)
+    if SINGLES < turn < top:
+        edges = np.append(edges, int(turn) + 1)
+    edges = np.unique(edges)
+    return np.concatenate((singles, edges[:-1])), np.concatenate((singles, edges[1:] - 1))
+
+
+def _mass(first: Ints, last: Ints, n: int, b: float, beta: float) -> Floats:
+    """P(first <= count <= last) by (B4), or P(first) where the two are the same; for counts up to n/2."""
+    mass = np.exp(log_pmf(first, n - first, b, beta))
+    wide = last > first
+    lo, hi = first[wide] - 0.5, last[wide] + 0.5
+    t = (lo + hi)[:, None] / 2 + (hi - lo)[:, None] / 2 * NODES
+    area = np.exp(log_pmf(t, n - t, b, beta)) @ WEIGHTS * (hi - lo) / 2
+
+    def rise(k: Ints) -> Floats:
+        return np.exp(log_pmf(k, n - k, b, beta)) - np.exp(log_pmf(k - 1, n - k + 1, b, beta))
+
+    mass[wide] = area - (rise(last[wide] + 1) - rise(first[wide])) / 24
+    return mass
