@@ -38,4 +38,6 @@ class LossLaw:
 
     def loss(self, samples: ArrayLike) -> NDArray[np.float64]:
         """Expected loss after training on `samples` inputs, (10); arrays in, arrays out."""
-        return self.floor + self.amplitude * np.exp(-self.b * np.log1p(np.asarray(samples, float) / self.knee))
+        return self.floor + self.amplitude * np.exp(
+            -self.b * np.log1p(np.asarray(samples, float) / self.knee)
+        )

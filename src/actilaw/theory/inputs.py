@@ -1,0 +1,60 @@
+"""What the theory accepts at its doors: a check returns its argument as an array, or says what is wrong."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from actilaw.errors import InputError
+from actilaw.theory.gamma import Floats, Ints
+
+LARGEST = 2**63 - 1  # whole numbers are int64
+
+
+def positive(name: str, value: float, why: str) -> None:
+    """Raise InputError unless 0 < value < infinity."""
+    if not 0 < value < math.inf:
+        raise InputError(f"expected a finite {name} > 0, but {name}={value:g}: {why}")
+
+
+def at_least_zero(name: str, value: ArrayLike) -> Floats:
+    """`value` as floats; fractions are welcome, since curves are drawn through them."""
+    array = np.asarray(value, float)
+    if not np.all((array >= 0) & (array < np.inf)):
+        bad = array[~((array >= 0) & (array < np.inf))].flat[0]
+        raise InputError(f"expected finite {name} >= 0, but got {bad:g}")
+    return array
+
+
+def whole(name: str, value: ArrayLike, *, least: int = 0) -> Ints:
+    """`value` as int64, without rounding anything."""
+    array = np.asarray(value)
+    if (
+        array.dtype.kind == "b" or array.dtype.kind not in "iuf"
+    ):  # a Python integer from 2⁶⁴ on is an object to NumPy
+        raise InputError(f"expected whole {name} in {least}..{LARGEST}, but got {value!r}")
+    fits = (array >= least) & (array < 2.0**63) & (array == np.floor(array))
+    if not np.all(fits):
+        raise InputError(f"expected whole {name} in {least}..{LARGEST}, but got {array[~fits].flat[0]}")
+    return array.astype(np.int64)
+
+
+def one_whole(name: str, value: float, *, least: int = 0) -> int:
+    """A single whole number as int."""
+    array = whole(name, value, least=least)
+    if array.ndim:
+        raise InputError(f"expected one number for {name}, but got an array of shape {array.shape}")
+    return int(array)
+
+
+def fraction(name: str, value: ArrayLike) -> Floats:
+    """`value` as floats strictly between 0 and 1."""
+    array = np.asarray(value, float)
+    if not np.all((array > 0) & (array < 1)):
+        bad = array[~((array > 0) & (array < 1))].flat[0]
+        raise InputError(
+            f"expected {name} as a fraction in (0, 1), but got {bad:g}: 0.95 means 95 % of the units"
+        )
+    return array
