@@ -10,6 +10,8 @@ After Zhang & Sui (2024), arXiv 2412.18073, marked [paper]; what follows from it
     (6)  K(D) = N (1 − (1 + D/D*)^(−b)), the mean field of (5)                                   [paper]
     (7)  P(D_i = k) ~ k^(−α)                                                                     [paper]
          with α = 1 − b, up to the cut-off k* = 1 / ln(1 + D*/D)                                 [derived]
+    (8)  K(D) <= min(N, c D), reached as N or D goes to infinity: past D = N/c data, not width, set K
+         [paper, in words; the bound is derived]
     (9)  K against ln D is steepest at D = N/c, whatever b is: there K/N = 1 − (b/(1+b))^b
          and dK/d ln D = N (b/(1+b))^(b+1)                                                       [derived]
     (11) idle fraction (N − K)/N = (b N / (c D + b N))^b                                         [paper]
@@ -33,7 +35,7 @@ from actilaw.errors import InputError
 from actilaw.theory import beta_binomial, draws
 from actilaw.theory.beta_binomial import CountBins, count_bins
 from actilaw.theory.gamma import Floats, Ints, digamma_step, log_beta_ratio_slope
-from actilaw.theory.inputs import at_least_zero, fraction, one_whole, positive, whole
+from actilaw.theory.inputs import at_least_zero, fraction, increasing, one_whole, positive, whole
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,13 @@ class ActivationLaw:
     def working(self, samples: ArrayLike, exact: bool = True) -> Floats:
         """Expected number of units that have fired after `samples` inputs: (5), or (6) if not `exact`.
 
-        `samples` is any shape, not negative; the result has its shape. It never exceeds min(N, c D).
+        `samples` is any shape, not negative; the result has its shape. It never exceeds `working_bound`.
         """
         return -self.units * np.expm1(self._log_idle(samples, exact))
+
+    def working_bound(self, samples: ArrayLike) -> Floats:
+        """Most units that can have fired, min(N, c D) of (8): all there are, or one per activation."""
+        return np.minimum(self.units, self.active * at_least_zero("samples", samples))
 
     def working_variance(self, samples: ArrayLike) -> Floats:
         """Variance of the number of working units, (5), where units fire independently of each other."""
@@ -151,7 +157,8 @@ class ActivationLaw:
 
     def cutoff(self, samples: ArrayLike) -> Floats:
         """k* of (7): counts follow k^(−alpha) up to about here and fall exponentially beyond."""
-        return 1 / np.log1p(self.knee / at_least_zero("samples", samples))
+        with np.errstate(divide="ignore"):  # 0 before the first sample
+            return 1 / np.log1p(self.knee / at_least_zero("samples", samples))
 
     def samples_for(self, working: ArrayLike) -> Floats:
         """Samples after which the fraction `working` of all units works, by the mean field (12).
@@ -195,11 +202,7 @@ class ActivationLaw:
 
     def draw_discovery(self, samples: ArrayLike, rng: np.random.Generator) -> Ints:
         """Working units at each entry of `samples`, an increasing (n,) grid, along one path; time O(n)."""
-        grid = np.atleast_1d(whole("samples", samples))
-        if grid.ndim != 1 or np.any(np.diff(grid) < 0):
-            raise InputError(
-                "expected samples as an increasing grid, but they decrease or are not one-dimensional"
-            )
+        grid = increasing("samples", samples)
         return draws.draw_discovery(self._whole_units(), grid, self.b, self.rest_weight, rng)
 
     def count_bins(self, samples: int) -> CountBins:

@@ -48,7 +48,7 @@ def log_pmf(k: ArrayLike, rest: ArrayLike, b: float, beta: float) -> Floats:
 
 @dataclass(frozen=True)
 class CountBins:
-    """All counts 0..samples of one unit in bins `first` to `last` inclusive, of probability `mass`; (n_bins,).
+    """All counts 0..samples of one unit in bins `first`..`last`, of probability `mass`; all are (n_bins,).
 
     Within a bin the probability of a count is monotone, and changes by little where there is any.
     """

@@ -58,3 +58,13 @@ def fraction(name: str, value: ArrayLike) -> Floats:
             f"expected {name} as a fraction in (0, 1), but got {bad:g}: 0.95 means 95 % of the units"
         )
     return array
+
+
+def increasing(name: str, value: ArrayLike) -> Ints:
+    """A grid (n,) of whole numbers that never decrease; a single number is a grid of one."""
+    array = np.atleast_1d(whole(name, value))
+    if array.ndim != 1 or np.any(np.diff(array) < 0):
+        raise InputError(
+            f"expected {name} as an increasing grid (n,), but it has shape {array.shape} or decreases"
+        )
+    return array
