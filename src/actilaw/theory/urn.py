@@ -1,0 +1,56 @@
+"""The process itself, sample by sample, as (1) is written: slow, and there to be checked against.
+
+    (1) the next sample activates unit i with probability (D_i + b) / (D + D*)                   [paper]
+
+Two processes follow it to the letter. In one, units fire independently of each other given their counts; it
+is the beta-Bernoulli process (2) of `ActivationLaw`. In the other, (3) of `CompetitiveLaw`, exactly c units
+fire: they are drawn together by systematic sampling (Madow 1949), which gives each unit exactly its chance;
+for c = 1 that is a Pólya urn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actilaw.theory.activation_law import ActivationLaw
+from actilaw.theory.competitive_law import CompetitiveLaw
+from actilaw.theory.gamma import Floats
+from actilaw.theory.inputs import one_whole
+
+Fired = NDArray[np.bool_]
+
+
+def independent_path(law: ActivationLaw, samples: int, rng: np.random.Generator) -> Fired:
+    """Which units fire on each sample, (samples, units), when each fires independently by (1)."""
+    fired = np.zeros((one_whole("samples", samples), one_whole("units", law.units)), bool)
+    counts = np.zeros(fired.shape[1])
+    for seen, row in enumerate(fired):
+        row[:] = rng.random(counts.size) < _chance(counts, seen, law)
+        counts += row
+    return fired
+
+
+def competitive_path(law: CompetitiveLaw, samples: int, rng: np.random.Generator) -> Fired:
+    """Which units fire on each sample, (samples, units), when exactly `law.active` do, (3)."""
+    fired = np.zeros((one_whole("samples", samples), law.units), bool)
+    counts = np.zeros(law.units)
+    for seen, row in enumerate(fired):
+        row[_systematic(_chance(counts, seen, law.single), law.active, rng)] = True
+        counts += row
+    return fired
+
+
+def _chance(counts: Floats, seen: int, law: ActivationLaw) -> Floats:
+    return (counts + law.b) / (seen + law.knee)
+
+
+def _systematic(chance: Floats, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """`size` different indices, each taken with its own chance; the chances add up to `size`."""
+    order = rng.permutation(chance.size)
+    ends = np.cumsum(chance[order])
+    ends *= size / ends[-1]
+    marks = rng.random() + np.arange(
+        size
+    )  # one mark per unit length falls into each unit's stretch at most once
+    return order[np.searchsorted(ends, marks, side="right")]
