@@ -1,6 +1,16 @@
-"""The loss law: loss on new data against the number of samples trained on.
+"""The loss law: loss on new data against the number of samples trained on, and the width.
 
-(10) L(D) = L_inf + A (1 + D / D*)^(−b)      a power law in D [paper]; with its plateau before the knee [derived]
+    (10)  L(D) falls as a power law in D                                                         [paper]
+          L(D) = L_inf + A (1 + D/D*)^(−b), which is flat up to the knee D* and then falls
+          with exponent b, as the idle fraction (11) does                                        [derived]
+    (10a) local slope  d ln(L − L_inf) / d ln D = −b D/(D + D*)                                  [derived]
+    (10b) L(N, D) is (10) with D* = b N/c: at fixed L_inf, A, b and c a wider layer needs more
+          data in proportion                                                                     [derived]
+    (10c) K(D) times the mean of 1/D_i over working units is Σ_{j<D} (K(D) − K(j)) / (D − j);
+          the mean falls as D^(−b) for b < 1, as ln(D)/D for b = 1, as 1/D for b > 1             [derived]
+
+(10c): let U(n, β) = E[1/D_i; D_i > 0]. From C(n, k)/k = C(n−1, k)/k + C(n, k)/n follows U(n, β) =
+β/(b+β) U(n−1, β+1) + P(D_i > 0)/n, whose first factors multiply up to the idle fraction after j samples.
 """
 
 from __future__ import annotations
@@ -8,9 +18,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.theory.activation_law import ActivationLaw
+from actilaw.theory.gamma import Floats
+from actilaw.theory.inputs import at_least_zero, one_whole, positive
+
+HEAD = 2**12  # terms of (10c) that are added one by one
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
 @dataclass(frozen=True)
@@ -33,11 +49,82 @@ class LossLaw:
     b: float
 
     def __post_init__(self) -> None:
-        if not (self.floor >= 0 and self.amplitude > 0 and self.knee > 0 and self.b > 0):
-            raise InputError(f"expected floor >= 0 and positive amplitude, knee and b, but got {self}")
+        if not (
+            0 <= self.floor < np.inf and all(0 < v < np.inf for v in (self.amplitude, self.knee, self.b))
+        ):
+            raise InputError(f"expected floor >= 0 and positive finite amplitude, knee and b, but got {self}")
 
-    def loss(self, samples: ArrayLike) -> NDArray[np.float64]:
+    @property
+    def plateau(self) -> float:
+        """Loss before the knee, where data have not begun to count: floor + amplitude."""
+        return self.floor + self.amplitude
+
+    def loss(self, samples: ArrayLike) -> Floats:
         """Expected loss after training on `samples` inputs, (10); arrays in, arrays out."""
-        return self.floor + self.amplitude * np.exp(
-            -self.b * np.log1p(np.asarray(samples, float) / self.knee)
-        )
+        samples = at_least_zero("samples", samples)
+        return self.floor + self.amplitude * np.exp(-self.b * np.log1p(samples / self.knee))
+
+    def local_slope(self, samples: ArrayLike) -> Floats:
+        """Slope of ln(L − L_inf) against ln D, (10a): 0 on the plateau, −b far beyond the knee."""
+        samples = at_least_zero("samples", samples)
+        return -self.b * samples / (samples + self.knee)
+
+    def samples_for(self, loss: ArrayLike) -> Floats:
+        """Samples that bring the loss down to `loss`, which lies above the floor and up to the plateau."""
+        target = np.asarray(loss, float)
+        if not np.all((target > self.floor) & (target <= self.plateau)):
+            raise InputError(
+                f"expected a loss above the floor {self.floor:g} and at most the plateau {self.plateau:g}, "
+                f"but got {loss}"
+            )
+        with np.errstate(over="ignore"):  # infinite where no float is large enough
+            return self.knee * np.expm1(np.log(self.amplitude / (target - self.floor)) / self.b)
+
+
+@dataclass(frozen=True)
+class LossSurface:
+    """Loss against width and data, (10b); `active` is c, the other parameters are those of LossLaw.
+
+    It describes one thing alone, how the knee moves with the width. What a wider layer gains in capacity would
+    show as a lower floor or amplitude, which here stay put.
+    """
+
+    floor: float
+    amplitude: float
+    active: float
+    b: float
+
+    def __post_init__(self) -> None:
+        positive("active", self.active, "it is the mean number of units that fire on a sample")
+        _ = LossLaw(self.floor, self.amplitude, 1.0, self.b)
+
+    def at(self, units: float) -> LossLaw:
+        """The loss law of a layer of `units` units, whose knee lies at D* = b N/c."""
+        return LossLaw(self.floor, self.amplitude, self.b * units / self.active, self.b)
+
+    def loss(self, units: ArrayLike, samples: ArrayLike) -> Floats:
+        """Expected loss of layers of `units` units after `samples` inputs, (10b); arrays broadcast."""
+        units = np.asarray(units, float)
+        if not np.all(units > self.active):
+            raise InputError(f"expected units > active={self.active:g}, but got {units.min():g}")
+        ratio = at_least_zero("samples", samples) * self.active / (self.b * units)
+        return self.floor + self.amplitude * np.exp(-self.b * np.log1p(ratio))
+
+
+def mean_reciprocal_count(law: ActivationLaw, samples: int) -> float:
+    """Mean of 1/D_i over the working units after `samples` >= 1 inputs, (10c), in constant time."""
+    n = one_whole("samples", samples, least=1)
+
+    def term(j: Floats) -> Floats:
+        return law.idle_fraction(j, exact=True) * law.wake_probability(j, n - j) / (n - j)
+
+    total = term(np.arange(min(n, HEAD), dtype=float)).sum()
+    if n > HEAD:
+        edges = np.linspace(np.log(HEAD - 0.5), np.log(n - 0.5), 2 + int(8 * np.log(n / HEAD)))
+        u = (edges[1:] + edges[:-1])[:, None] / 2 + np.diff(edges)[:, None] / 2 * NODES
+        t = np.minimum(np.exp(u), n - 0.5)
+        total += (
+            (term(t) * t) @ WEIGHTS * np.diff(edges) / 2
+        ).sum()  # midpoint form of Euler's formula, as (B4)
+        total += np.diff(term(np.array([HEAD - 1.0, HEAD])))[0] / 24
+    return float(total * law.units / law.working(n))
