@@ -1,6 +1,6 @@
 """The limit of an endless layer: N → ∞ and b → 0 at a fixed mass θ = b N; discovery grows like ln D.
 
-It is the two-parameter Indian buffet process of Ghahramani, Griffiths & Sollich (2007), mass c, concentration κ:
+It is the Indian buffet process of Ghahramani, Griffiths & Sollich (2007) with mass c and concentration κ:
 
     (L1) κ = θ/c = D*, the knee; the next sample wakes Poisson(θ/(κ + D)) new units              [derived]
     (L2) E K(D) = θ (ψ(κ + D) − ψ(κ)), the limit of (5), and K is Poisson                        [derived]

@@ -59,7 +59,7 @@ class CompetitiveLaw:
 
     @property
     def count_correlation(self) -> float:
-        """Correlation of the counts of two units, (3a), after any number of samples; 0 for independent units."""
+        """Correlation of the counts of two units, (3a), after any number of samples; independent: 0."""
         return -1 / (self.units - 1)
 
     def working(self, samples: ArrayLike) -> Floats:
@@ -108,6 +108,6 @@ class CompetitiveLaw:
     def _need_one_active(self, what: str) -> None:
         if self.active != 1:
             raise InputError(
-                f"{what} needs active=1, but active={self.active}: for more, the joint law of the units depends on "
-                "how they are drawn together, which urn.competitive_path follows sample by sample"
+                f"{what} needs active=1, but active={self.active}: for more, the joint law depends on how "
+                "units are drawn together, which urn.competitive_path follows sample by sample"
             )

@@ -85,8 +85,8 @@ class LossLaw:
 class LossSurface:
     """Loss against width and data, (10b); `active` is c, the other parameters are those of LossLaw.
 
-    It describes one thing alone, how the knee moves with the width. What a wider layer gains in capacity would
-    show as a lower floor or amplitude, which here stay put.
+    It describes one thing alone, how the knee moves with the width. What a wider layer gains in capacity
+    would show as a lower floor or amplitude, which here stay put.
     """
 
     floor: float
