@@ -81,10 +81,10 @@ def simulate(
 
 
 def simulation(law: ActivationLaw, samples: float, rng: np.random.Generator | None) -> Simulation:
-    """What `law` says of its units up to `samples` inputs, and one layer drawn from it if there is an `rng`.
+    """What `law` says of its units up to `samples` inputs, and a layer drawn from it if `rng` is given.
 
-    The drawn growth is one path. The drawn counts are those of a layer with as many working units as that path
-    has in the end.
+    The drawn growth is one path. The drawn counts are those of a layer with as many working units as that
+    path has in the end.
     """
     n = one_whole("samples", samples, least=1)
     grid = np.unique([min(10**j, n) for j in range(len(str(n)) + 1)])

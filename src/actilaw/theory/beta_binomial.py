@@ -50,7 +50,7 @@ def log_pmf(k: ArrayLike, rest: ArrayLike, b: float, beta: float) -> Floats:
 class CountBins:
     """All counts 0..samples of one unit in bins `first`..`last`, of probability `mass`; all are (n_bins,).
 
-    Within a bin the probability of a count is monotone, and changes by little where there is any.
+    Within a bin the probability of a count is monotone; `evenness` is its least value over its greatest.
     """
 
     samples: int
@@ -59,6 +59,7 @@ class CountBins:
     first: Ints
     last: Ints
     mass: Floats
+    evenness: Floats
 
     def cdf(self, k: ArrayLike) -> Floats:
         """P(count <= k), summed from zero upwards so that small probabilities keep their digits."""
@@ -99,7 +100,9 @@ def count_bins(samples: int, b: float, beta: float) -> CountBins:
     )
     first = np.concatenate((low_first, (samples - high_last)[::-1]))
     last = np.concatenate((low_last, (samples - high_first)[::-1]))
-    return CountBins(samples, b, beta, first, last, mass)
+    ends = (log_pmf(k, samples - k, b, beta) for k in (first, last))
+    evenness = np.exp(-np.abs(np.subtract(*ends)))
+    return CountBins(samples, b, beta, first, last, mass, evenness)
 
 
 def _half_bins(top: int, n: int, b: float, beta: float) -> tuple[Ints, Ints]:

@@ -57,15 +57,15 @@ def draw_histogram(units: int, bins: CountBins, rng: np.random.Generator) -> Cou
 def draw_counts(units: int, bins: CountBins, rng: np.random.Generator) -> Ints:
     """Counts of `units` independent units, (units,) int64, by (D1); time in proportion to `units` alone."""
     left = _multinomial(units, bins.mass, rng)
-    with np.errstate(invalid="ignore"):  # bins of probability zero: never drawn
-        floor = np.exp(-np.abs(bins.log_pmf(bins.first) - bins.log_pmf(bins.last)))
     parts = []
     while left.any():
-        doubtful = rng.binomial(left, 1 - floor)  # the others are accepted whatever their probability
+        doubtful = rng.binomial(left, 1 - bins.evenness)  # the others are accepted whatever their probability
         parts.append(_uniform_within(left - doubtful, bins, rng))
+        if not doubtful.any():
+            break
         k, bin_ = _uniform_within(doubtful, bins, rng), np.repeat(np.arange(left.size), doubtful)
         top = np.maximum(bins.log_pmf(bins.first[bin_]), bins.log_pmf(bins.last[bin_]))
-        accepted = rng.uniform(floor[bin_], 1) <= np.exp(bins.log_pmf(k) - top)
+        accepted = rng.uniform(bins.evenness[bin_], 1) <= np.exp(bins.log_pmf(k) - top)
         parts.append(k[accepted])
         left = np.bincount(bin_[~accepted], minlength=left.size)
     counts = np.concatenate(parts)

@@ -40,9 +40,9 @@ def log_beta_ratio(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
     x, m, s = (np.asarray(a, float) for a in (x, m, s))
     steps = np.zeros(())  # the product of all (1 + grow) of (G2), less one, so that one logarithm is enough
     while np.any(low := x < ANCHOR):
-        grow = np.where(low, (m / x) * (s / (x + s + m)), 0.0)
-        steps = steps + grow + steps * grow
-        x = np.where(low, x + 1, x)
+        grow = (m / x) * (s / (x + s + m)) * low
+        steps = steps + grow * (1 + steps)
+        x = x + low
     stirling = (x - 0.5) * np.log1p((m / x) * (s / (x + s + m)))
     stirling = stirling - m * np.log1p(s / (x + m)) - s * np.log1p(m / (x + s))
     tail = _second_difference(_log_gamma_tail, x, m, s)
@@ -62,8 +62,8 @@ def log_beta_ratio_slope(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
     x, m, s = (np.asarray(a, float) for a in (x, m, s))
     steps = np.zeros(())
     while np.any(low := x < ANCHOR):
-        steps = steps + np.where(low, _reciprocal(x, m, s), 0.0)
-        x = np.where(low, x + 1, x)
+        steps = steps + _reciprocal(x, m, s) * low
+        x = x + low
     stirling = np.log1p((m / x) * (s / (x + s + m))) + _reciprocal(x, m, s) / 2
     return steps + stirling + _second_difference(lambda z: 1 / (12 * z * z) - _digamma_tail(z), x, m, s)
 
@@ -73,8 +73,8 @@ def digamma_step(x: ArrayLike, m: ArrayLike) -> Floats:
     x, m = np.asarray(x, float), np.asarray(m, float)
     steps = np.zeros(())
     while np.any(low := x < ANCHOR):
-        steps = steps + np.where(low, (m / x) / (x + m), 0.0)
-        x = np.where(low, x + 1, x)
+        steps = steps + (m / x) / (x + m) * low
+        x = x + low
     part = (m / x) / (x + m)  # 1/x − 1/(x+m)
     bend = part * (1 / x + 1 / (x + m)) / 12
     return steps + np.log1p(m / x) + part / 2 + bend + _digamma_tail(x + m) - _digamma_tail(x)
@@ -92,9 +92,19 @@ def _second_difference(f, x: Floats, m: Floats, s: Floats) -> Floats:
 
 def _log_gamma_tail(x: Floats) -> Floats:
     w = 1 / (x * x)
-    return w / x * np.polynomial.polynomial.polyval(w, LOG_GAMMA_TAIL)
+    return _polynomial(w, LOG_GAMMA_TAIL) * w / x
 
 
 def _digamma_tail(x: Floats) -> Floats:
     w = 1 / (x * x)
-    return w * w * np.polynomial.polynomial.polyval(w, DIGAMMA_TAIL)
+    return _polynomial(w, DIGAMMA_TAIL) * w * w
+
+
+def _polynomial(w: Floats, coefficients: tuple[float, ...]) -> Floats:
+    """Horner's rule in place; numpy.polynomial makes two temporary arrays a step."""
+    total = w * coefficients[-1]
+    for c in reversed(coefficients[1:-1]):
+        total += c
+        total *= w
+    total += coefficients[0]
+    return total
