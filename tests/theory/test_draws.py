@@ -66,7 +66,7 @@ def test_drawn_counts_have_the_exact_law(b, samples):
 
 
 def test_counts_within_a_wide_bin_follow_the_law_too():
-    """Of the units in each bin, the share in its first half; a uniform draw would miss it by 20 deviations."""
+    """Of the units in each bin, the share in its first half; a uniform draw misses it by 20 deviations."""
     rng = np.random.default_rng(SEED)
     law, n = ActivationLaw(1_000_000, 1000, 1000.0), 10**12
     drawn, bins = law.draw_counts(n, rng), law.count_bins(n)
