@@ -65,9 +65,7 @@ def simulate(
 ) -> None:
     """Working units, idle fraction, knee, inflection and counts of a layer that follows the law."""
     if plot is not None and plot.suffix != ".html":
-        raise InputError(
-            f"expected --plot with the suffix .html, but got '{plot}': the figure is one HTML page"
-        )
+        raise InputError(f"expected --plot with the suffix .html, but got '{plot}': the figure is one HTML page")
     if seed < 0:
         raise InputError(f"expected --seed >= 0, but got {seed}")
     law = ActivationLaw(units, active, b)

@@ -72,9 +72,7 @@ def test_the_idle_fraction_falls_from_one_and_never_below_zero(law, n, m):
     for exact in (True, False):
         assert 0 <= law.idle_fraction(more, exact) <= law.idle_fraction(fewer, exact) <= 1
     assert law.idle_fraction(0, exact=True) == 1
-    assert law.idle_fraction(more, exact=True) <= law.idle_fraction(more) * (
-        1 + 1e-12
-    )  # (6) is the pessimist
+    assert law.idle_fraction(more, exact=True) <= law.idle_fraction(more) * (1 + 1e-12)  # (6) is the pessimist
 
 
 @given(laws(), samples, samples)

@@ -40,9 +40,7 @@ def test_drawn_counts_are_those_of_the_hidden_rates(units, active, b, samples):
     ours = law.draw_counts(samples, rng)
     theirs = rng.binomial(samples, rng.beta(b, law.rest_weight, size=units))
     result = stats.ks_2samp(ours, theirs)
-    print(
-        f"seed {SEED}, KS distance {result.statistic:.4f} of {units} against {units}, p {result.pvalue:.3f}"
-    )
+    print(f"seed {SEED}, KS distance {result.statistic:.4f} of {units} against {units}, p {result.pvalue:.3f}")
     assert ours.shape == (units,)
     assert ours.dtype == np.int64
     assert result.statistic < 1.95 / np.sqrt(units / 2)  # exceeded with probability 0.001
@@ -57,9 +55,7 @@ def test_drawn_counts_have_the_exact_law(b, samples):
     drawn = law.draw_counts(samples, rng)
     assert drawn.min() >= 0
     assert drawn.max() <= samples
-    edges = np.unique(
-        np.concatenate(([0, 1, 2, 5], np.quantile(drawn, np.linspace(0.02, 1, 40)).astype(np.int64)))
-    )
+    edges = np.unique(np.concatenate(([0, 1, 2, 5], np.quantile(drawn, np.linspace(0.02, 1, 40)).astype(np.int64))))
     observed = np.bincount(np.searchsorted(edges, drawn), minlength=edges.size + 1)[: edges.size]
     expected = law.units * np.diff(law.count_cdf(edges, samples), prepend=0)
     assert abs(chi_square(observed, expected)) < 5

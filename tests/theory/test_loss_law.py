@@ -66,12 +66,8 @@ def test_mean_of_one_over_count_at_1e18_samples_continues_its_power_law():
         law = ActivationLaw(1e5, 50, b)
         fall = np.log(mean_reciprocal_count(law, 10**18) / mean_reciprocal_count(law, 10**16)) / np.log(100)
         assert fall == pytest.approx(-exponent, abs=1e-3)
-    expected = np.mean(
-        1 / np.random.default_rng(5).beta(2.0, ActivationLaw(1e5, 50, 2.0).rest_weight, size=400_000)
-    )
-    assert mean_reciprocal_count(law, 10**18) == pytest.approx(
-        expected / 1e18, rel=0.02
-    )  # counts are rates times D
+    expected = np.mean(1 / np.random.default_rng(5).beta(2.0, ActivationLaw(1e5, 50, 2.0).rest_weight, size=400_000))
+    assert mean_reciprocal_count(law, 10**18) == pytest.approx(expected / 1e18, rel=0.02)  # counts are rates times D
 
 
 @pytest.mark.parametrize(

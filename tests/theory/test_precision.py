@@ -72,12 +72,8 @@ def test_digamma_differences_keep_their_digits():
 def test_scipy_agrees_where_it_is_safe():
     law = ActivationLaw(300, 20, 0.4)
     k = np.arange(1001)
-    assert law.count_pmf(k, 1000) == pytest.approx(
-        stats.betabinom(1000, 0.4, law.rest_weight).pmf(k), rel=1e-9
-    )
-    assert law.count_cdf(k, 1000) == pytest.approx(
-        stats.betabinom(1000, 0.4, law.rest_weight).cdf(k), rel=1e-9
-    )
+    assert law.count_pmf(k, 1000) == pytest.approx(stats.betabinom(1000, 0.4, law.rest_weight).pmf(k), rel=1e-9)
+    assert law.count_cdf(k, 1000) == pytest.approx(stats.betabinom(1000, 0.4, law.rest_weight).cdf(k), rel=1e-9)
 
 
 @pytest.mark.parametrize("concentration", [1e6, 1e15, 1e19])
@@ -129,9 +125,7 @@ def test_the_cdf_at_1e18_samples_is_that_of_the_hidden_rate(b, beta):
     for k in (10**15, 10**17, 3 * 10**17, 5 * 10**17 + 1, 999 * 10**15):
         with mp.workdps(50):
             q = mp.mpf(k + 1) / (n + 1)
-            density = mp.exp(
-                (b - 1) * mp.log(q) + (beta - 1) * mp.log(1 - q) - log_beta(mp.mpf(b), mp.mpf(beta))
-            )
+            density = mp.exp((b - 1) * mp.log(q) + (beta - 1) * mp.log(1 - q) - log_beta(mp.mpf(b), mp.mpf(beta)))
             bend = density * ((b - 1) / q - (beta - 1) / (1 - q)) * q * (1 - q) / (n + 2) / 2
             expected = mp.betainc(b, beta, 0, q, regularized=True) + bend
         if expected > 1e-250:

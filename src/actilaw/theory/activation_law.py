@@ -76,9 +76,7 @@ class ActivationLaw:
     @property
     def rest_weight(self) -> float:
         """β = D* − b = b (N − c)/c, the prior weight of not firing, (2)."""
-        return self.b * (
-            (self.units - self.active) / self.active
-        )  # no digits lost where active is near units
+        return self.b * ((self.units - self.active) / self.active)  # no digits lost where active is near units
 
     @property
     def inflection(self) -> float:
@@ -179,9 +177,7 @@ class ActivationLaw:
         n = at_least_zero("samples", samples)
         k = at_least_zero("count", count)
         if np.any(k > n):
-            raise InputError(
-                f"expected count in 0..samples, but count={k.max():g} exceeds samples={n.min():g}"
-            )
+            raise InputError(f"expected count in 0..samples, but count={k.max():g} exceeds samples={n.min():g}")
         return (k + self.b) / (n + self.knee)
 
     def wake_probability(self, samples: ArrayLike, more: ArrayLike) -> Floats:

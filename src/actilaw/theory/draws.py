@@ -131,9 +131,7 @@ def _multinomial(total: int, mass: Floats, rng: np.random.Generator) -> Ints:
 
 def _uniform_within(numbers: Ints, bins: CountBins, rng: np.random.Generator) -> Ints:
     """`numbers[j]` counts drawn uniformly from bin j, bin by bin."""
-    width = (bins.last - bins.first + 1) * (
-        1 - 2.0**-52
-    )  # the largest uniform must not round up into the next bin
+    width = (bins.last - bins.first + 1) * (1 - 2.0**-52)  # the largest uniform must not round up into the next bin
     offset = rng.random(numbers.sum())
     offset *= np.repeat(width, numbers)
     counts = offset.astype(np.int64)

@@ -31,9 +31,7 @@ def at_least_zero(name: str, value: ArrayLike) -> Floats:
 def whole(name: str, value: ArrayLike, *, least: int = 0) -> Ints:
     """`value` as int64, without rounding anything."""
     array = np.asarray(value)
-    if (
-        array.dtype.kind == "b" or array.dtype.kind not in "iuf"
-    ):  # a Python integer from 2⁶⁴ on is an object to NumPy
+    if array.dtype.kind == "b" or array.dtype.kind not in "iuf":  # a Python integer from 2⁶⁴ on is an object to NumPy
         raise InputError(f"expected whole {name} in {least}..{LARGEST}, but got {value!r}")
     fits = (array >= least) & (array < 2.0**63) & (array == np.floor(array))
     if not np.all(fits):
@@ -54,9 +52,7 @@ def fraction(name: str, value: ArrayLike) -> Floats:
     array = np.asarray(value, float)
     if not np.all((array > 0) & (array < 1)):
         bad = array[~((array > 0) & (array < 1))].flat[0]
-        raise InputError(
-            f"expected {name} as a fraction in (0, 1), but got {bad:g}: 0.95 means 95 % of the units"
-        )
+        raise InputError(f"expected {name} as a fraction in (0, 1), but got {bad:g}: 0.95 means 95 % of the units")
     return array
 
 
@@ -64,7 +60,5 @@ def increasing(name: str, value: ArrayLike) -> Ints:
     """A grid (n,) of whole numbers that never decrease; a single number is a grid of one."""
     array = np.atleast_1d(whole(name, value))
     if array.ndim != 1 or np.any(np.diff(array) < 0):
-        raise InputError(
-            f"expected {name} as an increasing grid (n,), but it has shape {array.shape} or decreases"
-        )
+        raise InputError(f"expected {name} as an increasing grid (n,), but it has shape {array.shape} or decreases")
     return array

@@ -49,9 +49,7 @@ class LossLaw:
     b: float
 
     def __post_init__(self) -> None:
-        if not (
-            0 <= self.floor < np.inf and all(0 < v < np.inf for v in (self.amplitude, self.knee, self.b))
-        ):
+        if not (0 <= self.floor < np.inf and all(0 < v < np.inf for v in (self.amplitude, self.knee, self.b))):
             raise InputError(f"expected floor >= 0 and positive finite amplitude, knee and b, but got {self}")
 
     @property
@@ -123,8 +121,6 @@ def mean_reciprocal_count(law: ActivationLaw, samples: int) -> float:
         edges = np.linspace(np.log(HEAD - 0.5), np.log(n - 0.5), 2 + int(8 * np.log(n / HEAD)))
         u = (edges[1:] + edges[:-1])[:, None] / 2 + np.diff(edges)[:, None] / 2 * NODES
         t = np.minimum(np.exp(u), n - 0.5)
-        total += (
-            (term(t) * t) @ WEIGHTS * np.diff(edges) / 2
-        ).sum()  # midpoint form of Euler's formula, as (B4)
+        total += ((term(t) * t) @ WEIGHTS * np.diff(edges) / 2).sum()  # midpoint form of Euler's formula, as (B4)
         total += np.diff(term(np.array([HEAD - 1.0, HEAD])))[0] / 24
     return float(total * law.units / law.working(n))

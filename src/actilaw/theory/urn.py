@@ -50,7 +50,5 @@ def _systematic(chance: Floats, size: int, rng: np.random.Generator) -> NDArray[
     order = rng.permutation(chance.size)
     ends = np.cumsum(chance[order])
     ends *= size / ends[-1]
-    marks = rng.random() + np.arange(
-        size
-    )  # one mark per unit length falls into each unit's stretch at most once
+    marks = rng.random() + np.arange(size)  # one mark per unit length falls into each unit's stretch at most once
     return order[np.searchsorted(ends, marks, side="right")]
