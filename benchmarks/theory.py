@@ -101,6 +101,8 @@ def speed() -> None:
             "betaln",
             lambda u=units, b=b, rest=rest: -u * np.expm1(betaln(b, rest + grid) - betaln(b, rest)),
         )
+        plain = -units * np.expm1(betaln(b, rest + grid) - betaln(b, rest))
+        print(f"    betaln's worst relative distance from ours: {np.abs(plain / law.working(grid) - 1).max():.1e}")
 
 
 def huge_binomials() -> None:

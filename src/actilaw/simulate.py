@@ -6,7 +6,6 @@ have which counts in the end.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from actilaw.errors import FileError, InputError, MissingExtraError
+from actilaw.errors import FileError, InputError, needs_extra
+from actilaw.tables import print_json
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.inputs import one_whole
 
@@ -73,7 +73,7 @@ def simulate(
     if plot is not None:
         write_plot(found, plot)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
+        print_json(asdict(found))
     else:
         _show(found)
 
@@ -146,7 +146,9 @@ def _number(x: float) -> str:
 
 def _table(title: str, heads: list[str], rows: list[tuple], drew: bool) -> Table:
     """Rows end with a drawn number, which is shown if there was a draw."""
-    table = Table(title=title, title_justify="left")
+    table = Table(
+        title=title, title_justify="left", title_style="bold cyan", header_style="dim", box=None, padding=(0, 2, 0, 0)
+    )
     for head in [*heads, "drawn"][: None if drew else -1]:
         table.add_column(head, justify="right", no_wrap=True)
     for *cells, drawn in rows:
@@ -156,10 +158,8 @@ def _table(title: str, heads: list[str], rows: list[tuple], drew: bool) -> Table
 
 def write_plot(found: Simulation, path: Path) -> None:
     """Write one self-contained HTML page: growth of working units, and the law of counts."""
-    try:
+    with needs_extra("report"):
         from plotly.subplots import make_subplots
-    except ImportError as error:
-        raise MissingExtraError("plotly", "report") from error
     law, n = found.law, found.samples
     samples = np.unique(np.geomspace(1, n, 400).round())
     k = np.unique(np.geomspace(1, n, 400).astype(np.int64))

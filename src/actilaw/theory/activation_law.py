@@ -37,6 +37,8 @@ from actilaw.theory.beta_binomial import CountBins, count_bins
 from actilaw.theory.gamma import Floats, Ints, digamma_step, log_beta_ratio_slope
 from actilaw.theory.inputs import at_least_zero, fraction, increasing, one_whole, positive, whole
 
+MOST_LISTED = 10**10  # a count each of so many units takes 80 GB
+
 
 @dataclass(frozen=True)
 class ActivationLaw:
@@ -187,7 +189,13 @@ class ActivationLaw:
 
     def draw_counts(self, samples: int, rng: np.random.Generator) -> Ints:
         """Counts of all units, each independent, after `samples` inputs: (units,) int64 in time O(units)."""
-        return draws.draw_counts(self._whole_units(), self.count_bins(samples), rng)
+        units = self._whole_units()
+        if units > MOST_LISTED:
+            raise InputError(
+                f"expected at most {MOST_LISTED:,} units for a count each, but units={units:,}: "
+                "draw_histogram has no such limit"
+            )
+        return draws.draw_counts(units, self.count_bins(samples), rng)
 
     def draw_histogram(self, samples: int, rng: np.random.Generator) -> draws.CountHistogram:
         """How many units have each count after `samples` inputs, without drawing them one by one.

@@ -40,7 +40,7 @@ def log_beta_ratio(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
     x, m, s = (np.asarray(a, float) for a in (x, m, s))
     steps = np.zeros(())  # the product of all (1 + grow) of (G2), less one, so that one logarithm is enough
     while np.any(low := x < ANCHOR):
-        grow = (m / x) * (s / (x + s + m)) * low
+        grow = m * (s / x * low) / (x + s + m)  # x and s are often numbers: what they alone make is made first
         steps = steps + grow * (1 + steps)
         x = x + low
     stirling = (x - 0.5) * np.log1p((m / x) * (s / (x + s + m)))
