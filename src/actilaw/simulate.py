@@ -173,7 +173,9 @@ def write_plot(found: Simulation, path: Path) -> None:
         figure.add_scatter(x=at, y=drawn, mode="markers", name="drawn", **left)
     for name in ("knee", "inflection"):
         if 1 <= found.landmarks[name] <= n:
-            figure.add_vline(x=found.landmarks[name], annotation_text=name, line_dash="dot", **left)
+            # A line of its own: on a log axis Plotly puts the label of a vline elsewhere.
+            at = [found.landmarks[name]] * 2
+            figure.add_scatter(x=at, y=[0, law.units], name=name, mode="lines", line_dash="dot", **left)
     log_p = law.log_count_pmf(k, n)
     seen = log_p > -100  # beyond lies only the fall after the cut-off
     figure.add_scatter(x=k[seen], y=np.exp(log_p[seen]), name="probability (4)", **right)

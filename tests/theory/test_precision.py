@@ -4,6 +4,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 from exact import answers, corners, log_beta, scattered
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from actilaw.theory.activation_law import ActivationLaw
@@ -104,6 +106,16 @@ def test_probabilities_of_all_counts_sum_to_one(samples, b, beta):
     assert bins.last[-1] == samples
     assert np.all(bins.first[1:] == bins.last[:-1] + 1)
     assert bins.mass.sum() == pytest.approx(1, abs=2e-11)
+
+
+@given(st.floats(0, 18).map(lambda e: int(10**e)), st.floats(-6, 3), st.floats(-12, 15))
+def test_bins_of_any_law_tile_all_counts_and_sum_to_one(samples, log_b, log_beta):
+    bins = count_bins(samples, 10**log_b, 10**log_beta)
+    assert bins.first[0] == 0
+    assert bins.last[-1] == samples
+    assert np.all(bins.first[1:] == bins.last[:-1] + 1)
+    assert bins.mass.sum() == pytest.approx(1, abs=2e-11)
+    assert np.all((bins.evenness >= 0) & (bins.evenness <= 1))
 
 
 @pytest.mark.parametrize(("b", "beta"), [(0.5, 0.3), (1e3, 1e3), (1e3, 2e4), (1e-6, 5.0), (30.0, 1e-3)])
