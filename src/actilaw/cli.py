@@ -16,9 +16,11 @@ from actilaw.counts import ActivationCounts, Census, load
 from actilaw.errors import ActilawError, CountsError, FileError, InputError, needs_extra
 from actilaw.fit import fit, fit_loss
 from actilaw.report import report
+from actilaw.simulate import simulate
 from actilaw.tables import estimate_rows, print_json, print_sections, records
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.command()(simulate)
 
 CensusFile = Annotated[Path, typer.Argument(help="A census, as written by census.save(path).", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]

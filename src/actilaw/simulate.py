@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from actilaw.errors import FileError, InputError, needs_extra
+from actilaw.errors import InputError, needs_extra
+from actilaw.files import write_atomically
 from actilaw.tables import print_json
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.inputs import one_whole
@@ -183,7 +184,4 @@ def write_plot(found: Simulation, path: Path) -> None:
     figure.update_xaxes(type="log", title_text="count", **right)
     figure.update_yaxes(type="log", exponentformat="power", **right)
     figure.update_layout(title=f"{law.units:,g} units, {law.active:g} active, b = {law.b:g}")
-    try:
-        figure.write_html(path, include_plotlyjs=True)
-    except OSError as error:
-        raise FileError(f"cannot write the figure to '{path}': {error.strerror}") from error
+    write_atomically(path, figure.to_html(include_plotlyjs=True).encode())

@@ -80,7 +80,7 @@ def test_the_figure_is_one_page_that_holds_everything(tmp_path):
         (
             [*LAYER, "--plot", "/no/such/folder/x.html"],
             FileError,
-            "cannot write the figure to '/no/such/folder/x.html'",
+            "cannot write /no/such/folder/x.html: the folder /no/such/folder does not exist",
         ),
         ([*LAYER, "--draw", "--seed", "-1"], InputError, "expected --seed >= 0, but got -1"),
     ],

@@ -21,7 +21,7 @@ After Zhang & Sui (2024), arXiv 2412.18073, marked [paper]; what follows from it
          by D' with probability 1 − B(b, β + D') / B(b, β + D)                                   [derived]
 
 Every exact quantity is right to a relative 1e-9, and nearly always to 1e-14, for N up to 1e12, D up to 1e18
-and b from 1e-6 to 1e3: see `actilaw.theory.gamma`.
+and b from 1e-6 to 1e3: see `actilaw.gamma`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.gamma import Floats, Ints, digamma_step, log_beta_ratio_slope
 from actilaw.theory import beta_binomial, draws
 from actilaw.theory.beta_binomial import CountBins, count_bins
-from actilaw.theory.gamma import Floats, Ints, digamma_step, log_beta_ratio_slope
 from actilaw.theory.inputs import at_least_zero, fraction, increasing, one_whole, positive, whole
 
 MOST_LISTED = 10**10  # a count each of so many units takes 80 GB

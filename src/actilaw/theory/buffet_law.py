@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
-from actilaw.theory.gamma import Floats, Ints, digamma_step, log_rising_ratio
+from actilaw.gamma import Floats, Ints, digamma_step, log_rising_ratio
 from actilaw.theory.inputs import at_least_zero, increasing, positive, whole
 
 

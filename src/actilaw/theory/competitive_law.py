@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.gamma import Floats, Ints, log_beta_ratio, log_beta_ratio_slope
 from actilaw.theory import draws
 from actilaw.theory.activation_law import ActivationLaw
-from actilaw.theory.gamma import Floats, Ints, log_beta_ratio, log_beta_ratio_slope
 from actilaw.theory.inputs import at_least_zero, increasing, one_whole
 
 

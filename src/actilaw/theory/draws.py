@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from actilaw.gamma import Floats, Ints
 from actilaw.theory.beta_binomial import CountBins, log_stay_idle
-from actilaw.theory.gamma import Floats, Ints
 
 RARE = 1e-12  # up to this probability a binomial number of units is Poisson to the same total variation
 FEW = 2.0**40  # up to this many trials NumPy's binomial is exact for any purpose

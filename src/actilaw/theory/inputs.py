@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
-from actilaw.theory.gamma import Floats, Ints
+from actilaw.gamma import Floats, Ints
 
 LARGEST = 2**63 - 1  # whole numbers are int64
 

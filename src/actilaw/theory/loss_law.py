@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.gamma import Floats
 from actilaw.theory.activation_law import ActivationLaw
-from actilaw.theory.gamma import Floats
 from actilaw.theory.inputs import at_least_zero, one_whole, positive
 
 HEAD = 2**12  # terms of (10c) that are added one by one

@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from actilaw.gamma import Floats
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.competitive_law import CompetitiveLaw
-from actilaw.theory.gamma import Floats
 from actilaw.theory.inputs import one_whole
 
 Fired = NDArray[np.bool_]
