@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+import os
 from itertools import combinations
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from actilaw import ActivationCounts, Census, load
 from actilaw.errors import CountsError, FileError, InputError
@@ -37,8 +41,8 @@ def test_counts_cannot_be_changed_afterwards() -> None:
         (["a"], 4, "whole numbers as counts"),
         ([], 4, r"shape \(n_units,\), one per unit, but got shape \(0,\)"),
         ([[1, 2]], 4, r"but got shape \(1, 2\)"),
-        ([0], 0, "whole number of samples, at least 1, but got 0"),
-        ([0], 1.5, "whole number of samples, at least 1, but got 1.5"),
+        ([0], 0, r"whole number of samples in 1\.\.2\^62, but got 0"),
+        ([0], 1.5, r"whole number of samples in 1\.\.2\^62, but got 1\.5"),
     ],
 )
 def test_impossible_counts_are_refused(counts: list, samples: float, message: str) -> None:
@@ -156,6 +160,43 @@ def test_a_forged_header_is_refused(tmp_path, counts: ActivationCounts, true: by
     path.write_bytes(content.replace(true, forged.ljust(len(true))))
     with pytest.raises(FileError):
         load(path)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"samples": "x"},
+        {"samples": float("nan")},
+        {"samples": 7},
+        {"unit": "banana"},
+        {"criterion": 3},
+        {"nonfinite": -1},
+    ],
+)
+def test_a_header_with_impossible_values_is_refused(tmp_path, counts: ActivationCounts, forged: dict) -> None:
+    about = {"samples": 500, "unit": "sample", "criterion": "positive", "nonfinite": 0} | forged
+    header = {"format": 1, "layers": {"a": about}}
+    save_file({"a": counts.counts}, tmp_path / "forged", metadata={"actilaw": json.dumps(header)})
+    with pytest.raises(FileError, match=r"is not one or is damaged"):
+        load(tmp_path / "forged")
+
+
+def test_a_link_is_followed_and_a_pipe_is_left_alone(tmp_path, counts: ActivationCounts) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    Census({"a": counts}).save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert load(tmp_path / "real")["a"].samples == 500
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileError, match="is a device or a pipe"):
+        Census({"a": counts}).save(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(("total", "count", "d"), [(10**9, 5, 10**8), (10**12, 1000, 10**9), (10**15, 2, 10**14)])
+def test_rarefied_keeps_its_digits_at_any_number_of_samples(total: int, count: int, d: int) -> None:
+    with mpmath.workdps(60):
+        gone = mpmath.loggamma(total - count + 1) - mpmath.loggamma(total - count - d + 1)
+        exact = 1 - mpmath.exp(gone - mpmath.loggamma(total + 1) + mpmath.loggamma(total - d + 1))
+    assert ActivationCounts(np.array([count]), total).rarefied(d) == pytest.approx(float(exact), rel=1e-12)
 
 
 def test_saving_where_nothing_can_be_written_leaves_nothing_behind(tmp_path, counts: ActivationCounts) -> None:

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import betaln
-from scipy.stats import betabinom
+from scipy.stats import betabinom, binom
 
 from actilaw import ActivationCounts, FittedLaw, fit
 from actilaw.errors import CountsError, InputError
 from actilaw.fit.families import LawFamily
-from conftest import draw_counts
+from drawn import draw_counts
 
 
 def scipy_fit(counts: ActivationCounts) -> tuple[float, float]:
@@ -149,6 +149,21 @@ def test_a_higher_level_is_a_wider_interval(fitted: FittedLaw) -> None:
     assert wide["lower"][0] < narrow["lower"][0] < narrow["upper"][0] < wide["upper"][0]
 
 
+@pytest.mark.parametrize("samples", [10**9, 10**12, 10**15])
+def test_fit_recovers_the_truth_at_any_number_of_samples(samples: int) -> None:
+    for seed in range(5):
+        rates = np.random.default_rng(seed).beta(0.3, 20, 800)
+        fitted = fit(ActivationCounts(np.rint(samples * rates).astype(np.int64), samples))
+        assert abs(fitted.law.b - 0.3) < 5 * fitted.standard_errors["b"]
+
+
+def test_forecast_intervals_are_no_wider_than_they_need_be(fitted: FittedLaw) -> None:
+    wake = fitted.law.wake_probability(500, 500)
+    by_chance_alone = np.diff(binom.ppf([0.025, 0.975], fitted.counts.idle, wake))[0]
+    told = fitted.forecast(1000).iloc[0]
+    assert by_chance_alone < told.upper - told.lower < 2 * by_chance_alone
+
+
 def test_forecast_intervals_hold_the_truth_as_often_as_they_say() -> None:
     inside = []
     for seed in range(300):
@@ -161,6 +176,13 @@ def test_forecast_intervals_hold_the_truth_as_often_as_they_say() -> None:
     assert np.mean(inside) > 0.95 - 5 * 0.0126  # 0.0126 is the standard error of a share of 300
 
 
+@pytest.mark.parametrize("level", [-1, 0, 1, 2])
+def test_a_level_is_a_probability(fitted: FittedLaw, level: float) -> None:
+    for ask in (lambda: fitted.summary(level), lambda: fitted.forecast(9, level), lambda: fitted.curve(9, level)):
+        with pytest.raises(InputError, match=r"level as a fraction in \(0, 1\)"):
+            ask()
+
+
 def test_the_curve_of_the_law_is_its_working_units(fitted: FittedLaw) -> None:
     table = fitted.curve([1, 100, 10_000])
     np.testing.assert_allclose(table["expected"], fitted.law.working([1, 100, 10_000]), rtol=1e-12)
@@ -170,10 +192,12 @@ def test_the_curve_of_the_law_is_its_working_units(fitted: FittedLaw) -> None:
 @pytest.mark.parametrize(
     ("samples", "level", "message"),
     [
-        (0, 0.95, "at least 1, but got 0"),
-        (2.5, 0.95, "whole numbers"),
-        (9, 1.0, "between 0 and 1"),
-        ("9", 0.9, "whole"),
+        (0, 0.95, r"whole samples in 1\.\.\d+, but got 0"),
+        (2.5, 0.95, "whole samples"),
+        (1e30, 0.95, r"whole samples .* but got 1e"),
+        ("9", 0.9, "whole samples"),
+        ([[1, 2]], 0.9, r"one number or \(n,\), but got shape \(1, 2\)"),
+        (9, 1.0, r"level as a fraction in \(0, 1\), but got 1"),
     ],
 )
 def test_senseless_forecasts_are_refused(fitted: FittedLaw, samples: float, level: float, message: str) -> None:

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
-from scipy.stats import hypergeom
 
 from actilaw.errors import CountsError, FileError, InputError
 from actilaw.files import write_atomically
+from actilaw.gamma import log_beta_ratio
 
 FORMAT = 1
+UNITS = ("sample", "position")
+MOST_SAMPLES = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +50,9 @@ class ActivationCounts:
         counts = np.asarray(self.counts)
         if counts.ndim != 1 or counts.size == 0:
             raise CountsError(f"expected counts of shape (n_units,), one per unit, but got shape {counts.shape}")
+        self._refuse_words_and_numbers()
         if counts.dtype.kind not in "iuf" or not np.all(counts == np.rint(counts)):
             raise CountsError(f"expected whole numbers as counts, but got {counts.dtype} with fractions, NaN or text")
-        if self.samples < 1 or self.samples != int(self.samples):
-            raise CountsError(f"expected a whole number of samples, at least 1, but got {self.samples}")
         outside = int(np.sum((counts < 0) | (counts > self.samples)))
         if outside:
             raise CountsError(
@@ -63,6 +64,17 @@ class ActivationCounts:
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "samples", int(self.samples))
 
+    def _refuse_words_and_numbers(self) -> None:
+        for name, least in (("samples", 1), ("nonfinite", 0)):
+            value = getattr(self, name)
+            is_number = isinstance(value, int | float | np.integer | np.floating)
+            if not is_number or not least <= value <= MOST_SAMPLES or value != int(value):
+                raise CountsError(f"expected a whole number of {name} in {least}..2^62, but got {value!r}")
+        if self.unit not in UNITS:
+            raise CountsError(f"expected unit to be one of {', '.join(UNITS)}, but got {self.unit!r}")
+        if not isinstance(self.criterion, str):
+            raise CountsError(f"expected the criterion in words, but got {self.criterion!r}")
+
     @property
     def units(self) -> int:
         """N, the number of units."""
@@ -71,7 +83,7 @@ class ActivationCounts:
     @property
     def active(self) -> float:
         """c, the mean number of units that one sample activated."""
-        return float(self.counts.sum() / self.samples)
+        return float(self.counts.sum(dtype=float) / self.samples)
 
     @property
     def working(self) -> int:
@@ -90,7 +102,8 @@ class ActivationCounts:
     def rarefied(self, samples: ArrayLike) -> NDArray[np.float64]:
         """K(d), units working after d of the samples, averaged over every order of the samples.
 
-        A unit with count D_i is still idle after d of D samples with probability C(D − D_i, d) / C(D, d).
+        A unit with count D_i is still idle after d of D samples with probability C(D − D_i, d) / C(D, d), which is
+        B(x + d, D_i) / B(x, D_i) with x = D − D_i − d + 1.
 
         Args:
             samples: d, integers in 0..D, of any shape; the result has the same.
@@ -105,8 +118,10 @@ class ActivationCounts:
                 "look beyond them with fit(counts).forecast(samples=...)"
             )
         distinct, units = self.histogram()
-        idle = np.exp(hypergeom.logpmf(0, self.samples, distinct, d[..., np.newaxis]))
-        return np.asarray(self.units - idle @ units, float)
+        d = d[..., np.newaxis].astype(np.int64)
+        left = self.samples - distinct - d  # samples in which the unit is silent and that are not among the d
+        woken = np.where(left < 0, 1.0, -np.expm1(log_beta_ratio(np.maximum(left, 0) + 1.0, d, distinct)))
+        return np.asarray(woken @ units, float)
 
     def merge(self, other: ActivationCounts) -> ActivationCounts:
         """Counts over the samples of both, which must be disjoint.
@@ -202,5 +217,16 @@ def load(path: str | os.PathLike[str]) -> Census:
             return Census(
                 {name: ActivationCounts(file.get_tensor(name), **about) for name, about in header["layers"].items()}
             )
-    except (SafetensorError, KeyError, TypeError, AttributeError, CountsError, json.JSONDecodeError) as error:
+    except FileError:
+        raise
+    except (
+        SafetensorError,
+        ArithmeticError,
+        AttributeError,
+        KeyError,
+        OSError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise FileError(f"expected a census, but {path} is not one or is damaged ({error}): record it anew") from error

@@ -1,7 +1,8 @@
 """From counts to a fitted law: estimates with standard errors, and forecasts with intervals.
 
-Units of one layer see the same samples, so standard errors from the likelihood, which takes units as independent,
-are lower bounds. They say how well the counts determine the law, not how well the law describes the network.
+Standard errors come from the likelihood, which takes units as independent draws from the law. They say how well the
+counts determine the law, not how well the law describes the network; and they are too small where units share what
+moves them (samples, tokens of one text), too large where units compete (top-k, routing).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
 from actilaw.fit.families import LawFamily
 from actilaw.fit.likelihood import Vector, maximise
+from actilaw.inputs import fraction, whole
 from actilaw.theory import ActivationLaw
 
 
@@ -51,6 +53,7 @@ class FittedLaw:
 
         What was counted is exact and has standard error 0; "working (law)" is the law's own E K(D) beside it.
         """
+        fraction("level", level)
         counts = self.counts
         counted = {"units": counts.units, "samples": counts.samples, "working": counts.working}
         rows = {name: (float(value), 0.0) for name, value in counted.items()}
@@ -75,7 +78,7 @@ class FittedLaw:
             One row per D': columns samples, expected, lower, upper, in units.
         """
         counts = self.counts
-        grid = _whole_samples(samples)
+        grid = _grid(samples)
         more = np.maximum(grid - counts.samples, 0)
         woken = self._interval(lambda law: law.wake_probability(counts.samples, more), counts.idle, level)
         seen = counts.rarefied(np.minimum(grid, counts.samples))
@@ -92,14 +95,13 @@ class FittedLaw:
         Returns:
             One row per D: columns samples, expected, lower, upper, in units.
         """
-        grid = _whole_samples(samples)
+        grid = _grid(samples)
         fraction = self._interval(lambda law: law.working(grid) / law.units, self.counts.units, level)
         return pd.DataFrame({"samples": grid, **fraction})
 
     def _interval(self, share_of: Callable[[ActivationLaw], Vector], units: int, level: float) -> dict[str, Vector]:
         """How many of `units` units, of which the law says what share to expect: expected, lower, upper."""
-        if not 0 < level < 1:
-            raise InputError(f"expected a level between 0 and 1, such as 0.95, but got {level}")
+        fraction("level", level)
         share = np.clip(share_of(self.law), 1e-300, 1 - 1e-16)
         variance = share * (1 - share) / max(units, 1) + self._variance(share_of)
         # A share cannot leave (0, 1): a beta distribution of its mean and variance keeps the interval there.
@@ -155,12 +157,12 @@ def fit(counts: ActivationCounts, family: str = "auto") -> FittedLaw:
     return FittedLaw(law, counts, law_family.name, best.parameters, best.covariance, best.log_likelihood)
 
 
-def _whole_samples(samples: ArrayLike) -> NDArray[np.int64]:
-    """Numbers of samples as (n,) integers."""
-    grid = np.atleast_1d(np.asarray(samples))
-    if grid.dtype.kind not in "iuf" or np.any(~(grid >= 1) | (grid != np.rint(grid))):
-        raise InputError(f"expected whole numbers of samples, at least 1, but got {samples}")
-    return grid.astype(np.int64)
+def _grid(samples: ArrayLike) -> NDArray[np.int64]:
+    """Numbers of samples as (n,) integers from 1 on."""
+    grid = np.atleast_1d(whole("samples", samples, least=1))
+    if grid.ndim != 1:
+        raise InputError(f"expected samples as one number or (n,), but got shape {grid.shape}")
+    return grid
 
 
 def _refuse_degenerate(counts: ActivationCounts) -> None:

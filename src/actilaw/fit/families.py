@@ -9,11 +9,13 @@ A family is a log-likelihood with its score and Hessian, a start, and the way fr
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaln, expit, gammaln, polygamma, psi
+from scipy.special import expit, polygamma
 
 from actilaw.counts import ActivationCounts
 from actilaw.fit.likelihood import LogLikelihood, Vector
+from actilaw.gamma import digamma_step
 from actilaw.theory import ActivationLaw
+from actilaw.theory.beta_binomial import log_pmf
 
 
 class LawFamily:
@@ -34,22 +36,22 @@ class LawFamily:
     def log_likelihood(self, counts: ActivationCounts) -> LogLikelihood:
         """Over the histogram of counts, whose distinct values are far fewer than the units."""
         k, units = counts.histogram()
-        k, n = k.astype(float), float(counts.samples)
-        constant = units @ (gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+        n = counts.samples
+        rests = n - k
 
         def value_score_hessian(parameters: Vector) -> tuple[float, Vector, Vector]:
             odds, log_knee = parameters
             rate, knee = expit(odds), np.exp(log_knee)
             fire, rest = knee * rate, knee * expit(-odds)  # Beta(fire, rest) is the law of the rates
-            value = constant + units @ (betaln(fire + k, rest + n - k) - betaln(fire, rest))
+            value = units @ log_pmf(k, rests, fire, rest)
 
             # By the chain rule from (fire, rest), with d fire/d odds = −d rest/d odds = D* p (1 − p).
-            both = psi(knee) - psi(knee + n)
-            by_fire = units @ (psi(fire + k) - psi(fire) + both)
-            by_rest = units @ (psi(rest + n - k) - psi(rest) + both)
+            both = digamma_step(knee, n)
+            by_fire = units @ (digamma_step(fire, k) - both)
+            by_rest = units @ (digamma_step(rest, rests) - both)
             both2 = polygamma(1, knee) - polygamma(1, knee + n)
             by_fire2 = units @ (polygamma(1, fire + k) - polygamma(1, fire) + both2)
-            by_rest2 = units @ (polygamma(1, rest + n - k) - polygamma(1, rest) + both2)
+            by_rest2 = units @ (polygamma(1, rest + rests) - polygamma(1, rest) + both2)
             cross = units.sum() * both2
             slope = fire * expit(-odds)
             jacobian = np.array([[slope, -slope], [fire, rest]])

@@ -14,7 +14,7 @@ Vector = NDArray[np.float64]
 LogLikelihood = Callable[[Vector], tuple[float, Vector, Vector]]
 
 TOLERANCE = 1e-6  # of a standard error, left between the estimate and the maximum
-ROUNDING = 1e-9  # relative error of a log-likelihood summed over up to millions of units
+ROUNDING = 1e-11  # relative error of a log-likelihood, with a margin
 STEPS = 200
 FARTHEST = 40.0  # parameters are logarithms: beyond e^40 or below e^-40 the maximum is at infinity
 

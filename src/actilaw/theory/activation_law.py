@@ -33,9 +33,9 @@ from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
 from actilaw.gamma import Floats, Ints, digamma_step, log_beta_ratio_slope
+from actilaw.inputs import at_least_zero, fraction, increasing, one_whole, positive, whole
 from actilaw.theory import beta_binomial, draws
 from actilaw.theory.beta_binomial import CountBins, count_bins
-from actilaw.theory.inputs import at_least_zero, fraction, increasing, one_whole, positive, whole
 
 MOST_LISTED = 10**10  # a count each of so many units takes 80 GB
 

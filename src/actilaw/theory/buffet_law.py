@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
 from actilaw.gamma import Floats, Ints, digamma_step, log_rising_ratio
-from actilaw.theory.inputs import at_least_zero, increasing, positive, whole
+from actilaw.inputs import at_least_zero, increasing, positive, whole
 
 
 @dataclass(frozen=True)

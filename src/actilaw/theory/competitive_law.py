@@ -25,9 +25,9 @@ from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
 from actilaw.gamma import Floats, Ints, log_beta_ratio, log_beta_ratio_slope
+from actilaw.inputs import at_least_zero, increasing, one_whole
 from actilaw.theory import draws
 from actilaw.theory.activation_law import ActivationLaw
-from actilaw.theory.inputs import at_least_zero, increasing, one_whole
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
 from actilaw.gamma import Floats
+from actilaw.inputs import at_least_zero, one_whole, positive
 from actilaw.theory.activation_law import ActivationLaw
-from actilaw.theory.inputs import at_least_zero, one_whole, positive
 
 HEAD = 2**12  # terms of (10c) that are added one by one
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)

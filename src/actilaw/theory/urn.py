@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actilaw.gamma import Floats
+from actilaw.inputs import one_whole
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.competitive_law import CompetitiveLaw
-from actilaw.theory.inputs import one_whole
 
 Fired = NDArray[np.bool_]
 

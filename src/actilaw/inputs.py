@@ -1,4 +1,4 @@
-"""What the theory accepts at its doors: a check returns its argument as an array, or says what is wrong."""
+"""What numbers are accepted at the doors: a check returns its argument as an array, or says what is wrong."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def fraction(name: str, value: ArrayLike) -> Floats:
     array = np.asarray(value, float)
     if not np.all((array > 0) & (array < 1)):
         bad = array[~((array > 0) & (array < 1))].flat[0]
-        raise InputError(f"expected {name} as a fraction in (0, 1), but got {bad:g}: 0.95 means 95 % of the units")
+        raise InputError(f"expected {name} as a fraction in (0, 1), but got {bad:g}: 0.95 means 95 %")
     return array
 
 
