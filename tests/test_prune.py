@@ -139,11 +139,12 @@ class Net(nn.Module):
         ("output", r"outputs of the same shape, but \(4, 6\) became \(4, 3\)"),
     ],
 )
-def test_units_that_are_not_only_between_linear_layers_are_refused(middle: str, message: str) -> None:
-    model = Net(middle)
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
+def test_units_that_are_not_only_between_linear_layers_are_refused(middle: str, message: str, precision) -> None:
+    model = Net(middle).to(precision)
     census = Census({"relu": ActivationCounts(np.array([0, 3, 0, 2, 0, 1]), 64)})
     with pytest.raises(ModelError, match=message):
-        prune(model, census, torch.rand(4, 6))
+        prune(model, census, torch.rand(4, 6).to(precision))
 
 
 def test_a_census_of_another_model_or_rule_is_refused() -> None:
@@ -163,3 +164,26 @@ def test_units_after_a_convolution_are_refused() -> None:
     model = nn.Sequential(nn.Conv1d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2))
     with pytest.raises(ModelError, match="to come straight from a Linear layer, not from Conv1d"):
         prune(model, Census({"1": ActivationCounts(np.array([0, 1, 2, 0]), 4)}), torch.rand(2, 1, 5))
+
+
+def test_units_that_were_nan_are_not_idle() -> None:
+    census = Census({"relu_a": ActivationCounts(np.array([0] * 6 + [1] * 6), 4, nonfinite=3)})
+    with pytest.raises(InputError, match="3 of 4 samples had NaN or infinite ones, which count as idle"):
+        prune(half_idle(), census, INPUTS[:4])
+
+
+def test_examples_that_are_none_are_refused() -> None:
+    model = half_idle()
+    for examples in (INPUTS[:0], [1.0, 2.0], None):
+        with pytest.raises(InputError, match="expected example inputs that are tensors with at least one sample"):
+            prune(model, census_of(model, INPUTS), examples)
+
+
+def test_a_model_without_gradients_to_follow_is_refused_in_a_sentence() -> None:
+    class Closed(Net):
+        @torch.no_grad()
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x)
+
+    with pytest.raises(ModelError, match="torch-pruning can follow along their gradients, but it failed with"):
+        prune(Closed("plain"), Census({"relu": ActivationCounts(np.array([0, 3, 0, 2, 0, 1]), 64)}), torch.rand(4, 6))

@@ -16,9 +16,11 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     Raises:
         FileError: if the folder is missing or closed to writing, or the path is itself a folder.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # what a link points to is written, and the link stays
     if path.is_dir():
         raise FileError(f"expected the path of a file, but {path} is a folder: name a file inside it")
+    if path.exists() and not path.is_file():
+        raise FileError(f"expected the path of an ordinary file, but {path} is a device or a pipe: name a file")
     if not path.parent.is_dir():
         raise FileError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
     if not os.access(path.parent, os.W_OK):
