@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from actilaw import ActivationCounts, Census, LossLaw, fit
-from conftest import draw_counts
+from drawn import draw_counts
 
 
 def actilaw(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -87,9 +88,31 @@ def test_mistakes_are_one_sentence_and_exit_status_two(census: Path, tmp_path: P
     assert_one_sentence(actilaw("report", census, "-o", "/nowhere/page.html"), "folder /nowhere does not exist")
     assert_one_sentence(actilaw("demo", "-o", "/nowhere/page.html"), "folder /nowhere does not exist")
     assert_one_sentence(actilaw("forecast", census, "--samples", "many"), "but got 'many'")
-    assert_one_sentence(actilaw("forecast", census, "--samples", "0"), "at least 1")
+    assert_one_sentence(actilaw("forecast", census, "--samples", "0"), "whole samples in 1..")
+    assert_one_sentence(actilaw("forecast", census, "--samples", "1e30"), "whole samples in 1..")
+    assert_one_sentence(actilaw("demo", "--seed", "-1"), "--seed")
+    (tmp_path / "loss.zip").write_bytes(b"PK no zip")
+    assert_one_sentence(actilaw("loss", tmp_path / "loss.zip"), "loss.zip")
+    (tmp_path / "ragged.csv").write_text("samples,loss\n1,2\n1,2,3,4\n")
+    assert_one_sentence(actilaw("loss", tmp_path / "ragged.csv"), "cannot be read as one")
     assert_one_sentence(actilaw("fit"), "Missing argument")
     assert_one_sentence(actilaw("fit", census, "--jason"), "No such option")
     nan = Census({"relu": ActivationCounts(np.array([1, 5, 3]), 9, nonfinite=2)}).save(tmp_path / "nan")
     assert_one_sentence(actilaw("fit", nan), "2 of 9 samples had NaN or infinite")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["nan", "text"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["loss.zip", "nan", "ragged.csv", "text"]
+
+
+def test_a_name_of_a_layer_is_printed_as_it_is(tmp_path: Path) -> None:
+    path = Census({"a:bug:[red]b": draw_counts(800, 20, 0.3, 200, seed=0)}).save(tmp_path / "odd")
+    assert "a:bug:[red]b" in actilaw("fit", path).stdout
+
+
+def test_a_terminal_that_knows_ascii_alone_and_a_full_disk(census: Path) -> None:
+    command = [sys.executable, "-m", "actilaw", "fit", str(census)]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, env=ascii_only, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "actilaw: [Errno 28] No space left on device\n"

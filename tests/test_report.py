@@ -7,7 +7,7 @@ import pytest
 
 from actilaw import ActivationCounts, Census, LossLaw, fit_loss, report
 from actilaw.errors import FileError
-from conftest import draw_counts
+from drawn import draw_counts
 
 
 class Page(HTMLParser):
@@ -59,6 +59,13 @@ def test_a_layer_that_cannot_be_fitted_is_shown_with_the_reason(tmp_path, counts
     text = page_of(report(Census({"good": counts, "silent": silent}), tmp_path / "page.html")).text
     assert "No law was fitted: no unit was ever activated" in text
     assert "Layer good" in text
+
+
+def test_an_early_part_without_a_law_costs_the_forecast_alone(tmp_path, counts: ActivationCounts) -> None:
+    early = Census({"relu": ActivationCounts(np.zeros(counts.units, int), 20)})
+    text = page_of(report(Census({"relu": counts}), tmp_path / "page.html", early=early)).text
+    assert "No law was fitted" not in text
+    assert "it forecast" not in text
 
 
 def test_names_of_layers_cannot_smuggle_in_markup(tmp_path, counts: ActivationCounts) -> None:

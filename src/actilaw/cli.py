@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
+import numpy as np
 import pandas as pd
 import typer
 from rich.console import Console
@@ -17,7 +20,7 @@ from actilaw.errors import ActilawError, CountsError, FileError, InputError, nee
 from actilaw.fit import fit, fit_loss
 from actilaw.report import report
 from actilaw.simulate import simulate
-from actilaw.tables import estimate_rows, print_json, print_sections, records
+from actilaw.tables import estimate_rows, number, print_json, print_sections, records
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.command()(simulate)
@@ -32,7 +35,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path(
         "actilaw-demo.html"
     ),
-    seed: Annotated[int, typer.Option(help="Of the split, the weights and the order of training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the split, the weights and the order.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Run the main job on a real network: train, record, fit, forecast, remove, report. Under two minutes."""
@@ -73,7 +76,7 @@ def forecast(
     """Forecast the working units of each layer at more data, with intervals."""
 
     def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
-        return fit(counts).forecast(_multiples(samples, counts.samples), level=level)
+        return fit(counts).forecast(np.rint(_multiples(samples, counts.samples)), level=level)
 
     tables = _for_each_layer(load(file), forecast_layer)
     if as_json:
@@ -94,7 +97,7 @@ def loss(
     """Fit the loss law L(D) = floor + amplitude (1 + D/knee)^(-b), and forecast the loss at more data."""
     table = _read_columns(file, samples_column, loss_column)
     fitted = fit_loss(table[samples_column], table[loss_column])
-    ahead = fitted.interval(_multiples(forecast, int(table[samples_column].max())), level=level)
+    ahead = fitted.interval(_multiples(forecast, float(table[samples_column].max())), level=level)
     if as_json:
         estimates = fitted.summary().to_dict(orient="index")
         print_json({"parameters": estimates, "undetermined": fitted.undetermined, "forecast": records(ahead)})
@@ -116,21 +119,29 @@ def report_command(
 
 def main() -> None:
     """Run the command; a user's mistake is one sentence on stderr and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ± shall show a question mark, not a traceback
     try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except ActilawError as error:
+        status = app(standalone_mode=False) or 0
+        sys.stdout.flush()
+    except (ActilawError, OSError) as error:
         _fail(str(error))
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         _fail("stopped")
     except Exception as error:
         as_sentence = getattr(error, "format_message", None)  # Typer's own usage errors, wherever a release keeps them
         if as_sentence is None:
             raise
         _fail(as_sentence())
+    else:
+        sys.exit(status)
 
 
-def _fail(message: str) -> None:
-    print(f"actilaw: {message}", file=sys.stderr)
+def _fail(message: str) -> NoReturn:
+    """One line on stderr, exit status 2; what is still unwritten on stdout is dropped."""
+    print(f"actilaw: {' '.join(message.split())}", file=sys.stderr)
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, or Python would try once more to flush into a full disk
     sys.exit(2)
 
 
@@ -149,19 +160,19 @@ def _for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> 
     return results
 
 
-def _multiples(text: str, counted: int) -> list[int]:
+def _multiples(text: str, counted: float) -> list[float]:
     """Numbers of samples from "5000,10x": plain ones, and multiples of those counted."""
     try:
         parts = [part.strip() for part in text.split(",")]
-        return [round(float(p[:-1]) * counted) if p.endswith("x") else round(float(p)) for p in parts]
-    except (ValueError, OverflowError):
+        return [float(part[:-1]) * counted if part.endswith("x") else float(part) for part in parts]
+    except ValueError:
         raise InputError(f"expected numbers such as 5000,10x (x: times those counted), but got {text!r}") from None
 
 
 def _read_columns(file: Path, *columns: str) -> pd.DataFrame:
     """The named columns as numbers."""
     try:
-        table = pd.read_csv(file)
+        table = pd.read_csv(file, compression=None)
     except (OSError, ValueError) as error:
         raise FileError(f"expected a CSV file, but {file} cannot be read as one ({error})") from error
     for column in columns:
@@ -180,8 +191,8 @@ def _forecast_rows(
         (
             name,
             [
-                (f"{r.samples:,.0f}", f"{r.expected:{style}}", f"{r.lower:{style}} to {r.upper:{style}}")
-                for r in t.itertuples()
+                (number(d), f"{expected:{style}}", f"{lower:{style}} to {upper:{style}}")
+                for d, expected, lower, upper in t.to_numpy(dtype=float)
             ],
         )
         for name, t in tables

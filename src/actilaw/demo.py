@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from actilaw.counts import Census
 from actilaw.files import check_writable
 from actilaw.fit import FittedLaw, FittedLoss, fit, fit_loss
+from actilaw.forecast import Backtested, backtested
 from actilaw.prune import prune
 from actilaw.prune.surgery import PruneResult
 from actilaw.record import record
@@ -54,9 +55,9 @@ class Demo:
     page: Path
 
     @property
-    def forecast(self) -> pd.Series:
-        """The early forecast of K at all samples: expected, lower, upper, in units."""
-        return self.early.forecast(self.fitted.counts.samples).iloc[0]
+    def forecast(self) -> Backtested:
+        """The early forecast of K at all samples, beside the count."""
+        return backtested(self.early, self.fitted.counts)
 
 
 def run_demo(path: str | os.PathLike[str], seed: int = 0, progress: Progress = lambda step: None) -> Demo:
@@ -87,7 +88,7 @@ def run_demo(path: str | os.PathLike[str], seed: int = 0, progress: Progress = l
     curves = []
     for size in SIZES:
         progress(f"following the loss: {size:,} training images, three times")
-        curves.append(learning_curve(task, [size], units=1024))
+        curves.append(learning_curve(task, [size], seeds=range(seed, seed + 3), units=1024))
     curve = pd.concat(curves)
     loss = fit_loss(curve["samples"], curve["loss"])
 
@@ -129,14 +130,7 @@ def as_json(demo: Demo) -> dict[str, Any]:
         "b_standard_error": errors["b"],
         "alpha": law.alpha,
         "alpha_standard_error": errors["alpha"],
-        "forecast": {
-            "from_samples": demo.early.counts.samples,
-            "samples": counts.samples,
-            "expected": told.expected,
-            "lower": told.lower,
-            "upper": told.upper,
-            "counted": counts.working,
-        },
+        "forecast": asdict(told),
         "prune": {
             "units_removed": demo.pruned.units_removed,
             "parameters_before": demo.pruned.parameters_before,
@@ -161,15 +155,10 @@ def as_json(demo: Demo) -> dict[str, Any]:
 def as_table(demo: Demo) -> tuple[str, Row, list[tuple[str, list[Row]]]]:
     """The demo's numbers as title, head and sections of a printed table."""
     counts, told, pruned = demo.fitted.counts, demo.forecast, demo.pruned
-    missed = abs(told.expected - counts.working) / (counts.working - demo.early.counts.working)
-    inside = "inside" if told.lower <= counts.working <= told.upper else "outside"
     forecast = [
         ("forecast", number(round(told.expected)), f"{told.lower:,.0f} to {told.upper:,.0f}, 95 % interval"),
-        (
-            "counted",
-            number(counts.working),
-            f"{inside} the interval; missed {missed:.0%} of the units that woke since",
-        ),
+        ("counted", number(told.counted), f"{'inside' if told.inside else 'outside'} the interval"),
+        ("missed", f"{told.missed:.0%}", f"of the {told.woke:,} units that woke since"),
     ]
     removal = [
         ("units", number(counts.working), f"of {counts.units:,}"),

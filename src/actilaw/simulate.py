@@ -17,9 +17,9 @@ from rich.table import Table
 
 from actilaw.errors import InputError, needs_extra
 from actilaw.files import write_atomically
+from actilaw.inputs import one_whole
 from actilaw.tables import print_json
 from actilaw.theory.activation_law import ActivationLaw
-from actilaw.theory.inputs import one_whole
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 Row = tuple[str, ...]
 
@@ -24,14 +24,14 @@ def print_sections(title: str, head: Row, sections: Iterable[tuple[str, Iterable
     """A small table under the heading of each section, with columns that line up."""
     console = Console()
     if title:
-        console.print(f"[bold]{escape(title)}[/bold]")
+        console.print(Text(title, style="bold"))
     for heading, rows in sections:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), show_header=any(head), header_style="dim")
         for column, name in enumerate(head):
             table.add_column(name, justify="right" if column == 1 else "left", min_width=14 if column < 2 else None)
         for row in rows:
-            table.add_row(*map(escape, row))
-        console.print(f"\n{escape(heading)}", style="bold cyan")
+            table.add_row(*map(Text, row))
+        console.print(Text(f"\n{heading}", style="bold cyan"))
         console.print(table)
 
 

@@ -74,7 +74,7 @@ def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
 def loss(fitted: FittedLoss) -> go.Figure:
     """Loss on new data against the size of the training set: measured, and by the loss law with its interval."""
     figure = _figure("training samples D", "loss on test data (nats)", y_type="log")
-    grid = np.geomspace(fitted.samples.min(), 10 * fitted.samples.max(), 100)
+    grid = np.geomspace(fitted.samples.min(), 10 * fitted.samples.max(), 25)
     _band(figure, fitted.interval(grid), "loss law", LAW)
     figure.add_scatter(
         x=fitted.samples, y=fitted.loss, name="measured", mode="markers", marker={"color": COUNTED, "size": 6}

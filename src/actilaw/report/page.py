@@ -18,6 +18,7 @@ from actilaw.counts import ActivationCounts, Census
 from actilaw.errors import CountsError
 from actilaw.files import write_atomically
 from actilaw.fit import FittedLaw, FittedLoss, fit
+from actilaw.forecast import backtested
 from actilaw.report import figures
 from actilaw.tables import estimate_rows
 
@@ -95,12 +96,16 @@ def _extent(census: Census) -> str:
 
 
 def _section(name: str, counts: ActivationCounts, early: Census | None) -> Section:
+    fitted, refusal = _fit_or_reason(counts)
+    start, _ = _fit_or_reason(early[name]) if early is not None and name in early else (None, "")
+    return Section(name, counts, fitted, start, refusal)
+
+
+def _fit_or_reason(counts: ActivationCounts) -> tuple[FittedLaw | None, str]:
     try:
-        fitted = fit(counts)
-        start = fit(early[name]) if early is not None and name in early else None
-        return Section(name, counts, fitted, start)
+        return fit(counts), ""
     except CountsError as error:
-        return Section(name, counts, None, None, str(error))
+        return None, str(error)
 
 
 def _layer(section: Section) -> str:
@@ -144,21 +149,8 @@ def _forecast(section: Section) -> str:
         f"({next_.lower:,.0f} to {next_.upper:,.0f}), {next_.expected - counts.working:,.0f} more than now."
     )
     if early is not None:
-        text += " " + verdict(early, counts)
+        text += f" {backtested(early, counts)}."
     return f"<p>{text} Intervals take units as independent and the law as true; a network may keep to neither.</p>"
-
-
-def verdict(early: FittedLaw, counts: ActivationCounts) -> str:
-    """How the forecast from an early part of the samples compares with what all of them showed."""
-    told = early.forecast(counts.samples).iloc[0]
-    woke = counts.working - early.counts.working
-    inside = "inside" if told.lower <= counts.working <= told.upper else "outside"
-    missed = f", {abs(told.expected - counts.working) / woke:.0%} of the {woke:,} that woke since" if woke else ""
-    return (
-        f"From the first {early.counts.samples:,} samples it forecast {told.expected:,.0f} "
-        f"({told.lower:,.0f} to {told.upper:,.0f}); {counts.working:,} were counted, {inside} the interval, "
-        f"an error of {abs(told.expected - counts.working):,.0f} units{missed}."
-    )
 
 
 def _pruned(pruned: PruneResult) -> str:
