@@ -41,8 +41,8 @@ class Backtested:
         told = f"{self.expected:,.0f} ({self.lower:,.0f} to {self.upper:,.0f})"
         where = "inside" if self.inside else "outside"
         return (
-            f"From the first {self.from_samples:,} samples it forecast {told}; {self.counted:,} were counted, {where} the "
-            f"interval, an error of {self.missed:.0%} of the {self.woke:,} units that woke since"
+            f"From the first {self.from_samples:,} samples it forecast {told}; {self.counted:,} were counted, {where} "
+            f"the interval, an error of {self.missed:.0%} of the {self.woke:,} units that woke since"
         )
 
 
