@@ -174,9 +174,10 @@ def test_a_forged_header_is_refused(tmp_path, counts: ActivationCounts, true: by
     ],
 )
 def test_a_header_with_impossible_values_is_refused(tmp_path, counts: ActivationCounts, forged: dict) -> None:
-    about = {"samples": 500, "unit": "sample", "criterion": "positive", "nonfinite": 0} | forged
-    header = {"format": 1, "layers": {"a": about}}
-    save_file({"a": counts.counts}, tmp_path / "forged", metadata={"actilaw": json.dumps(header)})
+    about = {"samples": 500, "unit": "sample", "criterion": "positive", "nonfinite": 0, "regime": "frozen"}
+    about |= {"entries": 500, "active_squares": None, "block_size": None} | forged
+    header = {"format": 1, "about": {}, "layers": {"a": about}}
+    save_file({"a/counts": counts.counts}, tmp_path / "forged", metadata={"actilaw": json.dumps(header)})
     with pytest.raises(FileError, match=r"is not one or is damaged"):
         load(tmp_path / "forged")
 

@@ -1,26 +1,24 @@
-"""Counts of activations: of one layer (`ActivationCounts`), and of a network's named layers (`Census`).
+"""Counts of activations of one layer: all that the activation law needs.
 
-Counts are all that the activation law needs: samples are exchangeable, so their order carries no information.
+Samples are exchangeable under the law, so the order of samples carries no information about it. What is kept of the
+order (first activations, blocks) serves to test that, and to forecast honestly where it does not hold.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_safetensors
 
-from actilaw.errors import CountsError, FileError, InputError
-from actilaw.files import write_atomically
+from actilaw.blocks import Blocks
+from actilaw.errors import CountsError, InputError
 from actilaw.gamma import log_beta_ratio
 
-FORMAT = 1
+T = TypeVar("T")
+REGIMES = ("frozen", "training", "mixed", "unknown")
 UNITS = ("sample", "position")
 MOST_SAMPLES = 2**62
 
@@ -35,9 +33,15 @@ class ActivationCounts:
         unit: what one sample is, "sample" (an entry of the first axis) or "position" (a token, a pixel).
         criterion: what "activated" means, in words.
         nonfinite: number of samples in which the layer had a NaN or infinite activation.
+        regime: whether weights stood still while counting: "frozen", "training", "mixed" or "unknown". A law fitted
+            to counts of a network in training mixes learning with exposure.
+        entries: number of entries of the first axis seen; differs from samples where positions count, or with a mask.
+        active_squares: sum over samples of the squared number of active units, for the variance of c; or None.
+        first: entry at which each unit was first activated, counted from 0, or -1; (n_units,), or None.
+        blocks: the counts in contiguous blocks of entries, or None.
 
     Raises:
-        CountsError: if counts are not whole numbers in 0..samples.
+        CountsError: if counts are not whole numbers in 0..samples, or the parts contradict each other.
     """
 
     counts: NDArray[np.int64]
@@ -45,6 +49,11 @@ class ActivationCounts:
     unit: str = "sample"
     criterion: str = "positive"
     nonfinite: int = 0
+    regime: str = "unknown"
+    entries: int | None = None
+    active_squares: int | None = None
+    first: NDArray[np.int64] | None = field(default=None, repr=False)
+    blocks: Blocks | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         counts = np.asarray(self.counts)
@@ -63,17 +72,31 @@ class ActivationCounts:
         counts.flags.writeable = False
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "samples", int(self.samples))
+        self._refuse_contradictions()
 
     def _refuse_words_and_numbers(self) -> None:
-        for name, least in (("samples", 1), ("nonfinite", 0)):
+        for name, least in (("samples", 1), ("nonfinite", 0), ("entries", 1), ("active_squares", 0)):
             value = getattr(self, name)
+            if value is None and name in ("entries", "active_squares"):
+                continue
             is_number = isinstance(value, int | float | np.integer | np.floating)
             if not is_number or not least <= value <= MOST_SAMPLES or value != int(value):
                 raise CountsError(f"expected a whole number of {name} in {least}..2^62, but got {value!r}")
-        if self.unit not in UNITS:
-            raise CountsError(f"expected unit to be one of {', '.join(UNITS)}, but got {self.unit!r}")
+        for name, words in (("unit", UNITS), ("regime", REGIMES)):
+            if getattr(self, name) not in words:
+                raise CountsError(f"expected {name} to be one of {', '.join(words)}, but got {getattr(self, name)!r}")
         if not isinstance(self.criterion, str):
             raise CountsError(f"expected the criterion in words, but got {self.criterion!r}")
+
+    def _refuse_contradictions(self) -> None:
+        if self.first is not None and (
+            self.first.shape != self.counts.shape or np.any((self.first >= 0) != (self.counts > 0))
+        ):
+            raise CountsError("expected a first activation of exactly the units that have a count")
+        if self.blocks is not None and not (
+            np.array_equal(self.blocks.counts.sum(0), self.counts) and self.blocks.samples.sum() == self.samples
+        ):
+            raise CountsError("expected blocks whose counts and samples add up to those of the layer")
 
     @property
     def units(self) -> int:
@@ -94,6 +117,13 @@ class ActivationCounts:
     def idle(self) -> int:
         """N − K(D), the number of units that no sample activated."""
         return self.units - self.working
+
+    @property
+    def active_variance(self) -> float | None:
+        """Variance over samples of the number of active units, if it was recorded."""
+        if self.active_squares is None:
+            return None
+        return self.active_squares / self.samples - self.active**2
 
     def histogram(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Distinct counts, ascending, and how many units have each; both (n_distinct,)."""
@@ -123,8 +153,35 @@ class ActivationCounts:
         woken = np.where(left < 0, 1.0, -np.expm1(log_beta_ratio(np.maximum(left, 0) + 1.0, d, distinct)))
         return np.asarray(woken @ units, float)
 
+    def prefix(self, blocks: int) -> ActivationCounts:
+        """Counts of the first `blocks` blocks alone, as they were when so much had been seen.
+
+        Raises:
+            InputError: if no blocks were recorded, or fewer than that.
+        """
+        if self.blocks is None or not 1 <= blocks <= len(self.blocks):
+            there = 0 if self.blocks is None else len(self.blocks)
+            raise InputError(f"expected a number of blocks in 1..{there}, those recorded, but got {blocks}")
+        part = Blocks(self.blocks.counts[:blocks], self.blocks.samples[:blocks], self.blocks.size)
+        entries = min(blocks * part.size, self.entries) if self.entries is not None else None
+        first = self.first
+        if first is not None:
+            first = np.where(first < blocks * part.size, first, -1)
+        return replace(
+            self,
+            counts=part.counts.sum(0),
+            samples=int(part.samples.sum()),
+            entries=entries,
+            active_squares=None,
+            first=first,
+            blocks=part,
+        )
+
     def merge(self, other: ActivationCounts) -> ActivationCounts:
-        """Counts over the samples of both, which must be disjoint.
+        """Counts over the samples of both, which must be disjoint: two files, or two processes side by side.
+
+        Associative and commutative. First activations and blocks are merged entry by entry, as of recordings that
+        ran at the same time; where only one side has them, the merged counts have none.
 
         Raises:
             InputError: if the two differ in units, criterion or what a sample is.
@@ -139,94 +196,18 @@ class ActivationCounts:
             unit=self.unit,
             criterion=self.criterion,
             nonfinite=self.nonfinite + other.nonfinite,
+            regime=self.regime if self.regime == other.regime else "mixed",
+            entries=_both(self.entries, other.entries, lambda a, b: a + b),
+            active_squares=_both(self.active_squares, other.active_squares, lambda a, b: a + b),
+            first=_both(self.first, other.first, _earlier),
+            blocks=_both(self.blocks, other.blocks, Blocks.merge),
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Census(Mapping[str, ActivationCounts]):
-    """Activation counts of a network's layers: a mapping from layer name to `ActivationCounts`."""
-
-    layers: Mapping[str, ActivationCounts]
-
-    def __post_init__(self) -> None:
-        if not self.layers:
-            raise CountsError("expected counts of at least one layer, but got none: record a model first")
-        object.__setattr__(self, "layers", dict(self.layers))
-
-    def __getitem__(self, layer: str) -> ActivationCounts:
-        try:
-            return self.layers[layer]
-        except KeyError:
-            raise KeyError(f"no layer {layer!r} in this census; it has {', '.join(self.layers)}") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.layers)
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def merge(self, other: Census) -> Census:
-        """Counts over the samples of both, layer by layer.
-
-        Raises:
-            InputError: if the two name different layers, or a layer differs in units, criterion or unit.
-        """
-        if set(self) != set(other):
-            apart = ", ".join(sorted(set(self) ^ set(other)))
-            raise InputError(f"censuses can be merged only if both hold the same layers, but only one has {apart}")
-        return Census({name: counts.merge(other[name]) for name, counts in self.items()})
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the census, whole or not at all, as safetensors with a JSON header.
-
-        Raises:
-            FileError: if it cannot be written.
-        """
-        from actilaw import __version__  # the package imports this module, so only a call may ask back
-
-        header = {
-            "format": FORMAT,
-            "version": __version__,
-            "layers": {
-                name: {
-                    "samples": c.samples,
-                    "unit": c.unit,
-                    "criterion": c.criterion,
-                    "nonfinite": c.nonfinite,
-                }
-                for name, c in self.items()
-            },
-        }
-        arrays = {name: counts.counts for name, counts in self.items()}
-        return write_atomically(path, to_safetensors(arrays, metadata={"actilaw": json.dumps(header)}))
+def _both(one: T | None, other: T | None, join: Callable[[T, T], T]) -> T | None:
+    return None if one is None or other is None else join(one, other)
 
 
-def load(path: str | os.PathLike[str]) -> Census:
-    """Read a census that `Census.save` wrote; nothing in the file is ever executed.
-
-    Raises:
-        FileError: if the file is missing, cut short, or no census.
-    """
-    if not Path(path).is_file():
-        raise FileError(f"expected a census file, but there is no file {path}: write one with census.save(path)")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {})["actilaw"])
-            if header["format"] != FORMAT:
-                raise FileError(f"{path} has format {header['format']}, this version reads {FORMAT}: update actilaw")
-            return Census(
-                {name: ActivationCounts(file.get_tensor(name), **about) for name, about in header["layers"].items()}
-            )
-    except FileError:
-        raise
-    except (
-        SafetensorError,
-        ArithmeticError,
-        AttributeError,
-        KeyError,
-        OSError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise FileError(f"expected a census, but {path} is not one or is damaged ({error}): record it anew") from error
+def _earlier(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The earlier of two entries, where -1 stands for never."""
+    return np.where((one < 0) | (other < 0), np.maximum(one, other), np.minimum(one, other))
