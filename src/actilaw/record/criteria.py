@@ -1,14 +1,18 @@
-"""What "activated" means: small rules from activations to true or false.
+"""What "activated" means: small rules from activations to true or false, along the last axis, that of the units.
 
-A rule takes activations of any shape, a NumPy array or a tensor, and returns booleans of that shape. Its text,
-`str(rule)`, is kept with the counts, so that counts made by different rules are never mixed.
+Each rule compares with a level, one per row of units, so that a kernel needs to know nothing else: `Positive` and
+`Threshold` have a constant level, `Relative` a share of the row's largest magnitude. `TopK` compares units with each
+other. The text of a rule, `str(rule)`, is kept with the counts, so that counts made by different rules never mix.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from actilaw.errors import InputError
 
 Criterion = Callable[[Any], Any]
 
@@ -26,12 +30,76 @@ class Positive:
 
 @dataclass(frozen=True)
 class Threshold:
-    """Activated if the magnitude exceeds `level`, in the unit of the activation."""
+    """Activated if the magnitude exceeds `level`, in the unit of the activation; `level` >= 0."""
 
     level: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.level < float("inf"):
+            raise InputError(f"expected a threshold of 0 or more, but got {self.level}")
 
     def __call__(self, x: Any) -> Any:
         return abs(x) > self.level
 
     def __str__(self) -> str:
-        return f"threshold({self.level:g})"
+        return f"threshold({self.level!r})"
+
+
+@dataclass(frozen=True)
+class Relative:
+    """Activated if the magnitude exceeds `share` of the largest magnitude in the same row; 0 <= share < 1.
+
+    The rule for activations that are hardly ever exactly zero (GELU, SiLU, gated units). At the default share, a tenth,
+    the negative lobes of GELU (to -0.17) and SiLU (to -0.28) stay below the level wherever some unit is above 1.7 and
+    2.8.
+    """
+
+    share: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share < 1:
+            raise InputError(f"expected a share of 0 or more and below 1, but got {self.share}")
+
+    def __call__(self, x: Any) -> Any:
+        magnitude = abs(x)
+        return magnitude > self.share * magnitude.max(-1, keepdims=True)
+
+    def __str__(self) -> str:
+        return f"relative({self.share!r})"
+
+
+@dataclass(frozen=True)
+class TopK:
+    """Activated if among the `k` largest of its row: routed experts; k >= 1."""
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise InputError(f"expected k of 1 or more, but got {self.k}")
+
+    def __call__(self, x: Any) -> Any:
+        return (x[..., None, :] > x[..., :, None]).sum(-1) < self.k
+
+    def __str__(self) -> str:
+        return f"top({self.k})"
+
+
+def describe(rule: Criterion) -> str:
+    """The rule in words that are the same in every process."""
+    return (
+        str(rule)
+        if type(rule).__str__ is not object.__str__
+        else str(getattr(rule, "__qualname__", type(rule).__name__))
+    )
+
+
+def rule_from(text: str) -> Criterion:
+    """The rule that describes itself so: "positive", "threshold(0.1)", "relative(0.05)", "top(2)"."""
+    found = re.fullmatch(r"(positive)|(threshold|relative)\((\d[\d.e+-]*)\)|top\((\d+)\)", text.strip())
+    if found is None:
+        raise InputError(f"expected positive, threshold(0.1), relative(0.05) or top(2), but got {text!r}")
+    positive, name, number, k = found.groups()
+    if positive:
+        return Positive()
+    return TopK(int(k)) if k else {"threshold": Threshold, "relative": Relative}[name](float(number))

@@ -1,0 +1,89 @@
+"""Counting arrays of activations that come from anywhere: NumPy, torch, JAX, a file; no model needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from actilaw.counts import ActivationCounts
+from actilaw.errors import CountsError, InputError
+from actilaw.record.criteria import Criterion, describe
+from actilaw.record.tally import Tally
+
+
+class Counter:
+    """Counts activations array by array; see `actilaw.counter`."""
+
+    def __init__(self, active: Criterion, unit: str = "sample", name: str = "counter") -> None:
+        if unit not in ("sample", "position"):
+            raise InputError(f"expected unit='sample' or unit='position', but got {unit!r}")
+        self.active, self.name = active, name
+        self.tally = Tally(name, unit)
+
+    def update(self, activations: Any, keep: Any = None) -> None:
+        """Count one array of activations.
+
+        Args:
+            activations: (n_samples, n_units), or (n_samples, n_positions, n_units); any array that speaks DLPack.
+            keep: which of them count; (n_samples,) or (n_samples, n_positions), booleans. All by default.
+        """
+        x = by_position(self.name, as_tensor(activations), -1)
+        self.tally.add(x, self.active, None if keep is None else kept(self.name, as_tensor(keep), x))
+
+    def update_indices(self, indices: Any, units: int) -> None:
+        """Count samples given by their active units alone, at a cost that does not depend on the number of units.
+
+        Args:
+            indices: (n_samples, n_active), each a unit in 0..units-1 that stands once in its row, or -1 for none.
+            units: N, number of units of the layer.
+        """
+        chosen = as_tensor(indices).long()
+        if chosen.ndim != 2:
+            raise InputError(f"expected indices of shape (n_samples, n_active), but got {tuple(chosen.shape)}")
+        self.tally.add_indices(chosen, units)
+
+    def counts(self) -> ActivationCounts:
+        """The counts so far.
+
+        Raises:
+            CountsError: before the first sample.
+        """
+        counts = self.tally.result(describe(self.active), "unknown")
+        if counts is None:
+            raise CountsError("nothing was counted yet: call update(activations) first")
+        return counts
+
+
+def as_tensor(array: Any) -> Tensor:
+    """A tensor over the same memory where that is possible."""
+    if isinstance(array, Tensor):
+        return array
+    if hasattr(array, "__dlpack__"):
+        try:
+            return torch.from_dlpack(array)
+        except (BufferError, RuntimeError, TypeError):  # read-only memory, or a precision DLPack does not know
+            return torch.tensor(array)
+    return torch.as_tensor(array)
+
+
+def by_position(name: str, output: Any, axis: int) -> Tensor:
+    """Activations as (n_samples, n_positions, n_units), whatever axes they came with."""
+    if not isinstance(output, Tensor) or output.ndim < 2:
+        came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+        raise InputError(f"expected activations (samples, ..., units) at layer {name!r}, but got {came}")
+    x = output.detach().movedim(axis, -1)
+    return x.reshape(x.shape[0], -1, x.shape[-1]) if x.ndim != 3 else x
+
+
+def kept(name: str, keep: Tensor, x: Tensor) -> Tensor:
+    """A mask as (n_samples, n_positions), where one of (n_samples,) holds for every position."""
+    if keep.ndim == 1:
+        keep = keep[:, None]
+    if keep.ndim != 2 or keep.shape[0] != x.shape[0] or keep.shape[1] not in (1, x.shape[1]):
+        raise InputError(
+            f"expected a mask of shape (samples,) or (samples, positions), here {tuple(x.shape[:2])}, "
+            f"at layer {name!r}, but got {tuple(keep.shape)}"
+        )
+    return keep.to(x.device, torch.bool).expand(x.shape[:2])

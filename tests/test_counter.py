@@ -1,0 +1,122 @@
+"""Arrays from anywhere, and sparse activations, against dense counting in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actilaw import Relative, Threshold, TopK, counter
+from actilaw.blocks import block_size
+from actilaw.errors import CountsError, InputError
+from actilaw.record.criteria import describe, rule_from
+
+
+@pytest.mark.parametrize("kind", ["numpy", "read-only numpy", "torch", "list"])
+def test_arrays_from_anywhere(kind: str) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 9)).astype(np.float32)
+    if kind == "read-only numpy":
+        x.flags.writeable = False
+    counting = counter()
+    counting.update({"torch": torch.from_numpy(x.copy()), "list": x.tolist()}.get(kind, x))
+    assert counting.counts().counts.tolist() == (x > 0).sum(0).tolist()
+    assert counting.counts().samples == 40
+
+
+def test_arrays_of_jax() -> None:
+    numpy = pytest.importorskip("jax.numpy")
+    counting = counter()
+    counting.update(numpy.array([[1.0, -1.0], [2.0, 3.0]]))
+    assert counting.counts().counts.tolist() == [2, 1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 40), st.integers(0, 2**32 - 1), st.integers(1, 5))
+def test_indices_count_what_the_dense_array_counts(entries: int, units: int, seed: int, parts: int) -> None:
+    rng = np.random.default_rng(seed)
+    active = rng.random((entries, units)) < 0.2
+    width = max(1, int(active.sum(1).max()))
+    indices = np.full((entries, width), -1)
+    for row, fired in enumerate(active):
+        indices[row, : fired.sum()] = np.flatnonzero(fired)
+    sparse, dense = counter(), counter()
+    for rows in np.array_split(np.arange(entries), parts):
+        if rows.size:
+            sparse.update_indices(indices[rows], units)
+    dense.update(active.astype(np.float32))
+    a, b = sparse.counts(), dense.counts()
+    assert (a.samples, a.entries, a.active_squares) == (b.samples, b.entries, b.active_squares)
+    np.testing.assert_array_equal(a.counts, active.sum(0))
+    np.testing.assert_array_equal(a.first, np.where(active.any(0), active.argmax(0), -1))
+    np.testing.assert_array_equal(a.first, b.first)
+    np.testing.assert_array_equal(a.blocks.counts, b.blocks.counts)
+
+
+@given(st.integers(1, 10**15))
+def test_there_are_never_more_than_32_blocks_and_from_17_entries_on_more_than_16(entries: int) -> None:
+    blocks = -(-entries // block_size(entries))
+    assert blocks <= 32
+    assert blocks > 16 or entries <= 16
+
+
+def test_prefixes_are_what_was_counted_by_then() -> None:
+    x = np.random.default_rng(0).normal(-1.5, 1, size=(100, 30))
+    counting = counter()
+    counting.update(x)
+    part = counting.counts().prefix(5)  # 100 entries: blocks of 4
+    early = counter()
+    early.update(x[:20])
+    assert part.counts.tolist() == early.counts().counts.tolist()
+    assert part.first.tolist() == early.counts().first.tolist()
+    assert (part.samples, part.entries) == (20, 20)
+    with pytest.raises(InputError, match=r"number of blocks in 1\.\.25"):
+        counting.counts().prefix(26)
+
+
+def test_a_level_of_minus_zero_is_zero() -> None:
+    for rule in (Threshold(-0.0), Relative(-0.0)):
+        counting = counter(rule)
+        counting.update(np.array([[0.0, 1.0, -1.0]]))
+        assert counting.counts().counts.tolist() == [0, 1, 1]
+
+
+def test_variance_of_the_active_units() -> None:
+    x = np.random.default_rng(0).normal(size=(100, 30))
+    counting = counter()
+    counting.update(x)
+    assert counting.counts().active_variance == pytest.approx((x > 0).sum(1).var())
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda c: c.update(np.ones(3)), InputError, r"activations \(samples, ..., units\) .* got shape \(3,\)"),
+        (
+            lambda c: c.update_indices(np.array([[5]]), 5),
+            InputError,
+            r"indices in 0\.\.4, or -1 for none, .* got 5\.\.5",
+        ),
+        (lambda c: c.update_indices(np.array([1]), 5), InputError, r"shape \(n_samples, n_active\), but got \(1,\)"),
+        (lambda c: c.update(np.ones((3, 2)), keep=np.ones(4)), InputError, r"here \(3, 1\), .* got \(4, 1\)"),
+        (lambda c: c.counts(), CountsError, "nothing was counted yet"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_lost(call, error: type, message: str) -> None:
+    counting = counter()
+    with pytest.raises(error, match=message):
+        call(counting)
+    counting.update(np.ones((2, 5)))
+    assert (counting.counts().samples, counting.counts().entries) == (2, 2)
+
+
+@pytest.mark.parametrize("rule", [Threshold(0.1234567), Threshold(0.12345674), Relative(0.05), TopK(3)])
+def test_a_rule_is_made_again_from_its_words(rule) -> None:
+    assert rule_from(describe(rule)) == rule
+
+
+@pytest.mark.parametrize("text", ["big", "threshold", "threshold(x)", "top(1.5)", "relative(0.1", "positive(3)"])
+def test_words_that_are_no_rule(text: str) -> None:
+    with pytest.raises(InputError, match=r"expected positive, threshold\(0.1\)"):
+        rule_from(text)
