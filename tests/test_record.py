@@ -180,8 +180,20 @@ def test_layers_by_name_glob_list_and_function() -> None:
     [
         (nn.Sequential(nn.Linear(2, 2)), {}, ModelError, "expected a model with a layer of units, but layers='auto'"),
         (nn.Sequential(nn.ReLU()), {"layers": "relu"}, ModelError, r"layers='relu' matches none of the 1 modules"),
-        (nn.Sequential(nn.GELU()), {"layers": "0"}, InputError, "layer '0' is GELU, .* active=Threshold"),
-        (nn.Sequential(nn.ReLU()), {"unit": "pixel"}, InputError, "unit='sample' or unit='position', but got 'pixel'"),
+        (
+            nn.Sequential(nn.ReLU()),
+            {"layers": ["0", "rleu"]},
+            ModelError,
+            r"layers that the model has, but 'rleu' matches",
+        ),
+        ("gpt2", {}, ModelError, "expected a torch module to record, but got str: load the model first"),
+        (nn.Sequential(nn.ReLU()), {"active": [3]}, InputError, r"expected rules such as .* but got \[3\]"),
+        (
+            nn.Sequential(nn.ReLU()),
+            {"unit": "pixel"},
+            InputError,
+            "unit='sample', 'position' or 'token', but got 'pixel'",
+        ),
         (nn.Sequential(nn.ReLU()), {"active": "big"}, InputError, "but got 'big'"),
     ],
 )

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actilaw.census import Census
 from actilaw.errors import needs_extra
-from actilaw.record.criteria import Criterion, Positive, Threshold
+from actilaw.record.criteria import Criterion, Positive, Relative, Threshold, TopK
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from actilaw.record.counter import Counter
     from actilaw.record.recorder import Mask, Recorder
-    from actilaw.record.sites import Layers
+    from actilaw.record.sites import Active, Layers
 
-__all__ = ["Positive", "Threshold", "record"]
+__all__ = ["Positive", "Relative", "Threshold", "TopK", "counter", "record"]
 
 
 def record(
     model: nn.Module,
     layers: Layers = "auto",
-    active: str | Criterion = "auto",
+    active: Active = "auto",
     unit: str = "sample",
     mask: Mask | None = None,
+    *,
+    resume: Census | None = None,
 ) -> Recorder:
     """Count, while the block runs, on how many samples each unit of `model` is activated.
 
@@ -30,15 +34,20 @@ def record(
         census = recording.census()
 
     Args:
-        model: any torch module; its outputs, gradients and random state stay as they are.
-        layers: "auto" for every rectifier (ReLU, ReLU6); or a module name or glob, a list of them, or a function
-            of (name, module). Units are the last axis, or axis 1 after convolutions.
-        active: "auto" for "above zero"; or a rule such as `Threshold(0.1)`, required for GELU and other smooth
-            activations, whose outputs are never exactly zero.
+        model: any torch module, compiled or not, in one process or one of several; its outputs, gradients and random
+            state stay as they are.
+        layers: "auto" for outputs of activation modules, inputs of the last projection of gated feed-forward layers,
+            routers of mixtures of experts and latents of sparse autoencoders (`recording.uncovered` names what is
+            left out); or a module name or glob, a list of them, or a function of (name, module). Units are the last
+            axis, or axis 1 after convolutions.
+        active: "auto" for "above zero" after rectifiers, "not zero" for latents, the chosen experts of a router, and
+            more than a tenth of the largest magnitude at the same position for smooth and gated units; or a rule
+            (`Positive()`, `Threshold(0.1)`, `Relative(0.05)`, `TopK(2)`, a function), or a list of rules.
         unit: "sample": an entry of the first axis, in which a unit counts once if it is activated at any position;
-            "position": every position (token, pixel) is a sample.
-        mask: function of the model's own arguments that returns which samples (n_samples,) or positions
-            (n_samples, n_positions) to count; all of them by default.
+            "position" (or "token"): every position is a sample.
+        mask: which samples (n_samples,) or positions (n_samples, n_positions) to count: the name of an argument of
+            the model, "attention_mask" say, or a function of its arguments. All of them by default.
+        resume: a census to go on from, of the same model, layers and rules.
 
     Returns:
         A context manager; its `.census()` gives the counts, while it runs or after.
@@ -49,4 +58,19 @@ def record(
     """
     with needs_extra("torch"):
         from actilaw.record.recorder import Recorder
-    return Recorder(model, layers, active, unit, mask)
+    return Recorder(model, layers, active, unit, mask, resume)
+
+
+def counter(active: Criterion | None = None, unit: str = "sample") -> Counter:
+    """Count activations that come as arrays, from anywhere: `.update(array)`, `.update_indices(...)`, `.counts()`.
+
+    Args:
+        active: the rule, by default `Positive()`.
+        unit: "sample", or "position" for arrays (n_samples, n_positions, n_units) whose every position is a sample.
+
+    Raises:
+        MissingExtraError: if torch is not installed.
+    """
+    with needs_extra("torch"):
+        from actilaw.record.counter import Counter
+    return Counter(active or Positive(), unit)

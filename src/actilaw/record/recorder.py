@@ -1,92 +1,136 @@
 """Hooks that count, while a network runs, on how many samples each of its units is activated.
 
 Memory follows the number of units, never the number of samples; the network's outputs, gradients and random state
-are untouched.
+are untouched. Inside compiled code a hook becomes one custom operation, so that no graph is broken.
 """
 
 from __future__ import annotations
 
+import inspect
+import itertools
+import sys
+import warnings
+import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from actilaw.counts import ActivationCounts, Census
-from actilaw.errors import CountsError, InputError
-from actilaw.record.criteria import Criterion
-from actilaw.record.sites import Layers, Site, find_sites
+from actilaw.census import Census
+from actilaw.counts import ActivationCounts
+from actilaw.errors import CountsError, InputError, ModelError
+from actilaw.record.counter import by_position, kept
+from actilaw.record.criteria import describe
+from actilaw.record.kernels import count, rows_of
+from actilaw.record.ranks import place_among_ranks, sum_over_ranks
+from actilaw.record.sites import Active, Layers, Site, find_sites, uncovered
+from actilaw.record.tally import Tally
 
-Mask = Callable[..., torch.Tensor]
+Mask = str | Callable[..., Tensor]
+UNITS = ("sample", "position", "token")
 
 
-class Tally:
-    """Running counts of one layer, on the device where its activations live."""
+class Visits:
+    """One site's tally, and how often its module is called in one forward pass.
 
-    def __init__(self, name: str, site: Site, unit: str) -> None:
-        self.name, self.site, self.unit = name, site, unit
-        self.counts: torch.Tensor | None = None
-        self.samples = 0
-        self.nonfinite = 0
+    With unit="sample" a unit counts once per sample, also if its module is called several times on it. How often that
+    is, the first forward pass tells: until it ends, what was active is held; later only where calls were several.
+    """
 
-    @torch.no_grad()
-    def add(self, output: Any, keep: torch.Tensor | None) -> None:
-        """Count one output of the layer; `keep` (samples,) or (samples, positions) says which entries count."""
-        x = _by_position(self.name, output, self.site.axis)
-        active, finite = self.site.criterion(x), torch.isfinite(x).all(-1)
-        kept = _kept(self.name, keep, finite)
-        active, broken = active & kept[..., None], ~finite & kept
-        if self.unit == "sample":
-            active, broken, kept = active.any(1), broken.any(1), kept.any(1)
-        counts = active.reshape(-1, active.shape[-1]).sum(0)
-        if self.counts is not None and self.counts.shape != counts.shape:
+    def __init__(self, name: str, site: Site, tally: Tally) -> None:
+        self.name, self.site, self.tally = name, site, tally
+        self.calls = 0
+        self.usual_calls: int | None = None
+        self._held: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def add(self, x: Tensor, keep: Tensor | None, in_forward: bool) -> None:
+        """Count one output of the module."""
+        if not in_forward:
+            return self.tally.add(x, self.site.criterion, keep)
+        self.calls += 1
+        if self.tally.unit == "position":
+            return self.tally.add(x, self.site.criterion, keep, again=self.calls > 1)
+        if self.usual_calls == 1 and self.calls == 1:
+            return self.tally.add(x, self.site.criterion, keep)
+        if self.usual_calls == 1:
             raise InputError(
-                f"layer {self.name!r} had {len(self.counts)} units so far but {len(counts)} now: a module that serves "
-                "layers of different widths cannot be counted as one; give each layer its own module"
+                f"expected layer {self.name!r} to be called once per forward pass, as in the first, but it is called "
+                "again: count with unit='position', where every call counts"
             )
-        self.counts = counts if self.counts is None else self.counts.to(counts.device).add_(counts)
-        self.samples += int(kept.sum())
-        self.nonfinite += int(broken.sum())
+        return self._hold(x, keep)
 
-    def result(self) -> ActivationCounts | None:
-        """The counts so far, or None before the first sample."""
-        if self.counts is None or not self.samples:
-            return None
-        return ActivationCounts(
-            self.counts.cpu().numpy().astype(np.int64),
-            self.samples,
-            unit=self.unit,
-            criterion=str(self.site.criterion),
-            nonfinite=self.nonfinite,
-        )
+    def end_forward(self) -> None:
+        """Count what was held; a forward pass that an error cut short teaches nothing about the usual calls."""
+        if self._held is not None:
+            self.tally.add_mask(*self._held)
+        if self.calls:
+            self.usual_calls = max(self.calls, self.usual_calls or 0)
+        self.calls, self._held = 0, None
+
+    def _hold(self, x: Tensor, keep: Tensor | None) -> None:
+        rows = rows_of(x, self.site.criterion, keep)
+        active, nonfinite = rows.mask().any(1), count(rows).nonfinite
+        counts = torch.ones_like(nonfinite) if keep is None else keep.any(1)
+        if self._held is None:
+            self._held = (active, counts, nonfinite)
+        else:
+            before, before_counts, before_nonfinite = self._held
+            self._held = (before | active, before_counts | counts, before_nonfinite | nonfinite)
 
 
 class Recorder:
-    """Counts activations of a model's layers while a `with` block runs; see `actilaw.record`."""
+    """Counts activations of a model's layers while a `with` block runs; see `actilaw.record`.
+
+    Attributes:
+        uncovered: names of parametrised modules whose outputs lead to no layer that is counted.
+    """
 
     def __init__(
         self,
         model: nn.Module,
         layers: Layers = "auto",
-        active: str | Criterion = "auto",
+        active: Active = "auto",
         unit: str = "sample",
         mask: Mask | None = None,
+        resume: Census | None = None,
     ) -> None:
-        if unit not in ("sample", "position"):
-            raise InputError(f"expected unit='sample' or unit='position', but got {unit!r}")
+        if not isinstance(model, nn.Module):
+            raise ModelError(f"expected a torch module to record, but got {type(model).__name__}: load the model first")
+        if unit not in UNITS:
+            raise InputError(f"expected unit='sample', 'position' or 'token', but got {unit!r}")
+        model = _unwrapped(model)
         sites = find_sites(model, layers, active)
+        self.uncovered = uncovered(model, sites.values())
         self._model, self._mask = model, mask
-        self._tallies = {name: Tally(name, site, unit) for name, site in sites.items()}
-        self._keep: torch.Tensor | None = None
+        start, stride = place_among_ranks()
+        unit = "position" if unit == "token" else unit
+        self._visits = [Visits(name, site, Tally(name, unit, start, stride)) for name, site in sites.items()]
+        self._keep: Tensor | None = None
+        self._batch: int | None = None
+        self._in_forward = False
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._weights: list[tuple[int, int]] = _weights(model)
+        self._trained = False
+        self._token = torch.zeros(1)
+        self._key = next(_keys)
+        _recorders[self._key] = self
+        if resume is not None:
+            self._resume(resume)
 
     def __enter__(self) -> Recorder:
-        if self._mask is not None:
-            self._hooks.append(self._model.register_forward_pre_hook(self._set_mask, with_kwargs=True))
-        for tally in self._tallies.values():
-            self._hooks.append(tally.site.module.register_forward_hook(self._counter(tally)))
+        if self._hooks:
+            raise InputError("this recording is already running: leave its block before entering it again")
+        _forget_compiled_code()
+        self._weights = _weights(self._model)
+        self._hooks.append(self._model.register_forward_pre_hook(self._begin_hook, with_kwargs=True))
+        for index, visits in enumerate(self._visits):
+            module = visits.site.module
+            hook = self._input_hook(index) if visits.site.at_input else self._output_hook(index)
+            attach = module.register_forward_pre_hook if visits.site.at_input else module.register_forward_hook
+            self._hooks.append(attach(hook))
+        self._hooks.append(self._model.register_forward_hook(self._end_hook))
         return self
 
     def __exit__(
@@ -95,50 +139,187 @@ class Recorder:
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
+        self._end()
+        self._note_training()
+        _forget_compiled_code()
 
-    def census(self) -> Census:
+    def census(self, across_ranks: bool = False) -> Census:
         """The counts so far; may be asked for while recording and after it.
+
+        Args:
+            across_ranks: sum over all processes of torch.distributed; every process must ask. What k processes count
+                together is, to the last bit, what one would count that saw the samples in the order of a
+                DistributedSampler.
 
         Raises:
             CountsError: if no sample has passed through any of the layers yet.
         """
-        results = {name: tally.result() for name, tally in self._tallies.items()}
+        self._end()
+        self._note_training()
+        tallies = [visits.tally for visits in self._visits]
+        trained = self._trained
+        if across_ranks:
+            tallies, trained = sum_over_ranks(tallies, trained)
+        regime = "training" if trained else "frozen"
+        results = {
+            visits.name: tally.result(describe(visits.site.criterion), regime)
+            for visits, tally in zip(self._visits, tallies, strict=True)
+        }
         counted = {name: counts for name, counts in results.items() if counts is not None}
         if not counted:
             raise CountsError(
-                f"nothing was recorded in {', '.join(self._tallies)}: run the model on data inside the `with` block"
+                f"nothing was recorded in {', '.join(results)}: run the model on data inside the `with` block"
             )
+        if len(counted) < len(results):
+            silent = ", ".join(name for name in results if name not in counted)
+            warnings.warn(f"no sample passed through {silent}: left out of the census", stacklevel=2)
         return Census(counted)
 
-    def _set_mask(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        assert self._mask is not None
-        self._keep = self._mask(*args, **kwargs).bool()
+    def begin(self, keep: Tensor | None, batch: int | None) -> None:
+        """A forward pass of the whole model begins."""
+        self._end()
+        self._keep, self._batch, self._in_forward = keep, batch, True
 
-    def _counter(self, tally: Tally) -> Callable[..., None]:
-        def count(module: nn.Module, inputs: Any, output: Any) -> None:
-            tally.add(output, self._keep)
+    def visit(self, index: int, output: Tensor) -> None:
+        """Count what one layer returned, or took in."""
+        if torch._C._current_graph_task_id() != -1:
+            return  # inside a backward pass: a checkpointed layer computes again what was counted before
+        visits = self._visits[index]
+        with torch.no_grad():
+            x = by_position(visits.name, output, visits.site.axis)
+            if self._in_forward and self._batch and x.shape[1] == 1 and len(x) != self._batch:
+                x = _unfolded(x, self._batch)  # routers and some layers flatten (samples, positions) into one axis
+            keep = None if self._keep is None else kept(visits.name, self._keep, x)
+            visits.add(x, keep, self._in_forward)
 
-        return count
+    def _end(self) -> None:
+        for visits in self._visits:
+            visits.end_forward()
+        self._keep, self._batch, self._in_forward = None, None, False
+
+    def _begin_hook(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1:
+            return
+        keep = self._mask_of(args, kwargs)
+        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.ndim]
+        batch = tensors[0].shape[0] if tensors else 0
+        if torch.compiler.is_compiling():
+            empty = torch.zeros(0, dtype=torch.bool) if keep is None else keep
+            torch.ops.actilaw.begin(empty, self._token, self._key, batch)
+        else:
+            self.begin(keep, batch)
+
+    def _end_hook(self, model: nn.Module, args: Any, output: Any) -> None:
+        if torch.compiler.is_compiling():
+            torch.ops.actilaw.end(self._token, self._key)
+        elif torch._C._current_graph_task_id() == -1:
+            self._end()
+
+    def _output_hook(self, index: int) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            self._visit(index, output[0] if isinstance(output, tuple) else output)
+
+        return hook
+
+    def _input_hook(self, index: int) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any) -> None:
+            self._visit(index, inputs[0])
+
+        return hook
+
+    def _visit(self, index: int, x: Any) -> None:
+        if torch.compiler.is_compiling():
+            torch.ops.actilaw.visit(x.detach(), self._token, self._key, index)
+        else:
+            self.visit(index, x)
+
+    def _mask_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
+        if self._mask is None:
+            return None
+        if callable(self._mask):
+            keep = self._mask(*args, **kwargs)
+            if not isinstance(keep, Tensor):
+                raise InputError(f"expected the mask's function to return a tensor, but got {type(keep).__name__}")
+            return keep.bool()
+        given = dict(kwargs)
+        given.update(zip(inspect.signature(self._model.forward).parameters, args, strict=False))
+        if given.get(self._mask) is None:
+            raise InputError(
+                f"expected an argument {self._mask!r} of the model as the mask, but it was called with "
+                f"{', '.join(given) or 'none'}: pass it, or leave mask=None to count everything"
+            )
+        return given[self._mask].bool()
+
+    def _note_training(self) -> None:
+        """Weights that changed while recording mean that learning and exposure are mixed in the counts."""
+        weights = _weights(self._model)
+        self._trained |= weights != self._weights
+        self._weights = weights
+
+    def _resume(self, census: Census) -> None:
+        if set(census) != {visits.name for visits in self._visits}:
+            raise InputError(
+                f"expected a census of the layers {', '.join(v.name for v in self._visits)} to go on from, but it has "
+                f"{', '.join(census)}: record with the same model, layers and rules"
+            )
+        for visits in self._visits:
+            counts: ActivationCounts = census[visits.name]
+            rule = describe(visits.site.criterion)
+            if (counts.criterion, counts.unit) != (rule, visits.tally.unit):
+                raise InputError(
+                    f"layer {visits.name!r} was counted by {counts.criterion} per {counts.unit}, not by "
+                    f"{rule} per {visits.tally.unit}: go on with the same rules"
+                )
+            visits.tally.resume(counts)
+            self._trained |= counts.regime != "frozen"
 
 
-def _by_position(name: str, output: Any, axis: int) -> torch.Tensor:
-    """The output as (samples, positions, units), whatever axes it came with."""
-    if not isinstance(output, torch.Tensor) or output.ndim < 2:
-        came = f"shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
-        raise InputError(f"expected layer {name!r} to return a tensor (samples, ..., units), but it returned {came}")
-    x = output.detach().movedim(axis, -1)
-    return x.reshape(x.shape[0], -1, x.shape[-1])
+_keys = itertools.count()
+_recorders: weakref.WeakValueDictionary[int, Recorder] = weakref.WeakValueDictionary()
 
 
-def _kept(name: str, keep: torch.Tensor | None, finite: torch.Tensor) -> torch.Tensor:
-    """The mask as (samples, positions), where a mask of (samples,) holds for every position."""
-    if keep is None:
-        return torch.ones_like(finite)
-    if keep.ndim == 1:
-        keep = keep[:, None]
-    if keep.ndim != 2 or keep.shape[0] != finite.shape[0] or keep.shape[1] not in (1, finite.shape[1]):
-        raise InputError(
-            f"expected a mask of shape (samples,) or (samples, positions), here {tuple(finite.shape)}, "
-            f"at layer {name!r}, but got {tuple(keep.shape)}"
-        )
-    return keep.to(finite.device).expand_as(finite)
+# The token is written to on paper only: it keeps the compiler from dropping the operations or changing their order.
+@torch.library.custom_op("actilaw::visit", mutates_args=("token",))
+def _visit_op(x: Tensor, token: Tensor, key: int, index: int) -> None:
+    _recorders[key].visit(index, x)
+
+
+@torch.library.custom_op("actilaw::begin", mutates_args=("token",))
+def _begin_op(keep: Tensor, token: Tensor, key: int, batch: int) -> None:
+    _recorders[key].begin(keep.clone() if keep.numel() else None, batch)
+
+
+@torch.library.custom_op("actilaw::end", mutates_args=("token",))
+def _end_op(token: Tensor, key: int) -> None:
+    _recorders[key]._end()
+
+
+for _op in (_visit_op, _begin_op, _end_op):
+    _op.register_fake(lambda *args: None)
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """The module itself, without torch.compile's or DistributedDataParallel's wrapping: names stay the same."""
+    while isinstance(inner := getattr(model, "_orig_mod", None) or _replica(model), nn.Module):
+        model = inner
+    return model
+
+
+def _replica(model: nn.Module) -> nn.Module | None:
+    return model.module if isinstance(model, nn.parallel.DistributedDataParallel) else None
+
+
+def _forget_compiled_code() -> None:
+    """Compiled code holds the hooks it was compiled with: make it compile anew, with the present ones."""
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.reset()
+
+
+def _weights(model: nn.Module) -> list[tuple[int, int]]:
+    """Where each parameter is and how often it was written: changes exactly when an optimiser steps."""
+    return [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in model.parameters()]
+
+
+def _unfolded(x: Tensor, batch: int) -> Tensor:
+    """(samples × positions, 1, units) as (samples, positions, units)."""
+    return x.reshape(batch, -1, x.shape[-1]) if len(x) % batch == 0 else x

@@ -1,100 +1,211 @@
-"""Which modules of a network hold units, and along which axis of their output the units lie."""
+"""Where a network holds units: the sensible places, found by the shapes of modules that people use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any, cast
 
 from torch import nn
+from torch.nn import functional
 
 from actilaw.errors import InputError, ModelError
-from actilaw.record.criteria import Criterion, Positive
+from actilaw.record.criteria import Criterion, Positive, Relative, Threshold, TopK, describe
 
 Layers = str | Iterable[str] | Callable[[str, nn.Module], bool]
+Active = str | Criterion | Iterable[Criterion]
 
-# Their outputs are exactly zero when a unit does not fire, so "activated" needs no threshold.
+# Exactly zero where a unit does not fire, so that "activated" needs no level.
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
-# Their outputs are hardly ever exactly zero: a user must say what counts as activated.
-SMOOTH = (
-    nn.GELU,
-    nn.SiLU,
-    nn.Mish,
-    nn.ELU,
-    nn.CELU,
-    nn.SELU,
-    nn.LeakyReLU,
-    nn.PReLU,
-    nn.Softplus,
-    nn.Tanh,
-    nn.Sigmoid,
+# Hardly ever exactly zero: activated is what stands out, by the rule `Relative`.
+SMOOTH = (nn.GELU, nn.SiLU, nn.Mish, nn.ELU, nn.CELU, nn.SELU, nn.LeakyReLU, nn.PReLU, nn.Softplus, nn.Tanh, nn.Sigmoid)
+# Sparse autoencoders bring activations of their own; their latents are zero, or not.
+LATENTS = ("TopK", "BatchTopK", "JumpReLU", "AuxTopK")
+CONVOLUTIONAL = (nn.modules.conv._ConvNd,)
+NORMS_AND_TABLES = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.Embedding, nn.RMSNorm, nn.PReLU)
+# A gated unit is a product of two: it lives where the last of these modules takes it in.
+GATED = (
+    ("gate_proj", "up_proj", "down_proj"),
+    ("gate_up_proj", "down_proj"),
+    ("w1", "w3", "w2"),
+    ("wi_0", "wi_1", "wo"),
 )
-CONVOLUTIONAL = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
 
 
 @dataclass(frozen=True)
 class Site:
-    """A module whose output holds units along `axis`, and the rule by which they count as activated."""
+    """A place that holds units.
+
+    Attributes:
+        module: the module whose output, or input, holds the units.
+        criterion: when a unit counts as activated.
+        axis: of the units.
+        at_input: whether units are what the module takes in.
+        fed_by: names of the parametrised modules that make the units.
+    """
 
     module: nn.Module
-    axis: int
     criterion: Criterion
+    axis: int = -1
+    at_input: bool = False
+    fed_by: tuple[str, ...] = ()
 
 
-def find_sites(model: nn.Module, layers: Layers = "auto", active: str | Criterion = "auto") -> dict[str, Site]:
-    """The layers of `model` that hold units, by module name.
-
-    Args:
-        model: any module.
-        layers: "auto" for every rectifier (ReLU, ReLU6); or a name or glob, a list of them, or a function of
-            (name, module) that says yes.
-        active: "auto" for "above zero" after rectifiers; or a rule such as `Threshold(0.1)`.
+def find_sites(model: nn.Module, layers: Layers = "auto", active: Active = "auto") -> dict[str, Site]:
+    """The places of `model` that hold units, by module name, and by rule where several are asked for.
 
     Raises:
         ModelError: if no layer is found.
-        InputError: if a layer needs a rule of its own and `active` is "auto".
+        InputError: if `active` is no rule.
     """
     modules = {name: module for name, module in model.named_modules() if name}
-    chosen = [name for name, module in modules.items() if _matches(layers, name, module)]
-    if not chosen:
+    found = dict(_sensible_sites(model))
+    if not _is_auto(layers):
+        wanted = layers if callable(layers) else ([layers] if isinstance(layers, str) else list(layers))
+        _refuse_unmatched(wanted, modules)
+        named = [name for name, module in modules.items() if _matches(wanted, name, module)]
+        found = {name: found.get(name, Site(modules[name], Positive(), _axis(model, name))) for name in named}
+    if not found:
         raise ModelError(
             f"expected a model with a layer of units, but layers={layers!r} matches none of the {len(modules)} modules "
             f"of {type(model).__name__}: name the modules whose outputs are units, layers=['...'] out of "
-            f"{', '.join(modules) or 'none'}"
+            f"{', '.join(list(modules)[:20]) or 'none'}"
         )
-    axes = _unit_axes(model)
-    return {name: Site(modules[name], axes[name], _criterion(name, modules[name], active)) for name in chosen}
+    rules = _rules(active)
+    sites = {}
+    for name, site in found.items():
+        for rule in rules or [site.criterion]:
+            key = name if len(rules) < 2 else f"{name} {describe(rule)}"
+            sites[key] = Site(site.module, rule, site.axis, site.at_input, site.fed_by)
+    return sites
 
 
-def _matches(layers: Layers, name: str, module: nn.Module) -> bool:
-    if layers == "auto":
-        return isinstance(module, RECTIFIERS)
+def uncovered(model: nn.Module, sites: Iterable[Site]) -> list[str]:
+    """Parametrised modules that make no units that are counted; norms and embeddings aside."""
+    covered = {name for site in sites for name in site.fed_by}
+    return [
+        name
+        for name, module in model.named_modules()
+        if next(module.parameters(recurse=False), None) is not None
+        and not isinstance(module, NORMS_AND_TABLES)
+        and "Norm" not in type(module).__name__
+        and name not in covered
+    ]
+
+
+def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
+    """Routers, gated and functional feed-forward layers; then activation modules that stand for themselves."""
+    inside: tuple[str, ...] = ()
+    for name, module in model.named_modules():
+        if any(name.startswith(f"{outer}.") for outer in inside):
+            continue
+        if _routes(module):
+            yield name, Site(module, TopK(cast(Any, module).top_k), fed_by=(name,))
+        elif _is_experts(module):
+            inside += (name,)
+        elif (parts := _gated_parts(module)) is not None:
+            inside += (name,)
+            children = tuple(f"{name}.{part}" for part in parts)
+            yield children[-1], Site(getattr(module, parts[-1]), _gate_rule(module), -1, True, children[:-1])
+        elif isinstance(module, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
+            rule = Positive() if module.activation in (functional.relu, functional.relu6) else Relative()
+            yield f"{name}.linear2", Site(module.linear2, rule, -1, True, (f"{name}.linear1",))
+            inside += (name,)
+        elif name and (rule := _activation_rule(name, module)) is not None:
+            yield name, Site(module, rule, _axis(model, name), False, (_maker(model, name),))
+
+
+def _maker(model: nn.Module, name: str) -> str:
+    """The module that makes an activation's units: in a sequence the last one before it; elsewhere, by custom, the
+    first of its siblings; and if it has none, the last one that was registered before it."""
+    parent = name.rpartition(".")[0]
+    siblings = [f"{parent}.{child}".lstrip(".") for child, _ in model.get_submodule(parent).named_children()]
+    makers = [sibling for sibling in siblings if _makes_units(model.get_submodule(sibling))]
+    if makers and not isinstance(model.get_submodule(parent), nn.Sequential):
+        return makers[0]
+    before = itertools.takewhile(lambda other: other != name, (other for other, _ in model.named_modules()))
+    return next((other for other in reversed(list(before)) if _makes_units(model.get_submodule(other))), "")
+
+
+def _makes_units(module: nn.Module) -> bool:
+    own = next(module.parameters(recurse=False), None)
+    return own is not None and not isinstance(module, NORMS_AND_TABLES)
+
+
+def _activation_rule(name: str, module: nn.Module) -> Criterion | None:
+    """When a unit of this activation module is activated, or None if it is no activation module."""
+    kind = type(module).__name__
+    if isinstance(module, RECTIFIERS):
+        return Positive()
+    if kind in LATENTS or name.endswith("hook_sae_acts_post"):
+        return Threshold(0.0)
+    if isinstance(module, SMOOTH) or (kind.endswith("Activation") and kind != "LinearActivation") or kind == "GELUTanh":
+        return Relative()
+    return None
+
+
+def _routes(module: nn.Module) -> bool:
+    """A router of a mixture of experts: it chooses the top k of a number of experts by a weight of its own."""
+    names = ("top_k", "num_experts", "weight")
+    return all(hasattr(module, name) for name in names) and isinstance(module.top_k, int)
+
+
+def _is_experts(module: nn.Module) -> bool:
+    """Experts, fused into parameters with three axes or listed: which samples each sees is the router's choice."""
+    fused = any(parameter.ndim == 3 for parameter in module.parameters(recurse=False))
+    return "Experts" in type(module).__name__ and (fused or isinstance(module, nn.ModuleList))
+
+
+def _gated_parts(module: nn.Module) -> tuple[str, ...] | None:
+    for parts in GATED:
+        if all(isinstance(getattr(module, part, None), nn.Module) for part in parts):
+            return parts
+    return None
+
+
+def _gate_rule(module: nn.Module) -> Criterion:
+    """A product with a rectifier is zero, or not; with anything smoother, it stands out, or not."""
+    rectified = any(isinstance(child, RECTIFIERS) for child in module.children())
+    return Threshold(0.0) if rectified else Relative()
+
+
+def _axis(model: nn.Module, name: str) -> int:
+    """Axis 1 if a convolution makes the units, the last axis if anything else does."""
+    maker = model.get_submodule(_maker(model, name))
+    module = model.get_submodule(name)
+    return 1 if isinstance(maker, CONVOLUTIONAL) or isinstance(module, CONVOLUTIONAL) else -1
+
+
+def _is_auto(layers: Layers) -> bool:
+    return isinstance(layers, str) and layers == "auto"
+
+
+def _refuse_unmatched(layers: list[str] | Callable[[str, nn.Module], bool], modules: dict[str, nn.Module]) -> None:
+    """A list in which one name is misspelt shall not lose that layer in silence."""
+    if callable(layers) or len(layers) < 2:
+        return
+    for pattern in layers:
+        if not any(fnmatchcase(name, pattern) for name in modules):
+            raise ModelError(
+                f"expected layers that the model has, but {pattern!r} matches none of {', '.join(list(modules)[:20])}"
+            )
+
+
+def _matches(layers: list[str] | Callable[[str, nn.Module], bool], name: str, module: nn.Module) -> bool:
     if callable(layers):
         return bool(layers(name, module))
-    patterns = [layers] if isinstance(layers, str) else layers
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return any(fnmatchcase(name, pattern) for pattern in layers)
 
 
-def _criterion(name: str, module: nn.Module, active: str | Criterion) -> Criterion:
-    if callable(active):
-        return active
-    if active == "positive" or (active == "auto" and not isinstance(module, SMOOTH)):
-        return Positive()
-    if active == "auto":
-        raise InputError(
-            f"layer {name!r} is {type(module).__name__}, whose outputs are hardly ever exactly zero: "
-            "say what counts as activated, active=Threshold(0.1) for instance"
-        )
-    raise InputError(f"expected active='auto', 'positive' or a rule such as Threshold(0.1), but got {active!r}")
-
-
-def _unit_axes(model: nn.Module) -> dict[str, int]:
-    """Axis 1 after convolutions, the last axis after anything else, by the order in which modules are registered."""
-    axes, axis = {}, -1
-    for name, module in model.named_modules():
-        if isinstance(module, CONVOLUTIONAL):
-            axis = 1
-        elif next(module.parameters(recurse=False), None) is not None:
-            axis = -1
-        axes[name] = axis
-    return axes
+def _rules(active: Active) -> list[Criterion]:
+    """The rules asked for; none for "auto", where each site has its own."""
+    if isinstance(active, str):
+        if active in ("auto", "positive"):
+            return [Positive()] if active == "positive" else []
+        raise InputError(f"expected active='auto', 'positive', or a rule such as Threshold(0.1), but got {active!r}")
+    rules = [active] if callable(active) else list(active)
+    if not rules or not all(callable(rule) for rule in rules):
+        raise InputError(f"expected rules such as Positive() or Threshold(0.1), but got {active!r}")
+    return rules

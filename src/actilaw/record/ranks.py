@@ -1,0 +1,65 @@
+"""Counts of several processes added up, so that k ranks give to the last bit what one gives."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from actilaw.errors import InputError
+from actilaw.record.tally import Tally, Totals
+
+NEVER = torch.iinfo(torch.int64).max
+
+
+def place_among_ranks() -> tuple[int, int]:
+    """Number of this process's first entry, and the step to its next one: entries are dealt out in turn."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def sum_over_ranks(tallies: Sequence[Tally], trained: bool) -> tuple[list[Tally], bool]:
+    """The tallies of all processes together; every process must call this, with the same layers.
+
+    Raises:
+        InputError: if torch.distributed is not set up.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        raise InputError("expected torch.distributed to be set up: call init_process_group, or census() without ranks")
+    any_trained = _reduced(torch.tensor([int(trained)]), dist.ReduceOp.MAX)
+    return [_sum(tally) for tally in tallies], bool(any_trained)
+
+
+def _sum(tally: Tally) -> Tally:
+    """One layer's tally over all processes."""
+    units = 0 if tally.totals is None else tally.totals.first.numel()
+    size, reach, units = _reduced(torch.tensor([tally.size, tally.reach, units]), dist.ReduceOp.MAX).tolist()
+    together = copy.copy(tally)
+    if not units:
+        return together
+    totals = tally.totals or Totals.zeros(units, torch.device("cpu"))
+    together.totals = copy.copy(totals)
+    together.coarsen(size)
+    first = torch.where(together.totals.first < 0, NEVER, together.totals.first)
+    first = _reduced(first, dist.ReduceOp.MIN)
+    together.totals = Totals(
+        _reduced(together.totals.blocks, dist.ReduceOp.SUM),
+        _reduced(together.totals.block_samples, dist.ReduceOp.SUM),
+        torch.where(first == NEVER, -1, first),
+        _reduced(together.totals.sums, dist.ReduceOp.SUM),
+    )
+    together.entries = int(_reduced(torch.tensor([tally.entries]), dist.ReduceOp.SUM))
+    together.reach = reach
+    return together
+
+
+def _reduced(values: Tensor, operation: dist.ReduceOp.RedOpType) -> Tensor:
+    """All-reduced on a copy, on the device that the backend works on."""
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    moved = values.detach().clone().to(device)
+    dist.all_reduce(moved, operation)
+    return moved.to(values.device)
