@@ -1,9 +1,11 @@
 """actilaw: which units work, how many more will wake, where the loss goes, and what can be removed."""
 
-from actilaw.counts import ActivationCounts, Census, load
+from actilaw.census import Census, load
+from actilaw.counts import ActivationCounts
 from actilaw.fit import FittedLaw, FittedLoss, fit, fit_loss
+from actilaw.monitor import monitor
 from actilaw.prune import prune
-from actilaw.record import Positive, Threshold, record
+from actilaw.record import Positive, Relative, Threshold, TopK, counter, record
 from actilaw.report import report
 from actilaw.theory import (
     ActivationLaw,
@@ -27,11 +29,15 @@ __all__ = [
     "LossLaw",
     "LossSurface",
     "Positive",
+    "Relative",
     "Threshold",
+    "TopK",
+    "counter",
     "fit",
     "fit_loss",
     "load",
     "mean_reciprocal_count",
+    "monitor",
     "prune",
     "record",
     "report",

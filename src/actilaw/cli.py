@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
@@ -15,9 +16,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from actilaw.counts import ActivationCounts, Census, load
+from actilaw.census import Census, load
+from actilaw.counts import ActivationCounts
 from actilaw.errors import ActilawError, CountsError, FileError, InputError, needs_extra
 from actilaw.fit import fit, fit_loss
+from actilaw.monitor import monitor
+from actilaw.record.criteria import rule_from
 from actilaw.report import report
 from actilaw.simulate import simulate
 from actilaw.tables import estimate_rows, number, print_json, print_sections, records
@@ -41,9 +45,7 @@ def demo(
     """Run the main job on a real network: train, record, fit, forecast, remove, report. Under two minutes."""
     with needs_extra("demo"):
         from actilaw import demo as main_job
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with _progress() as bar:
         task = bar.add_task("starting", total=main_job.STEPS + 1)
         found = main_job.run_demo(output, seed, lambda step: bar.update(task, advance=1, description=step))
     if as_json:
@@ -51,6 +53,69 @@ def demo(
     else:
         print_sections(*main_job.as_table(found))
         print(f"\nPage with the figures: {found.page}")
+
+
+@app.command("record")
+def record_command(
+    model: Annotated[
+        str, typer.Option(help="package.module:function that makes the model; or, with --text, a folder or id.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the census; taken up again if there.")],
+    data: Annotated[str | None, typer.Option(help="package.module:function that makes an iterable of batches.")] = None,
+    text: Annotated[Path | None, typer.Option(help="A text file, for a language model of Transformers.")] = None,
+    layers: Annotated[str, typer.Option(help="auto, or names or globs with commas between.")] = "auto",
+    active: Annotated[str, typer.Option(help="auto, positive, threshold(0.1), relative(0.05) or top(2).")] = "auto",
+    unit: Annotated[str | None, typer.Option(help="sample, or position; with --text each token is one.")] = None,
+    mask: Annotated[
+        str | None, typer.Option(help="Name of the model's argument that says which positions count.")
+    ] = None,
+    length: Annotated[int, typer.Option(min=1, help="Tokens per sequence, with --text.")] = 256,
+    batch: Annotated[int, typer.Option(min=1, help="Sequences per batch, with --text.")] = 8,
+    save_every: Annotated[float, typer.Option(min=0, help="Seconds between savings.")] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Count, over a whole data set, on how many samples each unit fires. A killed run goes on where it was saved."""
+    if (data is None) == (text is None):
+        raise InputError(
+            "expected either --data package.module:function or --text FILE: say what the model shall run on"
+        )
+    with needs_extra("torch"):
+        from actilaw.record import run
+    if text is not None:
+        network, batches = run.language_model(model, text, length, batch)
+    else:
+        network, batches = run.imported(model), run.imported(str(data))
+    chosen = layers if layers == "auto" else [name.strip() for name in layers.split(",")]
+    rule = active if active == "auto" else rule_from(active)
+    sample = unit or ("sample" if text is None else "position")
+    about = {"model": model, "data": str(data or text), "layers": layers, "active": active, "unit": sample}
+    with _progress() as bar:
+        task = bar.add_task("recording", total=None)
+        census = run.record_to_file(
+            network,
+            batches,
+            output,
+            layers=chosen,
+            active=rule,
+            unit=sample,
+            mask=mask,
+            about=about,
+            save_every=save_every,
+            progress=lambda done: bar.update(task, description=f"recording, {done:,} batches"),
+        )
+    _show_census(census, output, as_json)
+
+
+@app.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="Censuses of disjoint samples.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write their sum.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add up censuses of the same layers over disjoint samples; their order does not matter."""
+    census = functools.reduce(Census.merge, [load(file) for file in files])
+    census.save(output)
+    _show_census(census, output, as_json)
 
 
 @app.command("fit")
@@ -143,6 +208,23 @@ def _fail(message: str) -> NoReturn:
     print(f"actilaw: {' '.join(message.split())}", file=sys.stderr)
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115, or Python would try once more to flush into a full disk
     sys.exit(2)
+
+
+def _progress() -> Progress:
+    """A bar on stderr where there is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _show_census(census: Census, path: Path, as_json: bool) -> None:
+    names = ("units", "samples", "working", "idle", "active", "criterion", "unit", "regime", "nonfinite")
+    layers = {layer: {name: getattr(counts, name) for name in names} for layer, counts in census.items()}
+    if as_json:
+        print_json({"census": str(path.resolve()), "layers": layers})
+        return
+    print(monitor(census))
+    print(f"\nCensus: {path.resolve()}")
 
 
 def _for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> dict[str, Any]:

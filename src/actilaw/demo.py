@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from torch import Tensor, nn
 
-from actilaw.counts import Census
+from actilaw.census import Census
 from actilaw.files import check_writable
 from actilaw.fit import FittedLaw, FittedLoss, fit, fit_loss
 from actilaw.forecast import Backtested, backtested

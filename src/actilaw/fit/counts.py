@@ -136,7 +136,7 @@ def _estimates(samples: int) -> dict[str, Callable[[ActivationLaw], float]]:
     }
 
 
-def fit(counts: ActivationCounts, family: str = "auto") -> FittedLaw:
+def fit(counts: ActivationCounts, family: str = "auto", *, allow_nonfinite: bool = False) -> FittedLaw:
     """The activation law that makes the counts most likely, with standard errors.
 
     The cost follows the number of distinct counts, not the number of units.
@@ -145,12 +145,14 @@ def fit(counts: ActivationCounts, family: str = "auto") -> FittedLaw:
         counts: activation counts of one layer.
         family: "law", the paper's law; "auto" chooses it too, being the only one so far.
 
+        allow_nonfinite: fit although some samples had NaN or infinite activations, which count as not activated.
+
     Raises:
         CountsError: if the counts carry too little to determine a law, with the reason.
     """
     if family not in ("auto", "law"):
         raise InputError(f"expected family='auto' or 'law', but got {family!r}")
-    _refuse_degenerate(counts)
+    _refuse_degenerate(counts, allow_nonfinite)
     law_family = LawFamily()
     best = maximise(law_family.log_likelihood(counts), law_family.start(counts))
     law = law_family.law(best.parameters, counts.units)
@@ -165,13 +167,13 @@ def _grid(samples: ArrayLike) -> NDArray[np.int64]:
     return grid
 
 
-def _refuse_degenerate(counts: ActivationCounts) -> None:
+def _refuse_degenerate(counts: ActivationCounts, allow_nonfinite: bool) -> None:
     """Say why counts cannot be fitted, before an optimiser wanders off."""
     size = f"{counts.units} units, {counts.samples} samples, {counts.working} working"
-    if counts.nonfinite:
+    if counts.nonfinite and not allow_nonfinite:
         raise CountsError(
             f"expected finite activations, but {counts.nonfinite} of {counts.samples} samples had NaN or infinite "
-            "ones: find their source, or leave those samples out with record(mask=...)"
+            "ones: find their source, leave those samples out with record(mask=...), or fit(..., allow_nonfinite=True)"
         )
     if counts.units < 2 or counts.samples < 2:
         raise CountsError(f"a law needs at least 2 units and 2 samples, but there are {size}: record more")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actilaw.counts import Census
+from actilaw.census import Census
 from actilaw.errors import needs_extra
 from actilaw.files import check_writable
 from actilaw.fit import FittedLoss

@@ -14,7 +14,8 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from actilaw import __version__
-from actilaw.counts import ActivationCounts, Census
+from actilaw.census import Census
+from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError
 from actilaw.files import write_atomically
 from actilaw.fit import FittedLaw, FittedLoss, fit

@@ -1,0 +1,132 @@
+"""What counting costs: the kernel beside reading memory, a recorded forward pass beside a plain one and a user's hook.
+
+Each pair is timed in turns in one process, so that a machine that slows down slows both; ratios are of medians.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from actilaw import Positive, Relative, Threshold, counter, record
+from actilaw.record.kernels import count, rows_of
+
+ROUNDS = 15
+
+
+def in_turns(*jobs: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
+    """Median seconds of each job, all taking turns."""
+    times: list[list[float]] = [[] for _ in jobs]
+    for _ in range(rounds + 2):
+        for job, taken in zip(jobs, times, strict=True):
+            start = time.perf_counter()
+            job()
+            taken.append(time.perf_counter() - start)
+    return [statistics.median(taken[2:]) for taken in times]  # the first two compile, and fill caches
+
+
+def kernels() -> None:
+    print("Counting one batch of 4096 x 4096 activations (milliseconds, ratio to torch.amax)")
+    head = f"{'precision':10} {'rule':16} {'kernel':>8} {'amax':>8} {'ratio':>6}"
+    print(f"{head} {'(x>0).sum(0)':>13} {'count_nonzero':>14}")
+    for precision in (torch.float32, torch.bfloat16):
+        x = torch.randn(4096, 4096).to(precision)
+        for rule in (Positive(), Threshold(0.5), Relative(0.1)):
+            kernel, amax, plain, nonzero = in_turns(
+                lambda x=x, rule=rule: count(rows_of(x[:, None], rule)),
+                lambda x=x: torch.amax(x),
+                lambda x=x: (x > 0).sum(0),
+                lambda x=x: torch.count_nonzero(x, 0),
+            )
+            kernel, amax, plain, nonzero = (1e3 * t for t in (kernel, amax, plain, nonzero))
+            print(
+                f"{str(precision)[6:]:10} {rule!s:16} {kernel:8.2f} {amax:8.2f} {kernel / amax:6.2f} "
+                f"{plain:13.1f} {nonzero:14.1f}"
+            )
+
+
+def stack() -> nn.Sequential:
+    """The feed-forward half of GPT-2: twelve layers, 768 to 3072 and back."""
+    torch.manual_seed(0)
+    layers = [module for _ in range(12) for module in (nn.Linear(768, 3072), nn.ReLU(), nn.Linear(3072, 768))]
+    return nn.Sequential(*layers)
+
+
+def forward() -> None:
+    print("\nForward pass of twelve 768-3072-768 layers on 4,096 tokens (milliseconds)")
+    model, tokens = stack(), torch.randn(16, 256, 768)
+    counts: dict[nn.Module, torch.Tensor] = {}
+
+    def users_hook(module: nn.Module, _: object, output: torch.Tensor) -> None:
+        counts[module] = counts.get(module, 0) + (output > 0).sum((0, 1))
+
+    def plain() -> None:
+        model(tokens)
+
+    def by_hand() -> None:
+        hooks = [module.register_forward_hook(users_hook) for module in model if isinstance(module, nn.ReLU)]
+        model(tokens)
+        for hook in hooks:
+            hook.remove()
+
+    recording = record(model, unit="token")
+
+    def recorded() -> None:
+        with recording:
+            model(tokens)
+
+    with torch.no_grad():
+        bare, ours, theirs = in_turns(plain, recorded, by_hand, rounds=9)
+    print(f"plain {1e3 * bare:.0f}, recorded {1e3 * ours:.0f} ({ours / bare - 1:+.1%}), ", end="")
+    print(f"a hook with (output > 0).sum() {1e3 * theirs:.0f} ({theirs / bare - 1:+.1%})")
+    for name, found in recording.census().items():  # the two count the same
+        seen = counts[model[int(name)]] / found.samples
+        assert torch.allclose(seen / seen.max(), torch.from_numpy(found.counts / found.counts.max()).float(), atol=1e-6)
+
+
+MEMORY = """
+import resource, sys, torch
+from actilaw import record
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(64, 16384), torch.nn.ReLU())
+with record(model) as recording, torch.no_grad():
+    for _ in range(int(sys.argv[1])):
+        model(torch.randn(64, 64))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def memory() -> None:
+    peaks = {}
+    for batches in (20, 2000):
+        done = subprocess.run([sys.executable, "-c", MEMORY, str(batches)], capture_output=True, text=True, check=True)
+        peaks[64 * batches] = json.loads(done.stdout)
+    print("\nPeak memory of a process that records 16,384 units:", end=" ")
+    print(", ".join(f"{samples:,} samples {peak:.0f} MiB" for samples, peak in peaks.items()))
+
+
+def sparse() -> None:
+    units, active, samples = 1_000_000, 32, 64
+    print(f"\nCounting {samples} samples of {units:,} latents with {active} active (milliseconds)")
+    indices = torch.stack([torch.randperm(units)[:active] for _ in range(samples)])
+    latents = torch.zeros(samples, units).scatter_(1, indices, 1.0)
+    by_index, by_latent = counter(), counter()
+    sparse_time, dense_time = in_turns(
+        lambda: by_index.update_indices(indices, units), lambda: by_latent.update(latents), rounds=9
+    )
+    print(f"by index {1e3 * sparse_time:.3f}, dense {1e3 * dense_time:.1f}, ratio {dense_time / sparse_time:.0f}")
+    assert (by_index.counts().counts == by_latent.counts().counts).all()
+
+
+if __name__ == "__main__":
+    kernels()
+    forward()
+    memory()
+    sparse()

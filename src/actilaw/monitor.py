@@ -1,0 +1,29 @@
+"""A line per layer for the log of a training run: how many units work, how many fire, and b."""
+
+from __future__ import annotations
+
+from actilaw.census import Census
+from actilaw.counts import ActivationCounts
+from actilaw.errors import CountsError
+from actilaw.fit import fit
+
+
+def monitor(census: Census) -> str:
+    """One line per layer: working, idle and active units, b, and whether weights stood still.
+
+    Counters are never reset, so idle means: has not fired since the recording began. For a window of training, look
+    at `counts.blocks`.
+    """
+    return "\n".join(f"{name}: {_line(counts)}" for name, counts in census.items())
+
+
+def _line(counts: ActivationCounts) -> str:
+    try:
+        fitted = fit(counts)
+        b = f"b {fitted.law.b:.3f} ± {fitted.standard_errors['b']:.3f}"
+    except CountsError:
+        b = "b not determined"
+    return (
+        f"{counts.working:,} of {counts.units:,} units working, {counts.idle:,} idle, {counts.active:,.1f} active "
+        f"on {counts.samples:,} samples, {b}, weights {counts.regime}"
+    )
