@@ -74,6 +74,7 @@ def test_recording_to_a_file_counts_what_the_library_counts(folder: Path) -> Non
     document = json.loads(done.stdout)
     assert document["layers"]["1"]["working"] == recording.census()["1"].working
     assert document["layers"]["1"]["regime"] == "frozen"
+    assert document["uncovered"] == []
     assert load(folder / "census").about["model"] == "makers:model"
 
 

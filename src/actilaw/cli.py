@@ -220,10 +220,13 @@ def _progress() -> Progress:
 def _show_census(census: Census, path: Path, as_json: bool) -> None:
     names = ("units", "samples", "working", "idle", "active", "criterion", "unit", "regime", "nonfinite")
     layers = {layer: {name: getattr(counts, name) for name in names} for layer, counts in census.items()}
+    uncovered = census.about.get("uncovered", [])
     if as_json:
-        print_json({"census": str(path.resolve()), "layers": layers})
+        print_json({"census": str(path.resolve()), "layers": layers, "uncovered": uncovered})
         return
     print(monitor(census))
+    if uncovered:
+        print(f"\nNot covered: {', '.join(uncovered)}")
     print(f"\nCensus: {path.resolve()}")
 
 

@@ -73,7 +73,7 @@ def record_to_file(
                 saved = time.monotonic()
     if not done:
         raise CountsError("expected at least one batch, but the loader is empty: check what it reads")
-    census = _with(recorder.census(), about, batches=done, finished=True)
+    census = _with(recorder.census(), about, batches=done, finished=True, uncovered=recorder.uncovered)
     census.save(path)
     return census
 
