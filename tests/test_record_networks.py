@@ -297,6 +297,29 @@ def test_a_module_called_several_times_per_forward(unit: str) -> None:
     assert census["relu"].entries == 100
 
 
+def test_a_first_forward_cut_short_teaches_nothing_about_the_calls() -> None:
+    class Fragile(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu = nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.relu(x - 1)
+            if len(x) == 3:
+                raise RuntimeError("cut short")
+            return self.relu(1 - x)
+
+    model = Fragile()
+    with record(model) as recording:
+        with pytest.raises(RuntimeError, match="cut short"):
+            model(INPUTS[:3])
+        model(INPUTS)
+    x = INPUTS.numpy()
+    once = x[:3] > 1
+    either = (x > 1) | (np.maximum(x - 1, 0) < 1)
+    assert recording.census()["relu"].counts.tolist() == (once.sum(0) + either.sum(0)).tolist()
+
+
 def test_weights_that_change_while_recording_are_told() -> None:
     model = mlp()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)

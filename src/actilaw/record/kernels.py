@@ -11,14 +11,12 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
-import numba
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from actilaw.record import loops
 from actilaw.record.criteria import Criterion, Positive, Relative, Threshold, TopK
 
 BITS = {
@@ -120,7 +118,7 @@ def first_rows(rows: Rows, units: Tensor) -> Tensor:
         return part.mask().any(1).to(torch.uint8).argmax(0)
     found = np.zeros(len(units), np.int64)
     keep = None if rows.keep is None else rows.keep.numpy()
-    _first(rows.bits.numpy(), rows.low.numpy(), _mask_of(rows), keep, rows.infinity, units.numpy(), found)
+    loops.first_hits(rows.bits.numpy(), rows.low.numpy(), _mask_of(rows), keep, rows.infinity, units.numpy(), found)
     return torch.from_numpy(found)
 
 
@@ -145,7 +143,7 @@ def _largest_magnitudes(x: Tensor) -> Tensor:
         return torch.where(torch.isfinite(x), x, 0).abs().amax(-1)
     largest = torch.empty(x.shape[:-1], dtype=integer)
     bits, found = x.view(integer).numpy(), largest.numpy()
-    _in_shares(len(bits), x.numel(), lambda _, part: _largest(bits[part], infinity, found[part]))
+    _in_shares(len(bits), x.numel(), lambda _, part: loops.largest_bits(bits[part], infinity, found[part]))
     return largest.view(x.dtype)
 
 
@@ -170,7 +168,7 @@ def _count_on_cpu(rows: Rows) -> Counted:
     keep = None if rows.keep is None else rows.keep.contiguous().numpy()
     units = np.zeros((torch.get_num_threads(), n_units), np.int32)
     active, nonfinite = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.bool_)
-    kernel = _count_rows if n_positions == 1 else _count_any
+    kernel = loops.count_rows if n_positions == 1 else loops.count_any
 
     def share(thread: int, part: slice) -> None:
         kept = None if keep is None else keep[part]
@@ -178,103 +176,6 @@ def _count_on_cpu(rows: Rows) -> Counted:
 
     _in_shares(n_rows, rows.bits.numel(), share)
     return Counted(*map(torch.from_numpy, (units.sum(0, dtype=np.int64), active, nonfinite)))
-
-
-Array = NDArray[Any]
-
-
-# In the loops below every step is cast back to the width of the bits: numba would widen sums to 64 bits, and half as
-# many units would fit into a vector register.
-
-
-@numba.njit(nogil=True, cache=True)
-def _count_rows(
-    bits: Array, low: Array, mask: int, keep: Array | None, infinity: int, units: Array, active: Array, nonfinite: Array
-) -> None:
-    """One position per row; two rows at a time, so that the counts by unit are read and written half as often."""
-    cast = bits.dtype.type
-    everything, magnitude, top = cast(mask), cast(np.iinfo(bits.dtype).max), cast(infinity)
-    last = bits.shape[0] - 1
-    for r in range(0, last + 1, 2):
-        s = min(r + 1, last)  # an odd last row stands beside itself, with no weight
-        row, level, weight = bits[r, 0], low[r, 0], np.int32(keep is None or keep[r, 0])
-        other, other_level, other_weight = bits[s, 0], low[s, 0], np.int32(s > r and (keep is None or keep[s, 0]))
-        n, other_n, largest, other_largest = np.int32(0), np.int32(0), cast(0), cast(0)
-        for u in range(row.shape[0]):
-            value, other_value = cast(row[u] & everything), cast(other[u] & everything)
-            fires = np.int32(value > level) & np.int32(value <= top) & weight
-            other_fires = np.int32(other_value > other_level) & np.int32(other_value <= top) & other_weight
-            units[u] = np.int32(units[u] + np.int32(fires + other_fires))
-            n, other_n = np.int32(n + fires), np.int32(other_n + other_fires)
-            largest = max(largest, cast(row[u] & magnitude))
-            other_largest = max(other_largest, cast(other[u] & magnitude))
-        if s > r:
-            active[s], nonfinite[s] = other_n, other_largest >= top and other_weight > 0
-        active[r], nonfinite[r] = n, largest >= top and weight > 0
-
-
-@numba.njit(nogil=True, cache=True)
-def _count_any(
-    bits: Array, low: Array, mask: int, keep: Array | None, infinity: int, units: Array, active: Array, nonfinite: Array
-) -> None:
-    """Several positions per row, of which any counts once."""
-    cast = bits.dtype.type
-    everything, magnitude, top = cast(mask), cast(np.iinfo(bits.dtype).max), cast(infinity)
-    hits = np.zeros(bits.shape[2], bits.dtype)
-    for r in range(bits.shape[0]):
-        hits[:] = 0
-        largest = cast(0)
-        for p in range(bits.shape[1]):
-            if keep is not None and not keep[r, p]:
-                continue
-            row, level = bits[r, p], low[r, p]
-            for u in range(row.shape[0]):
-                value = cast(row[u] & everything)
-                hits[u] = cast(hits[u] | (cast(value > level) & cast(value <= top)))
-                largest = max(largest, cast(row[u] & magnitude))
-        n = 0
-        for u in range(hits.shape[0]):
-            units[u] += np.int32(hits[u])
-            n += hits[u]
-        active[r] = n
-        nonfinite[r] = largest >= top
-
-
-@numba.njit(nogil=True, cache=True)
-def _largest(bits: Array, infinity: int, largest: Array) -> None:
-    """Bits of the largest finite magnitude in each row and position."""
-    cast = bits.dtype.type
-    magnitude, top = cast(np.iinfo(bits.dtype).max), cast(infinity)
-    for r in range(bits.shape[0]):
-        for p in range(bits.shape[1]):
-            row, found = bits[r, p], cast(0)
-            for u in range(row.shape[0]):
-                value = cast(row[u] & magnitude)
-                found = max(found, value if value < top else cast(0))
-            largest[r, p] = found
-
-
-@numba.njit(nogil=True, cache=True)
-def _first(bits: Array, low: Array, mask: int, keep: Array | None, infinity: int, units: Array, found: Array) -> None:
-    """Row by row, over the units still looked for; each that is found leaves the list."""
-    everything, top = bits.dtype.type(mask), bits.dtype.type(infinity)
-    wanted = np.arange(units.shape[0])
-    left = wanted.shape[0]
-    for r in range(bits.shape[0]):
-        for p in range(bits.shape[1]):
-            if keep is not None and not keep[r, p]:
-                continue
-            i = 0
-            while i < left:
-                value = bits[r, p, units[wanted[i]]] & everything
-                if low[r, p] < value <= top:
-                    found[wanted[i]] = r
-                    left -= 1
-                    wanted[i] = wanted[left]
-                else:
-                    i += 1
-        if left == 0:
-            return
 
 
 def _in_shares(n_rows: int, size: int, work: Callable[[int, slice], None]) -> None:

@@ -7,10 +7,8 @@ are untouched. Inside compiled code a hook becomes one custom operation, so that
 from __future__ import annotations
 
 import inspect
-import itertools
 import sys
 import warnings
-import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -21,63 +19,16 @@ from torch import Tensor, nn
 from actilaw.census import Census
 from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError, InputError, ModelError
+from actilaw.record.compiled import Door
 from actilaw.record.counter import by_position, kept
 from actilaw.record.criteria import describe
-from actilaw.record.kernels import count, rows_of
 from actilaw.record.ranks import place_among_ranks, sum_over_ranks
-from actilaw.record.sites import Active, Layers, Site, find_sites, uncovered
+from actilaw.record.sites import Active, Layers, find_sites, uncovered
 from actilaw.record.tally import Tally
+from actilaw.record.visits import Visits
 
 Mask = str | Callable[..., Tensor]
 UNITS = ("sample", "position", "token")
-
-
-class Visits:
-    """One site's tally, and how often its module is called in one forward pass.
-
-    With unit="sample" a unit counts once per sample, also if its module is called several times on it. How often that
-    is, the first forward pass tells: until it ends, what was active is held; later only where calls were several.
-    """
-
-    def __init__(self, name: str, site: Site, tally: Tally) -> None:
-        self.name, self.site, self.tally = name, site, tally
-        self.calls = 0
-        self.usual_calls: int | None = None
-        self._held: tuple[Tensor, Tensor, Tensor] | None = None
-
-    def add(self, x: Tensor, keep: Tensor | None, in_forward: bool) -> None:
-        """Count one output of the module."""
-        if not in_forward:
-            return self.tally.add(x, self.site.criterion, keep)
-        self.calls += 1
-        if self.tally.unit == "position":
-            return self.tally.add(x, self.site.criterion, keep, again=self.calls > 1)
-        if self.usual_calls == 1 and self.calls == 1:
-            return self.tally.add(x, self.site.criterion, keep)
-        if self.usual_calls == 1:
-            raise InputError(
-                f"expected layer {self.name!r} to be called once per forward pass, as in the first, but it is called "
-                "again: count with unit='position', where every call counts"
-            )
-        return self._hold(x, keep)
-
-    def end_forward(self) -> None:
-        """Count what was held; a forward pass that an error cut short teaches nothing about the usual calls."""
-        if self._held is not None:
-            self.tally.add_mask(*self._held)
-        if self.calls:
-            self.usual_calls = max(self.calls, self.usual_calls or 0)
-        self.calls, self._held = 0, None
-
-    def _hold(self, x: Tensor, keep: Tensor | None) -> None:
-        rows = rows_of(x, self.site.criterion, keep)
-        active, nonfinite = rows.mask().any(1), count(rows).nonfinite
-        counts = torch.ones_like(nonfinite) if keep is None else keep.any(1)
-        if self._held is None:
-            self._held = (active, counts, nonfinite)
-        else:
-            before, before_counts, before_nonfinite = self._held
-            self._held = (before | active, before_counts | counts, before_nonfinite | nonfinite)
 
 
 class Recorder:
@@ -113,9 +64,7 @@ class Recorder:
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         self._weights: list[tuple[int, int]] = _weights(model)
         self._trained = False
-        self._token = torch.zeros(1)
-        self._key = next(_keys)
-        _recorders[self._key] = self
+        self._door = Door(self)
         if resume is not None:
             self._resume(resume)
 
@@ -139,7 +88,7 @@ class Recorder:
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
-        self._end()
+        self.end(completed=False)
         self._note_training()
         _forget_compiled_code()
 
@@ -154,7 +103,7 @@ class Recorder:
         Raises:
             CountsError: if no sample has passed through any of the layers yet.
         """
-        self._end()
+        self.end(completed=False)
         self._note_training()
         tallies = [visits.tally for visits in self._visits]
         trained = self._trained
@@ -177,7 +126,7 @@ class Recorder:
 
     def begin(self, keep: Tensor | None, batch: int | None) -> None:
         """A forward pass of the whole model begins."""
-        self._end()
+        self.end(completed=False)
         self._keep, self._batch, self._in_forward = keep, batch, True
 
     def visit(self, index: int, output: Tensor) -> None:
@@ -192,9 +141,10 @@ class Recorder:
             keep = None if self._keep is None else kept(visits.name, self._keep, x)
             visits.add(x, keep, self._in_forward)
 
-    def _end(self) -> None:
+    def end(self, completed: bool = True) -> None:
+        """The forward pass is over, or another begins though it was not `completed`."""
         for visits in self._visits:
-            visits.end_forward()
+            visits.end_forward(completed)
         self._keep, self._batch, self._in_forward = None, None, False
 
     def _begin_hook(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -204,16 +154,15 @@ class Recorder:
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.ndim]
         batch = tensors[0].shape[0] if tensors else 0
         if torch.compiler.is_compiling():
-            empty = torch.zeros(0, dtype=torch.bool) if keep is None else keep
-            torch.ops.actilaw.begin(empty, self._token, self._key, batch)
+            self._door.begin(keep, batch)
         else:
             self.begin(keep, batch)
 
     def _end_hook(self, model: nn.Module, args: Any, output: Any) -> None:
         if torch.compiler.is_compiling():
-            torch.ops.actilaw.end(self._token, self._key)
+            self._door.end()
         elif torch._C._current_graph_task_id() == -1:
-            self._end()
+            self.end()
 
     def _output_hook(self, index: int) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -229,7 +178,7 @@ class Recorder:
 
     def _visit(self, index: int, x: Any) -> None:
         if torch.compiler.is_compiling():
-            torch.ops.actilaw.visit(x.detach(), self._token, self._key, index)
+            self._door.visit(index, x)
         else:
             self.visit(index, x)
 
@@ -272,30 +221,6 @@ class Recorder:
                 )
             visits.tally.resume(counts)
             self._trained |= counts.regime != "frozen"
-
-
-_keys = itertools.count()
-_recorders: weakref.WeakValueDictionary[int, Recorder] = weakref.WeakValueDictionary()
-
-
-# The token is written to on paper only: it keeps the compiler from dropping the operations or changing their order.
-@torch.library.custom_op("actilaw::visit", mutates_args=("token",))
-def _visit_op(x: Tensor, token: Tensor, key: int, index: int) -> None:
-    _recorders[key].visit(index, x)
-
-
-@torch.library.custom_op("actilaw::begin", mutates_args=("token",))
-def _begin_op(keep: Tensor, token: Tensor, key: int, batch: int) -> None:
-    _recorders[key].begin(keep.clone() if keep.numel() else None, batch)
-
-
-@torch.library.custom_op("actilaw::end", mutates_args=("token",))
-def _end_op(token: Tensor, key: int) -> None:
-    _recorders[key]._end()
-
-
-for _op in (_visit_op, _begin_op, _end_op):
-    _op.register_fake(lambda *args: None)
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
