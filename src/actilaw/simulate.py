@@ -168,7 +168,7 @@ def write_plot(found: Simulation, path: Path) -> None:
     left: dict[str, Any] = {"row": 1, "col": 1}
     right: dict[str, Any] = {"row": 1, "col": 2}
     figure.add_scatter(x=samples, y=law.working(samples), name="expected (5)", **left)
-    figure.add_scatter(x=samples, y=law.working(samples, exact=False), name="mean field (6)", **left)
+    figure.add_scatter(x=samples, y=law.working(samples, exact=False), name="mean field (6)", line_dash="dash", **left)
     if found.growth[0].drawn is not None:
         at, drawn = zip(*((g.samples, g.drawn) for g in found.growth), strict=True)
         figure.add_scatter(x=at, y=drawn, mode="markers", name="drawn", **left)
@@ -183,5 +183,5 @@ def write_plot(found: Simulation, path: Path) -> None:
     figure.update_xaxes(type="log", title_text="samples", **left)
     figure.update_xaxes(type="log", title_text="count", **right)
     figure.update_yaxes(type="log", exponentformat="power", **right)
-    figure.update_layout(title=f"{law.units:,g} units, {law.active:g} active, b = {law.b:g}")
+    figure.update_layout(template="plotly_white", title=f"{law.units:,g} units, {law.active:g} active, b = {law.b:g}")
     write_atomically(path, figure.to_html(include_plotlyjs=True).encode())
