@@ -75,6 +75,26 @@ def test_prefixes_are_what_was_counted_by_then() -> None:
         counting.counts().prefix(26)
 
 
+@pytest.mark.parametrize("rule", [TopK(2), lambda x: x > 2])
+def test_what_is_not_finite_is_found_and_not_activated_by_any_rule(rule) -> None:
+    counting = counter(rule)
+    x = np.array([[np.nan, 1, 2, 3, 0], [np.inf, 4, 3, 9, 9], [1, 2, 3, 4, 5.0], [3, 3, 3, 3, 3]])
+    counting.update(x[:3])
+    counts = counting.counts()
+    assert counts.nonfinite == 2
+    assert counts.counts[0] == 0
+    assert counts.active_squares <= 3 * 3**2
+    assert counts.counts[4] >= 1
+
+
+def test_views_and_foreign_byte_orders() -> None:
+    x = np.arange(12, dtype=np.float32).reshape(3, 4) - 5
+    for same in (x[::-1], np.asfortranarray(x), x.astype(">f4"), x[:, ::-1][:, ::-1]):
+        counting = counter()
+        counting.update(same)
+        assert counting.counts().counts.tolist() == (x > 0).sum(0).tolist()
+
+
 def test_a_level_of_minus_zero_is_zero() -> None:
     for rule in (Threshold(-0.0), Relative(-0.0)):
         counting = counter(rule)
@@ -98,8 +118,12 @@ def test_variance_of_the_active_units() -> None:
             InputError,
             r"indices in 0\.\.4, or -1 for none, .* got 5\.\.5",
         ),
-        (lambda c: c.update_indices(np.array([1]), 5), InputError, r"shape \(n_samples, n_active\), but got \(1,\)"),
+        (lambda c: c.update_indices(np.array([1]), 5), InputError, r"shape \(n_samples, n_active\), but got .*\(1,\)"),
         (lambda c: c.update(np.ones((3, 2)), keep=np.ones(4)), InputError, r"here \(3, 1\), .* got \(4, 1\)"),
+        (lambda c: c.update([[1.0], [1.0, 2.0]]), InputError, "expected an array of numbers"),
+        (lambda c: c.update(None), InputError, "expected an array of numbers"),
+        (lambda c: c.update_indices([[1.7]], 5), InputError, "expected whole indices"),
+        (lambda c: c.update_indices([[1, 1]], 5), InputError, "stand once in their row, but some stand twice"),
         (lambda c: c.counts(), CountsError, "nothing was counted yet"),
     ],
 )
@@ -116,7 +140,7 @@ def test_a_rule_is_made_again_from_its_words(rule) -> None:
     assert rule_from(describe(rule)) == rule
 
 
-@pytest.mark.parametrize("text", ["big", "threshold", "threshold(x)", "top(1.5)", "relative(0.1", "positive(3)"])
+@pytest.mark.parametrize("text", ["big", "threshold", "threshold(1e)", "top(1.5)", "relative(0.1", "positive(3)"])
 def test_words_that_are_no_rule(text: str) -> None:
     with pytest.raises(InputError, match=r"expected positive, threshold\(0.1\)"):
         rule_from(text)

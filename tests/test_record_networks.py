@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from actilaw import ActivationCounts, Census, Positive, Relative, Threshold, load, record
+from actilaw.errors import InputError
 
 transformers = pytest.importorskip("transformers")
 
@@ -100,6 +102,137 @@ def test_experts_are_counted_at_their_router(unit: str) -> None:
     expected, samples = by_hand(chosen, PADDING.bool().numpy(), unit)
     assert (counts.counts.tolist(), counts.samples, counts.criterion) == (expected, samples, "top(2)")
     assert "model.layers.0.mlp.experts" in recording.uncovered
+
+
+def test_grouped_and_biased_routers_are_counted_by_their_choice() -> None:
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 50}
+    experts = {
+        "n_routed_experts": 8,
+        "num_experts_per_tok": 2,
+        "n_group": 4,
+        "topk_group": 1,
+        "first_k_dense_replace": 0,
+    }
+    config = transformers.DeepseekV3Config(**shape, **experts, intermediate_size=24, moe_intermediate_size=8)
+    model = transformers.DeepseekV3ForCausalLM(config).eval()
+    chosen: list[Tensor] = []
+    module = dict(model.named_modules())["model.layers.1.mlp.experts"]
+    module.register_forward_pre_hook(lambda _m, inputs: chosen.append(inputs[1]))
+    with record(model, layers="*.mlp.gate", unit="token") as recording, torch.no_grad():
+        model(TOKENS)
+    counts = recording.census()["model.layers.1.mlp.gate"]
+    assert counts.counts.tolist() == torch.bincount(chosen[0].flatten(), minlength=8).tolist()
+    assert counts.samples == TOKENS.numel()
+
+
+def test_a_cache_and_a_mask_of_all_tokens() -> None:
+    model = tiny("gpt2")
+    with record(model, unit="token", mask="attention_mask") as recording, torch.no_grad():
+        model.generate(TOKENS, attention_mask=PADDING.flip(1), max_new_tokens=3, min_new_tokens=3, do_sample=False)
+    assert recording.census()["transformer.h.0.mlp.act"].samples == PADDING.sum() + 6 * 2
+
+
+def test_one_mask_for_encoder_and_decoder_is_refused() -> None:
+    config = transformers.T5Config(d_model=16, d_kv=8, d_ff=20, num_layers=1, num_heads=2, vocab_size=50)
+    with pytest.raises(InputError, match="the model has an encoder and a decoder: record them apart"):
+        record(transformers.T5ForConditionalGeneration(config), mask="attention_mask")
+
+
+def test_a_mask_needs_the_model_whose_arguments_make_it() -> None:
+    model = mlp()
+    with record(model, mask=lambda x: torch.ones(len(x))), pytest.raises(InputError, match="layer '1' ran by itself"):
+        model[:2](INPUTS)
+
+
+class Flat(nn.Module):
+    """Convolutions and linear layers side by side in one module, as in a LeNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv1, self.relu1 = nn.Conv2d(1, 3, 3, padding=1), nn.ReLU()
+        self.conv2, self.relu2 = nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()
+        self.fc1, self.relu3, self.fc2 = nn.Linear(4 * 36, 9), nn.ReLU(), nn.Linear(9, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu2(self.conv2(self.relu1(self.conv1(x))))
+        return self.fc2(self.relu3(self.fc1(x.flatten(1))))
+
+
+class Patches(nn.Module):
+    """A convolution that makes tokens, then a linear layer whose units are the last axis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch, self.fc1, self.act = nn.Conv2d(1, 6, 2, 2), nn.Linear(6, 20), nn.GELU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.fc1(self.patch(x).flatten(2).transpose(1, 2)))
+
+
+def test_each_activation_belongs_to_the_layer_before_it() -> None:
+    images = torch.randn(5, 1, 6, 6)
+    with record(Flat()) as recording:
+        recording._model(images)
+    assert [counts.units for counts in recording.census().values()] == [3, 4, 9]
+    assert recording.uncovered == ["fc2"]
+    assert recorded(Patches(), [images])["act"].units == 20
+
+
+def test_a_census_outlives_inference_mode() -> None:
+    model = mlp()
+    with record(model) as recording:
+        with torch.inference_mode():
+            model(INPUTS[:50])
+        model(INPUTS[50:])
+    assert_same(recording.census(), recorded(model, [INPUTS]))
+
+
+def test_an_empty_batch_counts_nothing() -> None:
+    model = mlp()
+    assert_same(recorded(model, [INPUTS[:40], INPUTS[:0], INPUTS[40:]]), recorded(model, [INPUTS]))
+
+
+def test_a_copy_made_while_recording_is_not_counted() -> None:
+    model = mlp()
+    with record(model) as recording:
+        copy.deepcopy(model)(INPUTS)
+        model(INPUTS)
+    assert recording.census()["1"].samples == 100
+
+
+def test_weights_that_move_between_two_blocks_are_told() -> None:
+    model = mlp()
+    recording = record(model)
+    for _ in range(2):
+        with recording:
+            model(INPUTS)
+        with torch.no_grad():
+            model[0].weight.mul_(2)
+    assert recording.census()["1"].regime == "training"
+
+
+def test_vmap_and_nested_tensors_are_refused_in_a_sentence() -> None:
+    model = mlp()
+    with record(model), pytest.raises(InputError, match=r"inside torch.func \(vmap, grad\)"):
+        torch.func.vmap(model)(INPUTS)
+
+
+def test_calls_with_more_entries_than_the_first() -> None:
+    class Growing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu = nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.relu(x[:2])
+            return self.relu(x)
+
+    census = recorded(Growing(), [INPUTS[:50], INPUTS[50:]], unit="position")
+    assert (census["relu"].samples, census["relu"].entries) == (104, 100)
+    with record(Growing()) as recording, pytest.raises(InputError, match="saw 2 and then 50"):
+        recording._model(INPUTS[:50])
 
 
 class TopK(nn.Module):

@@ -35,6 +35,16 @@ def slow_data():
         time.sleep(0.02)
         yield batch, "a label"
 
+def unseeded():
+    torch.seed()
+    return nn.Sequential(nn.Linear(6, 50), nn.ReLU())
+
+def other_batches():
+    return torch.randn(600, 6, generator=torch.Generator().manual_seed(1)).split(20)
+
+def number():
+    return 3
+
 def nothing():
     return []
 
@@ -105,6 +115,7 @@ def test_a_finished_file_is_not_counted_again(folder: Path) -> None:
     before = (folder / "census").read_bytes()
     again = actilaw(folder, *RECORD, "--data", "makers:data", "-o", "census")
     assert (first.returncode, again.returncode) == (0, 0)
+    assert "was finished before, and not counted again" in again.stderr
     assert (folder / "census").read_bytes() == before
 
 
@@ -122,6 +133,7 @@ def test_merging_two_files(folder: Path) -> None:
     [
         ((*RECORD, "-o", "c"), "expected either --data package.module:function or --text FILE"),
         ((*RECORD, "--data", "makers:nothing", "-o", "c"), "the loader is empty"),
+        ((*RECORD, "--data", "makers:number", "-o", "c"), "expected an iterable of batches, but got int"),
         ((*RECORD, "--data", "makers:nowhere", "-o", "c"), "expected 'makers:nowhere' to name a function"),
         ((*RECORD, "--data", "makers", "-o", "c"), "expected package.module:function, but got 'makers'"),
         (("record", "--model", "makers:broken", "--data", "makers:data", "-o", "c"), "expected a model with a layer"),
@@ -146,6 +158,23 @@ def test_a_file_of_another_run_is_left_alone(folder: Path) -> None:
     assert done.returncode == 2
     assert "already holds a census of something else" in done.stderr
     assert (folder / "census").read_bytes() == before
+
+
+def test_a_run_goes_on_only_with_the_same_network_flags_and_batches(folder: Path) -> None:
+    actilaw(folder, "record", "--model", "makers:unseeded", "--data", "makers:data", "-o", "a")
+    again = actilaw(folder, "record", "--model", "makers:unseeded", "--data", "makers:data", "-o", "a")
+    assert "of other weights" in again.stderr
+    masked = actilaw(folder, "record", "--model", "makers:unseeded", "--data", "makers:data", "--mask", "x", "-o", "a")
+    assert "mask" in masked.stderr
+    actilaw(folder, *RECORD, "--data", "makers:data", "-o", "b")
+    census = load(folder / "b")
+    Census(dict(census), {**census.about, "finished": False, "batches": 30, "entries": 300}).save(folder / "b")
+    (folder / "makers.py").write_text(
+        MAKERS.replace("def data()", "def old()").replace("def other_batches()", "def data()")
+    )
+    other = actilaw(folder, *RECORD, "--data", "makers:data", "-o", "b")
+    assert "holds the counts of 30 batches with 300 entries, but the first 30 batches now have 600" in other.stderr
+    assert (again.returncode, masked.returncode, other.returncode) == (2, 2, 2)
 
 
 def test_censuses_that_differ_are_not_merged(folder: Path) -> None:

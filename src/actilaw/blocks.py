@@ -45,6 +45,10 @@ class Blocks:
                 "expected block counts of shape (n_blocks, n_units) and samples of shape (n_blocks,), "
                 f"but got {self.counts.shape} and {self.samples.shape}"
             )
+        if self.counts.dtype.kind != "i" or self.samples.dtype.kind != "i" or not 1 <= len(self.counts) <= MOST:
+            raise CountsError(
+                f"expected 1 to {MOST} blocks of whole numbers, but got {len(self.counts)} of {self.counts.dtype}"
+            )
         if self.size < 1 or self.size & (self.size - 1):
             raise CountsError(f"expected a block size that is a power of two, but got {self.size}")
         if np.any((self.counts < 0) | (self.counts > self.samples[:, np.newaxis])):

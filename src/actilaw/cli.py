@@ -89,6 +89,8 @@ def record_command(
     rule = active if active == "auto" else rule_from(active)
     sample = unit or ("sample" if text is None else "position")
     about = {"model": model, "data": str(data or text), "layers": layers, "active": active, "unit": sample}
+    about |= {"mask": str(mask), "length": str(length), "batch": str(batch)}
+    finished = output.exists() and bool(load(output).about.get("finished"))
     with _progress() as bar:
         task = bar.add_task("recording", total=None)
         census = run.record_to_file(
@@ -103,6 +105,8 @@ def record_command(
             save_every=save_every,
             progress=lambda done: bar.update(task, description=f"recording, {done:,} batches"),
         )
+    if finished:
+        print(f"actilaw: {output} was finished before, and not counted again: remove it to do so", file=sys.stderr)
     _show_census(census, output, as_json)
 
 

@@ -90,13 +90,19 @@ class ActivationCounts:
 
     def _refuse_contradictions(self) -> None:
         if self.first is not None and (
-            self.first.shape != self.counts.shape or np.any((self.first >= 0) != (self.counts > 0))
+            self.first.shape != self.counts.shape
+            or self.first.dtype.kind != "i"
+            or np.any((self.first >= 0) != (self.counts > 0))
+            or (self.entries is not None and self.blocks is None and self.first.max() >= self.entries)
+            or (self.blocks is not None and self.first.max() >= len(self.blocks) * self.blocks.size)
         ):
-            raise CountsError("expected a first activation of exactly the units that have a count")
+            raise CountsError("expected a first activation, among the entries seen, of exactly the units with a count")
         if self.blocks is not None and not (
             np.array_equal(self.blocks.counts.sum(0), self.counts) and self.blocks.samples.sum() == self.samples
         ):
             raise CountsError("expected blocks whose counts and samples add up to those of the layer")
+        if self.unit == "sample" and self.entries is not None and self.samples > self.entries:
+            raise CountsError(f"expected at most the {self.entries} entries seen as samples, but got {self.samples}")
 
     @property
     def units(self) -> int:
@@ -164,6 +170,8 @@ class ActivationCounts:
             raise InputError(f"expected a number of blocks in 1..{there}, those recorded, but got {blocks}")
         part = Blocks(self.blocks.counts[:blocks], self.blocks.samples[:blocks], self.blocks.size)
         entries = min(blocks * part.size, self.entries) if self.entries is not None else None
+        if self.entries is not None and self.entries > len(self.blocks) * part.size:
+            entries = None  # recordings side by side share blocks, and how many entries each gave is not kept
         first = self.first
         if first is not None:
             first = np.where(first < blocks * part.size, first, -1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,9 +40,15 @@ class Counter:
             indices: (n_samples, n_active), each a unit in 0..units-1 that stands once in its row, or -1 for none.
             units: N, number of units of the layer.
         """
-        chosen = as_tensor(indices).long()
-        if chosen.ndim != 2:
-            raise InputError(f"expected indices of shape (n_samples, n_active), but got {tuple(chosen.shape)}")
+        chosen = as_tensor(indices)
+        if chosen.ndim != 2 or chosen.is_floating_point():
+            raise InputError(
+                f"expected whole indices of shape (n_samples, n_active), but got {chosen.dtype} {tuple(chosen.shape)}"
+            )
+        chosen = chosen.long()
+        ordered = chosen.sort(1).values
+        if bool(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any()):
+            raise InputError("expected indices that stand once in their row, but some stand twice: drop the repeats")
         self.tally.add_indices(chosen, units)
 
     def counts(self) -> ActivationCounts:
@@ -60,21 +67,29 @@ def as_tensor(array: Any) -> Tensor:
     """A tensor over the same memory where that is possible."""
     if isinstance(array, Tensor):
         return array
-    if hasattr(array, "__dlpack__"):
-        try:
-            return torch.from_dlpack(array)
-        except (BufferError, RuntimeError, TypeError):  # read-only memory, or a precision DLPack does not know
-            return torch.tensor(array)
-    return torch.as_tensor(array)
+    if hasattr(array, "__dlpack__") and not isinstance(array, np.ndarray):
+        return torch.from_dlpack(array)
+    try:
+        array = np.asarray(array)
+        native = array.astype(array.dtype.newbyteorder("="), copy=False)
+        return torch.from_numpy(np.require(native, requirements=["C", "W"]))  # torch knows no strides below zero
+    except (TypeError, ValueError) as error:
+        raise InputError(f"expected an array of numbers, but got {type(array).__name__} ({error})") from None
 
 
 def by_position(name: str, output: Any, axis: int) -> Tensor:
     """Activations as (n_samples, n_positions, n_units), whatever axes they came with."""
+    if isinstance(output, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(output):  # pyright: ignore[reportAttributeAccessIssue]
+        raise InputError(f"layer {name!r} runs inside torch.func (vmap, grad), whose tensors cannot be counted")
     if not isinstance(output, Tensor) or output.ndim < 2:
         came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
         raise InputError(f"expected activations (samples, ..., units) at layer {name!r}, but got {came}")
+    if output.is_nested:
+        raise InputError(f"expected a plain tensor at layer {name!r}, but got a nested one: enable_nested_tensor=False")
+    if output.is_complex():
+        raise InputError(f"expected real activations at layer {name!r}, but got {output.dtype}")
     x = output.detach().movedim(axis, -1)
-    return x.reshape(x.shape[0], -1, x.shape[-1]) if x.ndim != 3 else x
+    return x[:, None] if x.ndim == 2 else x.flatten(1, -2)
 
 
 def kept(name: str, keep: Tensor, x: Tensor) -> Tensor:

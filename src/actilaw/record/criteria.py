@@ -96,7 +96,7 @@ def describe(rule: Criterion) -> str:
 
 def rule_from(text: str) -> Criterion:
     """The rule that describes itself so: "positive", "threshold(0.1)", "relative(0.05)", "top(2)"."""
-    found = re.fullmatch(r"(positive)|(threshold|relative)\((\d[\d.e+-]*)\)|top\((\d+)\)", text.strip())
+    found = re.fullmatch(r"(positive)|(threshold|relative)\((\d+\.?\d*(?:e[+-]?\d+)?)\)|top\((\d+)\)", text.strip())
     if found is None:
         raise InputError(f"expected positive, threshold(0.1), relative(0.05) or top(2), but got {text!r}")
     positive, name, number, k = found.groups()

@@ -129,11 +129,9 @@ def _rows_of_mask(x: Tensor, criterion: Criterion, keep: Tensor | None) -> Rows:
         active = torch.zeros_like(x, dtype=torch.bool).scatter_(-1, chosen, True)
     else:
         active = criterion(x).bool()
-    finite = torch.isfinite(x).all(-1, keepdim=True)
-    bits = torch.where(finite, active.to(torch.int16), torch.where(active, 1, 0x7C00).to(torch.int16))
-    if not bool(finite.all()):  # a row with a NaN is known by one unit at infinity, which is not counted as active
-        bits[..., :1] = torch.where(finite, bits[..., :1], torch.tensor(0x7C00, dtype=torch.int16, device=x.device))
-    return Rows(bits, torch.zeros(x.shape[:-1], dtype=torch.int16, device=x.device), False, 0x7C00, keep)
+    # What is not finite stands above "infinity" here, so that it is found, and does not count as activated.
+    bits = torch.where(torch.isfinite(x), active.to(torch.int16), 3).to(torch.int16).contiguous()
+    return Rows(bits, torch.zeros_like(bits[..., 0]), magnitude=False, infinity=2, keep=keep)
 
 
 def _largest_magnitudes(x: Tensor) -> Tensor:

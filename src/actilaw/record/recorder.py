@@ -23,7 +23,7 @@ from actilaw.record.compiled import Door
 from actilaw.record.counter import by_position, kept
 from actilaw.record.criteria import describe
 from actilaw.record.ranks import place_among_ranks, sum_over_ranks
-from actilaw.record.sites import Active, Layers, find_sites, uncovered
+from actilaw.record.sites import Active, Layers, chosen_experts, find_sites, uncovered
 from actilaw.record.tally import Tally
 from actilaw.record.visits import Visits
 
@@ -52,6 +52,11 @@ class Recorder:
         if unit not in UNITS:
             raise InputError(f"expected unit='sample', 'position' or 'token', but got {unit!r}")
         model = _unwrapped(model)
+        if isinstance(mask, str) and getattr(getattr(model, "config", None), "is_encoder_decoder", False) is True:
+            raise InputError(
+                "expected one mask for all layers, but the model has an encoder and a decoder: record them apart, with "
+                "a function of the model's arguments for each, as mask=lambda **given: given['attention_mask']"
+            )
         sites = find_sites(model, layers, active)
         self.uncovered = uncovered(model, sites.values())
         self._model, self._mask = model, mask
@@ -71,6 +76,8 @@ class Recorder:
     def __enter__(self) -> Recorder:
         if self._hooks:
             raise InputError("this recording is already running: leave its block before entering it again")
+        if any(visits.tally.entries for visits in self._visits):
+            self._note_training()  # weights may have moved since the block was left
         _forget_compiled_code()
         self._weights = _weights(self._model)
         self._hooks.append(self._model.register_forward_pre_hook(self._begin_hook, with_kwargs=True))
@@ -131,24 +138,30 @@ class Recorder:
 
     def visit(self, index: int, output: Tensor) -> None:
         """Count what one layer returned, or took in."""
-        if torch._C._current_graph_task_id() != -1:
-            return  # inside a backward pass: a checkpointed layer computes again what was counted before
+        if _in_backward():
+            return  # a checkpointed layer computes again what was counted before
         visits = self._visits[index]
-        with torch.no_grad():
+        if self._mask is not None and not self._in_forward:
+            raise InputError(
+                f"expected the whole model to be called, whose arguments make the mask, but layer {visits.name!r} ran "
+                "by itself: call the model, or record with mask=None"
+            )
+        with torch.inference_mode(False), torch.no_grad():
             x = by_position(visits.name, output, visits.site.axis)
-            if self._in_forward and self._batch and x.shape[1] == 1 and len(x) != self._batch:
-                x = _unfolded(x, self._batch)  # routers and some layers flatten (samples, positions) into one axis
+            if visits.site.chooses and self._in_forward and self._batch:
+                x = _unfolded(x, self._batch)  # routers flatten (samples, positions) into one axis
             keep = None if self._keep is None else kept(visits.name, self._keep, x)
             visits.add(x, keep, self._in_forward)
 
     def end(self, completed: bool = True) -> None:
         """The forward pass is over, or another begins though it was not `completed`."""
-        for visits in self._visits:
-            visits.end_forward(completed)
+        with torch.inference_mode(False), torch.no_grad():  # counts outlive an inference-mode block
+            for visits in self._visits:
+                visits.end_forward(completed)
         self._keep, self._batch, self._in_forward = None, None, False
 
     def _begin_hook(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1:
+        if model is not self._model or _in_backward():
             return
         keep = self._mask_of(args, kwargs)
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.ndim]
@@ -161,18 +174,24 @@ class Recorder:
     def _end_hook(self, model: nn.Module, args: Any, output: Any) -> None:
         if torch.compiler.is_compiling():
             self._door.end()
-        elif torch._C._current_graph_task_id() == -1:
+        elif model is self._model and not _in_backward():
             self.end()
 
     def _output_hook(self, index: int) -> Callable[..., None]:
+        own = self._visits[index].site.module
+
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            self._visit(index, output[0] if isinstance(output, tuple) else output)
+            if module is own:  # a copy of the model made inside the block has copies of its hooks
+                self._visit(index, output[0] if isinstance(output, tuple) else output)
 
         return hook
 
     def _input_hook(self, index: int) -> Callable[..., None]:
+        site = self._visits[index].site
+
         def hook(module: nn.Module, inputs: Any) -> None:
-            self._visit(index, inputs[0])
+            if module is site.module:
+                self._visit(index, chosen_experts(module, inputs) if site.chooses else inputs[0])
 
         return hook
 
@@ -197,7 +216,11 @@ class Recorder:
                 f"expected an argument {self._mask!r} of the model as the mask, but it was called with "
                 f"{', '.join(given) or 'none'}: pass it, or leave mask=None to count everything"
             )
-        return given[self._mask].bool()
+        keep = given[self._mask].bool()
+        tokens = given.get("input_ids", given.get("inputs_embeds"))
+        if given.get("past_key_values") is not None and isinstance(tokens, Tensor):
+            keep = keep[:, -tokens.shape[1] :]  # with a cache, the mask tells of all tokens, the layers see the last
+        return keep
 
     def _note_training(self) -> None:
         """Weights that changed while recording mean that learning and exposure are mixed in the counts."""
@@ -221,6 +244,10 @@ class Recorder:
                 )
             visits.tally.resume(counts)
             self._trained |= counts.regime != "frozen"
+
+
+def _in_backward() -> bool:
+    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:

@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +48,8 @@ def record_to_file(
         batches: tensors, tuples whose first item is the input, or mappings of the model's arguments; in the same
             order whenever the run is taken up again.
         path: of the census; always whole, or not there.
-        about: words to keep in the file and to compare before going on, the names of model and data say.
+        about: words to keep in the file and to compare before going on, the names of model and data say; a
+            fingerprint of the weights is added.
         progress: called with the number of batches done.
 
     Raises:
@@ -55,25 +57,26 @@ def record_to_file(
         FileError: if the file cannot be written, or holds a census of something else.
     """
     check_writable(path)
-    about = dict(about or {})
-    before = _unfinished(path, about)
+    about = {**(about or {}), "weights": _fingerprint(model)}
+    before = _earlier(path, about)
     if before is not None and before.about["finished"]:
         return before
-    done = 0 if before is None else int(before.about["batches"])
     recorder = Recorder(model, layers, active, unit, mask, resume=before)
+    rest, done, entries = _skipped(batches, before, path)
     model.eval()
     saved = time.monotonic()
     with recorder, torch.no_grad():
-        for batch in itertools.islice(batches, done, None):
+        for batch in rest:
             _call(model, batch)
-            done += 1
+            done, entries = done + 1, entries + _entries(batch)
             progress(done)
             if time.monotonic() - saved >= save_every:
-                _with(recorder.census(), about, batches=done, finished=False).save(path)
+                _with(recorder.census(), about, batches=done, entries=entries, finished=False).save(path)
                 saved = time.monotonic()
     if not done:
         raise CountsError("expected at least one batch, but the loader is empty: check what it reads")
-    census = _with(recorder.census(), about, batches=done, finished=True, uncovered=recorder.uncovered)
+    progress_made = {"batches": done, "entries": entries, "finished": True}
+    census = _with(recorder.census(), about, **progress_made, uncovered=recorder.uncovered)
     census.save(path)
     return census
 
@@ -98,7 +101,7 @@ def language_model(name: str, text: str | os.PathLike[str], length: int, batch: 
     Args:
         name: folder or identifier of the model and its tokenizer.
         text: path of a UTF-8 file.
-        length: tokens per sequence; what is left at the end is a shorter one.
+        length: tokens per sequence, at most what the model takes; what is left at the end is a shorter one.
         batch: sequences per batch.
     """
     with needs_extra("transformers"):
@@ -113,6 +116,7 @@ def language_model(name: str, text: str | os.PathLike[str], length: int, batch: 
         reason = str(error).splitlines()[0]
         raise InputError(f"expected a model of Transformers at {name!r}, but {reason}: check the name") from error
     tokens = torch.tensor(tokenizer(words, verbose=False)["input_ids"])
+    length = min(length, getattr(model.config, "max_position_embeddings", None) or length)
     return model, _sequences(tokens, length, batch)
 
 
@@ -125,18 +129,51 @@ def _sequences(tokens: Tensor, length: int, batch: int) -> Iterator[dict[str, Te
         yield {"input_ids": rest, "attention_mask": torch.ones_like(rest)}
 
 
-def _unfinished(path: str | os.PathLike[str], about: Mapping[str, str]) -> Census | None:
-    """The census at `path`, if it is one of the same model and data."""
+def _earlier(path: str | os.PathLike[str], about: Mapping[str, str]) -> Census | None:
+    """The census that an earlier run of the same model and data left at `path`."""
     if not Path(path).exists():
         return None
     census = load(path)
-    other = {name: census.about.get(name) for name in about if census.about.get(name) != about[name]}
-    if other or not {"batches", "finished"} <= set(census.about):
+    other = [name for name in about if census.about.get(name) != about[name]]
+    counts = (census.about.get("batches"), census.about.get("entries"))
+    if other or not all(type(number) is int and number >= 0 for number in counts) or "finished" not in census.about:
         raise FileError(
-            f"{path} already holds a census of something else ({other or 'not of a run over batches'}, not "
-            f"{about}): name another file, or remove this one"
+            f"{path} already holds a census of something else (of other {', '.join(other) or 'origin'}): "
+            "name another file, or remove this one"
         )
     return census
+
+
+def _skipped(batches: Iterable[Any], before: Census | None, path: Any) -> tuple[Iterator[Any], int, int]:
+    """The batches that are left, and how many batches and entries were counted before."""
+    try:
+        rest = iter(batches)
+    except TypeError:
+        raise InputError(f"expected an iterable of batches, but got {type(batches).__name__}") from None
+    if before is None:
+        return rest, 0, 0
+    done, counted = int(before.about["batches"]), int(before.about["entries"])
+    found = sum(_entries(batch) for batch in itertools.islice(rest, done))
+    if found != counted:
+        raise FileError(
+            f"{path} holds the counts of {done} batches with {counted} entries, but the first {done} batches now have "
+            f"{found}: go on with the same data, or remove the file"
+        )
+    return rest, done, counted
+
+
+def _fingerprint(model: nn.Module) -> str:
+    """A checksum of all weights: a run goes on with the network it began with."""
+    checksum = 0
+    for parameter in model.parameters():
+        checksum = zlib.crc32(parameter.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data, checksum)
+    return f"{checksum:08x}"
+
+
+def _entries(batch: Any) -> int:
+    """Size of the first axis of a batch."""
+    values = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, tuple | list) else (batch,)
+    return next((len(value) for value in values if isinstance(value, Tensor) and value.ndim), 0)
 
 
 def _with(census: Census, about: Mapping[str, str], **progress: Any) -> Census:

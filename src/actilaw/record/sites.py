@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from actilaw.errors import InputError, ModelError
@@ -44,6 +45,7 @@ class Site:
         axis: of the units.
         at_input: whether units are what the module takes in.
         fed_by: names of the parametrised modules that make the units.
+        chooses: whether units are experts and the module takes in, or makes, the choice among them.
     """
 
     module: nn.Module
@@ -51,6 +53,7 @@ class Site:
     axis: int = -1
     at_input: bool = False
     fed_by: tuple[str, ...] = ()
+    chooses: bool = False
 
 
 def find_sites(model: nn.Module, layers: Layers = "auto", active: Active = "auto") -> dict[str, Site]:
@@ -78,7 +81,11 @@ def find_sites(model: nn.Module, layers: Layers = "auto", active: Active = "auto
     for name, site in found.items():
         for rule in rules or [site.criterion]:
             key = name if len(rules) < 2 else f"{name} {describe(rule)}"
-            sites[key] = Site(site.module, rule, site.axis, site.at_input, site.fed_by)
+            if key in sites:
+                raise InputError(
+                    f"expected rules that differ in name, but two are {describe(rule)!r}: name the functions"
+                )
+            sites[key] = replace(site, criterion=rule)
     return sites
 
 
@@ -101,10 +108,14 @@ def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
     for name, module in model.named_modules():
         if any(name.startswith(f"{outer}.") for outer in inside):
             continue
-        if _routes(module):
-            yield name, Site(module, TopK(cast(Any, module).top_k), fed_by=(name,))
-        elif _is_experts(module):
+        if _is_experts(module):
             inside += (name,)
+            if (router := _router_beside(model, name)) is not None and _fused(module):
+                yield router, Site(module, TopK(_chosen_number(model, router)), -1, True, (router,), chooses=True)
+        elif _routes(module):
+            inside += (name,)
+            if not _experts_beside(model, name):
+                yield name, Site(module, TopK(cast(Any, module).top_k), fed_by=(name,), chooses=True)
         elif (parts := _gated_parts(module)) is not None:
             inside += (name,)
             children = tuple(f"{name}.{part}" for part in parts)
@@ -118,15 +129,35 @@ def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
 
 
 def _maker(model: nn.Module, name: str) -> str:
-    """The module that makes an activation's units: in a sequence the last one before it; elsewhere, by custom, the
-    first of its siblings; and if it has none, the last one that was registered before it."""
-    parent = name.rpartition(".")[0]
-    siblings = [f"{parent}.{child}".lstrip(".") for child, _ in model.get_submodule(parent).named_children()]
-    makers = [sibling for sibling in siblings if _makes_units(model.get_submodule(sibling))]
-    if makers and not isinstance(model.get_submodule(parent), nn.Sequential):
-        return makers[0]
-    before = itertools.takewhile(lambda other: other != name, (other for other, _ in model.named_modules()))
-    return next((other for other in reversed(list(before)) if _makes_units(model.get_submodule(other))), "")
+    """The module that makes an activation's units, by the custom of registering modules in the order of their use.
+
+    Activations are often registered last, after the way up and the way down again: then it is the way up.
+    """
+    parent = model.get_submodule(name.rpartition(".")[0])
+    prefix = name.rpartition(".")[0]
+    siblings = [(f"{prefix}.{child}".lstrip("."), module) for child, module in parent.named_children()]
+    before = list(itertools.takewhile(lambda sibling: sibling[0] != name, siblings))
+    makers = [sibling for sibling in _since_activation(before) if _makes_units(sibling[1])]
+    if makers:
+        first, last = makers[0], makers[-1]
+        up_and_down = len(makers) == 2 and _width(last[1], out=True) == _width(first[1], out=False)
+        return first[0] if up_and_down and not isinstance(parent, nn.Sequential) else last[0]
+    everything = list(itertools.takewhile(lambda other: other != name, (other for other, _ in model.named_modules())))
+    earlier = [other for other in reversed(everything) if _makes_units(model.get_submodule(other))]
+    later = [sibling for sibling, module in siblings if _makes_units(module)]
+    return next(iter(later if not isinstance(parent, nn.Sequential) and later else earlier), "")
+
+
+def _since_activation(siblings: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
+    """The siblings after the last activation among them."""
+    last = max((i for i, (name, module) in enumerate(siblings) if _activation_rule(name, module)), default=-1)
+    return siblings[last + 1 :]
+
+
+def _width(module: nn.Module, out: bool) -> int | None:
+    """Units that a module makes, or takes in."""
+    names = ("out_features", "out_channels", "nf") if out else ("in_features", "in_channels", "nx")
+    return next((getattr(module, name) for name in names if hasattr(module, name)), None)
 
 
 def _makes_units(module: nn.Module) -> bool:
@@ -154,8 +185,38 @@ def _routes(module: nn.Module) -> bool:
 
 def _is_experts(module: nn.Module) -> bool:
     """Experts, fused into parameters with three axes or listed: which samples each sees is the router's choice."""
-    fused = any(parameter.ndim == 3 for parameter in module.parameters(recurse=False))
-    return "Experts" in type(module).__name__ and (fused or isinstance(module, nn.ModuleList))
+    return "Experts" in type(module).__name__ and (_fused(module) or isinstance(module, nn.ModuleList))
+
+
+def _fused(module: nn.Module) -> bool:
+    return any(parameter.ndim == 3 for parameter in module.parameters(recurse=False))
+
+
+def _router_beside(model: nn.Module, experts: str) -> str | None:
+    """The router that chooses among these experts, by the names it goes by."""
+    parent = experts.rpartition(".")[0]
+    siblings = dict(model.get_submodule(parent).named_children())
+    return next((f"{parent}.{name}".lstrip(".") for name in ("gate", "router") if name in siblings), None)
+
+
+def _experts_beside(model: nn.Module, router: str) -> bool:
+    parent = model.get_submodule(router.rpartition(".")[0])
+    return any(_is_experts(child) and _fused(child) for child in parent.children())
+
+
+def _chosen_number(model: nn.Module, router: str) -> int:
+    """How many experts are chosen, as the router or the layer around it says."""
+    around = (model.get_submodule(router), model.get_submodule(router.rpartition(".")[0]))
+    numbers = (getattr(module, name, None) for module in around for name in ("top_k", "num_experts_per_tok"))
+    return next((number for number in numbers if isinstance(number, int)), 1)
+
+
+def chosen_experts(experts: nn.Module, inputs: tuple[Any, ...]) -> Tensor:
+    """What the router chose, as ones among zeros (n_tokens, n_experts): experts take in whole numbers for it."""
+    indices = next(x for x in inputs if isinstance(x, Tensor) and not x.is_floating_point())
+    number = next(parameter.shape[0] for parameter in experts.parameters(recurse=False) if parameter.ndim == 3)
+    ones = torch.zeros(len(indices), number + 1, device=indices.device)  # one more for tokens that none takes
+    return ones.scatter(1, indices.clamp(0, number), 1.0)[:, :number]
 
 
 def _gated_parts(module: nn.Module) -> tuple[str, ...] | None:

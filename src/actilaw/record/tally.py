@@ -60,6 +60,7 @@ class Tally:
         self.size = 1
         self.entries = 0
         self.reach = 0  # one more than the number of the last entry
+        self._base = 0  # entries seen before the present forward pass
 
     def add(self, x: Tensor, criterion: Criterion, keep: Tensor | None = None, again: bool = False) -> None:
         """Count activations (n_entries, n_positions, n_units); `keep` (n_entries, n_positions) says what counts.
@@ -68,8 +69,8 @@ class Tally:
         """
         totals = self._totals(x.shape[-1], x.device)
         entries, positions = x.shape[:2]
-        base = self.entries - entries if again else self.entries
-        self._advance(base + entries)
+        base = self._base = self._base if again else self.entries
+        self._advance(max(self.entries, base + entries))
         rows = rows_of(x, criterion, keep)
         if self.unit == "position":
             rows, per_entry = _flattened(rows), positions

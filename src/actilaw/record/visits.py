@@ -54,6 +54,11 @@ class Visits:
         counts = torch.ones_like(nonfinite) if keep is None else keep.any(1)
         if self._held is None:
             self._held = (active, counts, nonfinite)
+        elif len(self._held[0]) != len(active):
+            raise InputError(
+                f"expected layer {self.name!r} to see the same samples whenever it is called in a forward pass, but it "
+                f"saw {len(self._held[0])} and then {len(active)}: count with unit='position'"
+            )
         else:
             before, before_counts, before_nonfinite = self._held
             self._held = (before | active, before_counts | counts, before_nonfinite | nonfinite)
