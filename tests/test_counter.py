@@ -25,6 +25,24 @@ def test_arrays_from_anywhere(kind: str) -> None:
     assert counting.counts().samples == 40
 
 
+def test_anything_that_speaks_dlpack() -> None:
+    class Foreign:
+        """An array of another library."""
+
+        def __init__(self, values: list) -> None:
+            self._values = torch.tensor(values)
+
+        def __dlpack__(self, **arguments):
+            return self._values.__dlpack__(**arguments)
+
+        def __dlpack_device__(self):
+            return self._values.__dlpack_device__()
+
+    counting = counter()
+    counting.update(Foreign([[1.0, -1.0], [2.0, 3.0]]))
+    assert counting.counts().counts.tolist() == [2, 1]
+
+
 def test_arrays_of_jax() -> None:
     numpy = pytest.importorskip("jax.numpy")
     counting = counter()
