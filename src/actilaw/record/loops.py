@@ -6,6 +6,7 @@ into a vector register.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -15,7 +16,15 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-@numba.njit(nogil=True, cache=True)
+def _compiled(loop: Callable[..., None]) -> Callable[..., Any]:
+    """Compiled once and kept on disk; compiled in every process where no folder can be written to."""
+    try:
+        return numba.njit(nogil=True, cache=True)(loop)
+    except RuntimeError:
+        return numba.njit(nogil=True)(loop)
+
+
+@_compiled
 def count_rows(
     bits: Array, low: Array, mask: int, keep: Array | None, infinity: int, units: Array, active: Array, nonfinite: Array
 ) -> None:
@@ -41,7 +50,7 @@ def count_rows(
         active[r], nonfinite[r] = n, largest >= top and weight > 0
 
 
-@numba.njit(nogil=True, cache=True)
+@_compiled
 def count_any(
     bits: Array, low: Array, mask: int, keep: Array | None, infinity: int, units: Array, active: Array, nonfinite: Array
 ) -> None:
@@ -68,7 +77,7 @@ def count_any(
         nonfinite[r] = largest >= top
 
 
-@numba.njit(nogil=True, cache=True)
+@_compiled
 def largest_bits(bits: Array, infinity: int, largest: Array) -> None:
     """Bits of the largest finite magnitude in each row and position."""
     cast = bits.dtype.type
@@ -82,7 +91,7 @@ def largest_bits(bits: Array, infinity: int, largest: Array) -> None:
             largest[r, p] = found
 
 
-@numba.njit(nogil=True, cache=True)
+@_compiled
 def first_hits(
     bits: Array, low: Array, mask: int, keep: Array | None, infinity: int, units: Array, found: Array
 ) -> None:
