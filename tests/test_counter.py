@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actilaw import Relative, Threshold, TopK, counter
+from actilaw import Positive, Relative, Threshold, TopK, counter
 from actilaw.blocks import block_size
 from actilaw.errors import CountsError, InputError
 from actilaw.record.criteria import describe, rule_from
@@ -103,6 +103,14 @@ def test_what_is_not_finite_is_found_and_not_activated_by_any_rule(rule) -> None
     assert counts.counts[0] == 0
     assert counts.active_squares <= 3 * 3**2
     assert counts.counts[4] >= 1
+
+
+@pytest.mark.parametrize("rule", [Positive(), Threshold(0.5), Relative(0.3), TopK(4)])
+def test_a_rule_says_of_an_array_what_counting_counts(rule) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 9))
+    counting = counter(rule)
+    counting.update(x)
+    assert counting.counts().counts.tolist() == rule(x).sum(0).tolist() == rule(torch.from_numpy(x)).sum(0).tolist()
 
 
 def test_views_and_foreign_byte_orders() -> None:

@@ -62,7 +62,8 @@ class Relative:
 
     def __call__(self, x: Any) -> Any:
         magnitude = abs(x)
-        return magnitude > self.share * magnitude.max(-1, keepdims=True)
+        largest = magnitude.max(-1, keepdims=True)
+        return magnitude > self.share * getattr(largest, "values", largest)  # torch tells where the largest is, too
 
     def __str__(self) -> str:
         return f"relative({self.share!r})"
