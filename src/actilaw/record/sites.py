@@ -133,19 +133,21 @@ def _maker(model: nn.Module, name: str) -> str:
 
     Activations are often registered last, after the way up and the way down again: then it is the way up.
     """
-    parent = model.get_submodule(name.rpartition(".")[0])
     prefix = name.rpartition(".")[0]
+    parent = model.get_submodule(prefix)
+    in_sequence = isinstance(parent, nn.Sequential)
     siblings = [(f"{prefix}.{child}".lstrip("."), module) for child, module in parent.named_children()]
     before = list(itertools.takewhile(lambda sibling: sibling[0] != name, siblings))
     makers = [sibling for sibling in _since_activation(before) if _makes_units(sibling[1])]
     if makers:
         first, last = makers[0], makers[-1]
         up_and_down = len(makers) == 2 and _width(last[1], out=True) == _width(first[1], out=False)
-        return first[0] if up_and_down and not isinstance(parent, nn.Sequential) else last[0]
-    everything = list(itertools.takewhile(lambda other: other != name, (other for other, _ in model.named_modules())))
-    earlier = [other for other in reversed(everything) if _makes_units(model.get_submodule(other))]
+        return first[0] if up_and_down and not in_sequence else last[0]
     later = [sibling for sibling, module in siblings if _makes_units(module)]
-    return next(iter(later if not isinstance(parent, nn.Sequential) and later else earlier), "")
+    if later and not in_sequence:
+        return later[0]  # the activation was registered before everything else
+    everything = itertools.takewhile(lambda other: other[0] != name, model.named_modules())
+    return next((other for other, module in reversed(list(everything)) if _makes_units(module)), "")
 
 
 def _since_activation(siblings: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
