@@ -133,7 +133,11 @@ class ActivationCounts:
 
     def histogram(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Distinct counts, ascending, and how many units have each; both (n_distinct,)."""
-        return np.unique(self.counts, return_counts=True)
+        if self.counts.max() > 2 * self.units + 1000:
+            return np.unique(self.counts, return_counts=True)
+        units = np.bincount(self.counts)  # without sorting
+        distinct = np.flatnonzero(units)
+        return distinct, units[distinct]
 
     def rarefied(self, samples: ArrayLike) -> NDArray[np.float64]:
         """K(d), units working after d of the samples, averaged over every order of the samples.

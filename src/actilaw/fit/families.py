@@ -1,70 +1,94 @@
-"""Families of laws that counts may follow: here the activation law itself.
+"""Families of laws that counts may follow, each fitted by maximum likelihood.
 
-    (4) D_i ~ BetaBinomial(D; b, D* − b):
-        log P(k) = log C(D, k) + log B(b + k, D* − b + D − k) − log B(b, D* − b)
+    law      one activation law, the paper's
+    silent   a law, units that never fire, and units that always do
+    mixture  two laws, units that never fire, and units that always do
 
-A family is a log-likelihood with its score and Hessian, a start, and the way from its parameters to the law.
+What the counts do not ask for is left out, and the family that remains is named for what it is: a silent share of
+zero is the law itself. Silent units are kept where they make the counts more likely; units that are always on, where
+some fired on every sample and the share lowers Akaike's criterion.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.special import expit, polygamma
+from collections.abc import Callable
 
 from actilaw.counts import ActivationCounts
-from actilaw.fit.likelihood import LogLikelihood, Vector
-from actilaw.gamma import digamma_step
-from actilaw.theory import ActivationLaw
-from actilaw.theory.beta_binomial import log_pmf
+from actilaw.fit.components import AlwaysOn, Component, Law, Silent
+from actilaw.fit.family import Family, FittedFamily
+from actilaw.fit.likelihood import Vector
+from actilaw.fit.search import Search, halved, with_atom
+
+__all__ = ["FAMILIES", "Family", "FittedFamily"]
+
+GAIN = 1e-6  # nats: what a part must add to the log-likelihood to be more than rounding
+TRIED = 0.01  # share of the units with which silent units are added to a fit
 
 
-class LawFamily:
-    """The paper's law, in the parameters (log odds of the rate c/N, log D*).
+def fit_law(counts: ActivationCounts) -> FittedFamily:
+    """The activation law that makes the counts most likely."""
+    return _law(Search(counts))
 
-    The two are nearly uncorrelated, and both run over the whole line, so Newton's method never leaves the domain.
-    """
 
-    name = "law"
+def fit_silent(counts: ActivationCounts) -> FittedFamily:
+    """A law, with silent and always-on units where the counts ask for them."""
+    search = Search(counts)
+    return _best(search, (Law(),)) or _law(search)
 
-    def start(self, counts: ActivationCounts) -> Vector:
-        """By moments: Var(D_i) = D p (1 − p) (D* + D) / (D* + 1), with p = c/N."""
-        n, rate = counts.samples, counts.active / counts.units
-        spread = counts.counts.var() / (n * rate * (1 - rate))
-        knee = np.clip((n - spread) / np.maximum(spread - 1, 1e-3), 1e-3, 1e6 * n)
-        return np.array([np.log(rate) - np.log1p(-rate), np.log(knee)])
 
-    def log_likelihood(self, counts: ActivationCounts) -> LogLikelihood:
-        """Over the histogram of counts, whose distinct values are far fewer than the units."""
-        k, units = counts.histogram()
-        n = counts.samples
-        rests = n - k
+def fit_mixture(counts: ActivationCounts) -> FittedFamily:
+    """Two laws, the one of the rarer units first, with silent and always-on units where the counts ask for them."""
+    search = Search(counts)
+    one = _best(search, (Law(),)) or _law(search)
+    two = _best(search, (Law(), Law()), one)
+    return _higher(one, two)
 
-        def value_score_hessian(parameters: Vector) -> tuple[float, Vector, Vector]:
-            odds, log_knee = parameters
-            rate, knee = expit(odds), np.exp(log_knee)
-            fire, rest = knee * rate, knee * expit(-odds)  # Beta(fire, rest) is the law of the rates
-            value = units @ log_pmf(k, rests, fire, rest)
 
-            # By the chain rule from (fire, rest), with d fire/d odds = −d rest/d odds = D* p (1 − p).
-            both = digamma_step(knee, n)
-            by_fire = units @ (digamma_step(fire, k) - both)
-            by_rest = units @ (digamma_step(rest, rests) - both)
-            both2 = polygamma(1, knee) - polygamma(1, knee + n)
-            by_fire2 = units @ (polygamma(1, fire + k) - polygamma(1, fire) + both2)
-            by_rest2 = units @ (polygamma(1, rest + rests) - polygamma(1, rest) + both2)
-            cross = units.sum() * both2
-            slope = fire * expit(-odds)
-            jacobian = np.array([[slope, -slope], [fire, rest]])
-            score = jacobian @ [by_fire, by_rest]
-            bend = slope * (expit(-odds) - rate)
-            curved = np.array([[bend * (by_fire - by_rest), slope * (by_fire - by_rest)], [0.0, score[1]]])
-            curved[1, 0] = curved[0, 1]
-            hessian = jacobian @ np.array([[by_fire2, cross], [cross, by_rest2]]) @ jacobian.T + curved
-            return float(value), score, hessian
+FAMILIES: dict[str, Callable[[ActivationCounts], FittedFamily]] = {
+    "law": fit_law,
+    "silent": fit_silent,
+    "mixture": fit_mixture,
+}
 
-        return value_score_hessian
 
-    def law(self, parameters: Vector, units: int) -> ActivationLaw:
-        """The law with these parameters for a layer of `units` units."""
-        rate, knee = expit(parameters[0]), np.exp(parameters[1])
-        return ActivationLaw(units=units, active=float(units * rate), b=float(knee * rate))
+def _law(search: Search) -> FittedFamily:
+    return search.maximum(Family((Law(),)), Law.start(search.tally, search.units))
+
+
+def _best(search: Search, laws: tuple[Component, ...], smaller: FittedFamily | None = None) -> FittedFamily | None:
+    """These laws with the atoms that the counts ask for; None if every maximum is at the boundary."""
+    always_on = [(), (AlwaysOn(),)] if search.always_on else [()]
+    fits = [_with_silent(search, (*laws, *atoms), smaller) for atoms in always_on]
+    return min((fit for fit in fits if fit), key=lambda fit: fit.aic, default=None)
+
+
+def _with_silent(
+    search: Search, components: tuple[Component, ...], smaller: FittedFamily | None
+) -> FittedFamily | None:
+    """These components, and silent units if the counts are more likely with than without them."""
+    family, larger = Family(components), Family((*components, Silent()))
+    without = search.best(family, [*search.starts(family), *halved(smaller, family)])
+    if without is not None and not search.wants_silent(without):
+        return without
+    small = [with_atom(without, share=TRIED)] if without else []
+    found = search.best(larger, [*search.starts(larger), *halved(smaller, larger), *small])
+    return _higher(without, found) if without else found
+
+
+def _higher(fitted: FittedFamily, larger: FittedFamily | None) -> FittedFamily:
+    """The larger family, unless its maximum is at the boundary, which is the smaller one."""
+    gains = larger is not None and larger.log_likelihood > fitted.log_likelihood + GAIN
+    return larger if larger is not None and gains else fitted
+
+
+class LawFamily(Family):
+    """The law alone, for those who maximise its likelihood themselves."""
+
+    def __init__(self) -> None:
+        super().__init__((Law(),))
+
+    @staticmethod
+    def start(counts: ActivationCounts) -> Vector:
+        """Moments of the counts."""
+        search = Search(counts)
+        return Law.start(search.tally, search.units)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from actilaw.errors import CountsError
 
 Vector = NDArray[np.float64]
-LogLikelihood = Callable[[Vector], tuple[float, Vector, Vector]]
+Evaluation = tuple[float, Vector, Vector]  # value, score, Hessian
+LogLikelihood = Callable[[Vector], Evaluation]
 
 TOLERANCE = 1e-6  # of a standard error, left between the estimate and the maximum
 ROUNDING = 1e-11  # relative error of a log-likelihood, with a margin
@@ -47,29 +50,43 @@ def maximise(log_likelihood: LogLikelihood, start: Vector) -> Maximum:
     Raises:
         CountsError: if the likelihood has no maximum within reach, as for data that hardly vary.
     """
-    parameters = np.asarray(start, float)
-    value, score, hessian = log_likelihood(parameters)
-    for _ in range(STEPS):
+    for parameters, (value, score, hessian) in _ascent(log_likelihood, start):
         curvatures, axes = np.linalg.eigh(-hessian)
         if curvatures.min() > 0 and np.sum((axes.T @ score) ** 2 / curvatures) < TOLERANCE**2:
             return Maximum(parameters, value, axes / curvatures @ axes.T)
-        # Where the likelihood is not concave, the size of its curvature still tells how far to trust the slope.
-        step = axes @ ((axes.T @ score) / np.maximum(np.abs(curvatures), 1e-8 * np.abs(curvatures).max()))
-        step *= min(1.0, 2.0 / np.abs(step).max())  # two e-folds at most: the parameters are logarithms
-        parameters = parameters + _shortened(step, parameters, value, log_likelihood)
-        if np.abs(parameters).max() > FARTHEST:
-            break
-        value, score, hessian = log_likelihood(parameters)
     raise CountsError(
         "the likelihood of these counts has no maximum within reach: expected units whose rates differ and lie "
         "between never and always; record more samples, or look at the histogram of counts"
     )
 
 
-def _shortened(step: Vector, parameters: Vector, value: float, log_likelihood: LogLikelihood) -> Vector:
-    """The step, halved until it does not lead downhill by more than rounding."""
-    for _ in range(40):
-        if log_likelihood(parameters + step)[0] >= value - ROUNDING * abs(value):
-            break
-        step = step / 2
-    return step
+def climb(log_likelihood: LogLikelihood, start: Vector, *, steps: int) -> tuple[Vector, float]:
+    """Where `steps` steps of Newton's method lead from a start, and the log-likelihood there; never downhill.
+
+    A few steps from many starts tell which of them is worth a search for the maximum.
+    """
+    last = deque(islice(_ascent(log_likelihood, start), steps + 1), maxlen=1)
+    return (last[0][0], last[0][1][0]) if last else (start, -np.inf)
+
+
+def _ascent(log_likelihood: LogLikelihood, start: Vector) -> Iterator[tuple[Vector, Evaluation]]:
+    """The path of Newton's method, with what it sees on the way; it ends where it leaves what is within reach."""
+    parameters = np.asarray(start, float)
+    seen = log_likelihood(parameters)
+    for _ in range(STEPS):
+        value, score, hessian = seen
+        if not np.all(np.isfinite(hessian)):
+            return
+        yield parameters, seen
+        curvatures, axes = np.linalg.eigh(-hessian)
+        # Where the likelihood is not concave, the size of its curvature still tells how far to trust the slope.
+        step = axes @ ((axes.T @ score) / np.maximum(np.abs(curvatures), 1e-8 * np.abs(curvatures).max()))
+        step *= min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))  # two e-folds at most: the parameters are logarithms
+        for _ in range(40):  # halved until it does not lead downhill by more than rounding
+            seen = log_likelihood(parameters + step)
+            if seen[0] >= value - ROUNDING * abs(value):
+                break
+            step = step / 2
+        parameters = parameters + step
+        if np.abs(parameters).max() > FARTHEST:
+            return

@@ -1,0 +1,177 @@
+"""Components of which families of counts are made: the law itself, and units that fire never or always.
+
+A unit that fires k times in n samples and rests r = n − k times has, in one component, the log probability
+
+    (C1) the law, (4):  ln P(k) = ln C(n, k) + ln B(a + k, β + r) − ln B(a, β)                  [paper, derived]
+         with a = b = D* p, β = D* (1 − p), p = c/N, in the parameters (ln p/(1−p), ln D*)
+    (C2) silent units:  ln P(k) = 0 at k = 0, −∞ elsewhere
+    (C3) always on:     ln P(k) = 0 at r = 0, −∞ elsewhere
+
+and a component gives its slopes in its own parameters: score ∇ ln P(k) and Hessian ∇² ln P(k), for each count.
+Of (C1), with ψ the digamma function,
+
+    (C4) ∂/∂a = ψ(a+k) − ψ(a) − ψ(D*+n) + ψ(D*),   ∂/∂β likewise with r for k                      [derived]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit, polygamma
+
+from actilaw.fit.likelihood import Vector
+from actilaw.gamma import digamma_step, log_rising_ratio
+from actilaw.theory.beta_binomial import log_idle
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Distinct counts of one layer, `fires` k and `rests` n − k, both (K,) floats, after n = `samples` samples.
+
+    Both are kept because n − k in floating point loses a small rest at large n.
+    """
+
+    fires: Vector
+    rests: Vector
+    samples: float
+
+    @staticmethod
+    def of(k: ArrayLike, samples: float) -> Tally:
+        """Of whole counts k in 0..samples."""
+        k = np.asarray(k)
+        return Tally(k.astype(float), (samples - k).astype(float), float(samples))
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """`log_pmf` (K,) with its first and second derivatives, `score` (K, p) and `hessian` (K, p, p)."""
+
+    log_pmf: Vector
+    score: Vector
+    hessian: Vector
+
+
+class Component(Protocol):
+    """Units alike: one law of their counts, with `size` parameters, each on the whole line."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
+        """Log probability of each count; (K,)."""
+        ...
+
+    def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
+        """The same with its derivatives in the parameters."""
+        ...
+
+    def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+        """Log probability of no activation in `samples` inputs, whole or not; of their shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class Law:
+    """The paper's law (C1), in the parameters (log odds of the rate c/N, log D*).
+
+    The two are nearly uncorrelated, and both run over the whole line, so Newton's method never leaves the domain.
+    """
+
+    name = "law"
+    size = 2
+
+    @staticmethod
+    def start(tally: Tally, units: Vector) -> Vector:
+        """By moments: Var(D_i) = D p (1 − p) (D* + D) / (D* + 1), with p = c/N; `units` is (K,)."""
+        n, total = tally.samples, units.sum()
+        mean = units @ tally.fires / total
+        spread = units @ (tally.fires - mean) ** 2 / total
+        rate = np.clip(mean / n, 1e-3 / (n * total), 1 - 1e-3 / (n * total))
+        spread = spread / (n * rate * (1 - rate))
+        knee = np.clip((n - spread) / np.maximum(spread - 1, 1e-3), 1e-3, 1e6 * n)
+        return np.array([np.log(rate) - np.log1p(-rate), np.log(knee)])
+
+    @staticmethod
+    def weights(parameters: Vector) -> tuple[float, float]:
+        """(b, β), the beta distribution of the rates."""
+        odds, log_knee = parameters
+        knee = np.exp(log_knee)
+        return float(knee * expit(odds)), float(knee * expit(-odds))
+
+    def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
+        b, beta = self.weights(parameters)
+        ways = log_rising_ratio(tally.rests, tally.fires, beta) - log_rising_ratio(0.0, tally.fires, b)
+        return log_idle(tally.samples, b, beta) + ways
+
+    def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+        return log_idle(samples, *self.weights(parameters))
+
+    def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
+        """By the chain rule from (b, β), with db/d odds = −dβ/d odds = D* p (1 − p)."""
+        rate, rest_rate, knee = expit(parameters[0]), expit(-parameters[0]), np.exp(parameters[1])
+        (b, beta), n = self.weights(parameters), tally.samples
+        by_b, by_beta, by_b2, by_beta2, cross = beta_slopes(b, beta, knee, tally.fires, tally.rests, n)
+
+        turn = b * rest_rate
+        score = np.stack((turn * (by_b - by_beta), b * by_b + beta * by_beta), axis=-1)
+        hessian = np.empty((tally.fires.size, 2, 2))
+        hessian[:, 0, 0] = turn * (turn * (by_b2 + by_beta2 - 2 * cross) + (rest_rate - rate) * (by_b - by_beta))
+        bend = b * by_b2 - beta * by_beta2 + (beta - b) * cross
+        hessian[:, 0, 1] = hessian[:, 1, 0] = turn * bend + score[:, 0]
+        hessian[:, 1, 1] = b * b * by_b2 + beta * beta * by_beta2 + 2 * b * beta * cross + score[:, 1]
+        return Slopes(self.log_pmf(parameters, tally), score, hessian)
+
+
+def beta_slopes(
+    b: float, beta: float, knee: float, fires: Vector, rests: Vector, n: float
+) -> tuple[Vector, Vector, Vector, Vector, np.float64]:
+    """(C4) and what follows from it: ∂b, ∂β, ∂²b, ∂²β, each (K,), and ∂b∂β, which is the same for all counts."""
+    both = digamma_step(knee, n)
+    cross = polygamma(1, knee) - polygamma(1, knee + n)
+    by_b2 = polygamma(1, b + fires) - polygamma(1, b) + cross
+    by_beta2 = polygamma(1, beta + rests) - polygamma(1, beta) + cross
+    return digamma_step(b, fires) - both, digamma_step(beta, rests) - both, by_b2, by_beta2, cross
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Units that never fire, (C2)."""
+
+    name = "silent units"
+    size = 0
+
+    def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
+        return np.where(tally.fires == 0, 0.0, -np.inf)
+
+    def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
+        return _without_parameters(self.log_pmf(parameters, tally))
+
+    def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+        return np.zeros(np.shape(samples))
+
+
+@dataclass(frozen=True)
+class AlwaysOn:
+    """Units that fire on every sample, (C3)."""
+
+    name = "always-on units"
+    size = 0
+
+    def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
+        return np.where(tally.rests == 0, 0.0, -np.inf)
+
+    def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
+        return _without_parameters(self.log_pmf(parameters, tally))
+
+    def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+        return np.where(np.asarray(samples) > 0, -np.inf, 0.0)
+
+
+def _without_parameters(log_pmf: Vector) -> Slopes:
+    return Slopes(log_pmf, np.zeros((log_pmf.size, 0)), np.zeros((log_pmf.size, 0, 0)))

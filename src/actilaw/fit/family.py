@@ -1,0 +1,224 @@
+"""Families of laws of counts: one component, or a few of them mixed.
+
+    (F1) P(k) = Σ_j w_j f_j(k),   w_j = e^{η_j} / Σ_l e^{η_l},   η_1 = 0              a finite mixture
+    (F2) r_j = w_j f_j / P, the share of the units with count k that belong to component j
+    (F3) ∇ ln P = Σ_j r_j d_j,   d_j = ∇ ln f_j + ∇ ln w_j                              (Louis 1982)
+    (F4) ∇² ln P = Σ_j r_j (∇² ln f_j + ∇² ln w_j + d_j d_j') − ∇ ln P ∇ ln P'
+    (F5) ∂ ln w_j/∂η_l = [j = l] − w_l,   ∂² ln w_j/∂η_l∂η_m = −w_l ([l = m] − w_m)
+
+Parameters are those of the components, one after the other, and then η_2, η_3, ...: log shares relative to the
+first component's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from actilaw.counts import ActivationCounts
+from actilaw.fit.components import AlwaysOn, Component, Law, Silent, Tally
+from actilaw.fit.likelihood import LogLikelihood, Vector
+from actilaw.theory import ActivationLaw
+from actilaw.theory.beta_binomial import log_idle
+
+
+@dataclass(frozen=True)
+class Family:
+    """A mixture (F1) of components.
+
+    Attributes:
+        components: one or two laws, of which the first has the units that fire most rarely, then atoms.
+    """
+
+    components: tuple[Component, ...]
+
+    @property
+    def name(self) -> str:
+        """What the components make: "law", "silent" (a law and atoms) or "mixture" (two laws)."""
+        laws = sum(isinstance(component, Law) for component in self.components)
+        return "mixture" if laws > 1 else "silent" if len(self.components) > 1 else "law"
+
+    @property
+    def description(self) -> str:
+        """What the units are made of, in words: "law + silent units"."""
+        return " + ".join(component.name for component in self.components)
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum(component.size for component in self.components) + len(self.components) - 1
+
+    def log_pmf(self, parameters: Vector, k: ArrayLike, samples: float) -> Vector:
+        """Log probability of the whole counts `k`, (K,), after `samples` inputs."""
+        return self._joint(parameters, Tally.of(k, samples))[0]
+
+    def scores(self, parameters: Vector, k: ArrayLike, samples: float) -> Vector:
+        """Derivatives of `log_pmf` in the parameters, (F3); (K, p)."""
+        tally = Tally.of(k, samples)
+        slopes = [part.slopes(own, tally).score for part, own in self._parts(parameters)]
+        return self._score(parameters, self._joint(parameters, tally)[1], slopes)
+
+    def idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+        """Probability that a unit has not fired after `samples` inputs, whole or not; of their shape."""
+        shares = self.shares(parameters)
+        parts = [np.exp(part.log_idle(own, samples)) for part, own in self._parts(parameters)]
+        return np.tensordot(shares, np.array(parts), axes=1)
+
+    def log_likelihood(self, counts: ActivationCounts) -> LogLikelihood:
+        """Of all counts: value, score (p,) and Hessian (p, p) at given parameters."""
+        k, units = counts.histogram()
+        return self.log_likelihood_of(Tally.of(k, counts.samples), units.astype(float))
+
+    def log_likelihood_of(self, tally: Tally, units: Vector) -> LogLikelihood:
+        """Of `units` (K,) units with each count of the tally."""
+
+        def value_score_hessian(parameters: Vector) -> tuple[float, Vector, Vector]:
+            slopes = [part.slopes(own, tally) for part, own in self._parts(parameters)]
+            if len(slopes) == 1:
+                (alone,) = slopes
+                return float(units @ alone.log_pmf), units @ alone.score, np.tensordot(units, alone.hessian, axes=1)
+            log_shares = _log_softmax(self._relative(parameters))
+            log_p, belongs = _mix(log_shares, [slope.log_pmf for slope in slopes])
+            score = self._score(parameters, belongs, [slope.score for slope in slopes])
+            return float(units @ log_p), units @ score, self._hessian(parameters, units, belongs, slopes, score)
+
+        return value_score_hessian
+
+    def shares(self, parameters: Vector) -> Vector:
+        """Share w_j of the units in each component; (n_components,), adding up to one."""
+        return np.exp(_log_softmax(self._relative(parameters)))
+
+    def share(self, parameters: Vector, kind: type) -> float:
+        """Share of the units in components of one kind, 0 where the family has none."""
+        alike = [isinstance(component, kind) for component in self.components]
+        return float(self.shares(parameters) @ alike)
+
+    def law(self, parameters: Vector, units: float) -> ActivationLaw:
+        """The law of the first component, for its share of a layer of `units` units."""
+        return self._law(parameters, 0, units)
+
+    def estimates(self, parameters: Vector, units: float, samples: float) -> dict[str, float]:
+        """What the family says of a layer of `units` units after `samples` inputs, by name: for each law, of its
+        units alone, and then the shares."""
+        rows: dict[str, float] = {}
+        laws = [j for j, component in enumerate(self.components) if isinstance(component, Law)]
+        for place, j in enumerate(laws):
+            suffix = f" {place + 1}" if place else ""
+            law = self._law(parameters, j, units)
+            rows |= {name + suffix: value for name, value in _law_rows(law, samples).items()}
+        return rows | self._share_rows(parameters, len(laws))
+
+    def _share_rows(self, parameters: Vector, laws: int) -> dict[str, float]:
+        rows = {"share": float(self.shares(parameters)[0])} if laws > 1 else {}
+        for name, kind in (("silent share", Silent), ("always-on share", AlwaysOn)):
+            if any(isinstance(component, kind) for component in self.components):
+                rows[name] = self.share(parameters, kind)
+        return rows
+
+    def _law(self, parameters: Vector, j: int, units: float) -> ActivationLaw:
+        own = [own for _, own in self._parts(parameters)][j]
+        b, beta = Law.weights(own)
+        its_units = units * self.shares(parameters)[j]
+        return ActivationLaw(units=its_units, active=its_units * (b / (b + beta)), b=b)
+
+    def _parts(self, parameters: Vector) -> Iterator[tuple[Component, Vector]]:
+        """Each component with its own parameters."""
+        first = 0
+        for component in self.components:
+            yield component, parameters[first : first + component.size]
+            first += component.size
+
+    def _relative(self, parameters: Vector) -> Vector:
+        """η of (F1), with the first one, which is 0."""
+        own = sum(component.size for component in self.components)
+        return np.append(0.0, parameters[own:])
+
+    def _joint(self, parameters: Vector, tally: Tally) -> tuple[Vector, Vector]:
+        """ln P (K,) and the responsibilities (F2), (n_components, K)."""
+        parts = [part.log_pmf(own, tally) for part, own in self._parts(parameters)]
+        return _mix(_log_softmax(self._relative(parameters)), parts)
+
+    def _score(self, parameters: Vector, belongs: Vector, slopes: list[Vector]) -> Vector:
+        """(F3), (K, p)."""
+        own = [belong[:, np.newaxis] * slope for belong, slope in zip(belongs, slopes, strict=True)]
+        return np.hstack((*own, belongs[1:].T - self.shares(parameters)[1:]))
+
+    def _hessian(self, parameters: Vector, units: Vector, belongs: Vector, slopes: list, score: Vector) -> Vector:
+        """(F4) summed over units, (p, p): one component after the other, so that memory grows as K p."""
+        shares = self.shares(parameters)
+        total = -score.T @ (units[:, np.newaxis] * score)
+        first, weights = 0, self.size - len(shares) + 1
+        for j, (belong, slope) in enumerate(zip(belongs, slopes, strict=True)):
+            joint = np.zeros_like(score)
+            block = slice(first, first + slope.score.shape[1])
+            joint[:, block] = slope.score
+            joint[:, weights:] = (np.arange(len(shares)) == j)[1:] - shares[1:]  # (F5)
+            count = units * belong
+            total += joint.T @ (count[:, np.newaxis] * joint)
+            total[block, block] += np.tensordot(count, slope.hessian, axes=1)
+            first = block.stop
+        total[weights:, weights:] -= units.sum() * (np.diag(shares) - np.outer(shares, shares))[1:, 1:]
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class FittedFamily:
+    """A family at the maximum of its likelihood.
+
+    Attributes:
+        family: what was fitted, without the parts that the counts do not ask for.
+        parameters: the estimates on the family's own scale, where every real number is allowed; (p,).
+        covariance: inverse of the observed information; (p, p).
+        log_likelihood: of the counts, in natural units (nats).
+    """
+
+    family: Family
+    parameters: Vector
+    covariance: Vector
+    log_likelihood: float
+
+    @property
+    def name(self) -> str:
+        """Name of the family."""
+        return self.family.name
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, 2 p − 2 ln L: lower is better."""
+        return 2 * self.parameters.size - 2 * self.log_likelihood
+
+    def idle(self, samples: ArrayLike) -> Vector:
+        """Probability that a unit has not fired after `samples` inputs; of their shape."""
+        return self.family.idle(self.parameters, samples)
+
+    def estimates(self, units: float, samples: float) -> dict[str, float]:
+        """What the fit says of a layer of `units` units after `samples` inputs, by name."""
+        return self.family.estimates(self.parameters, units, samples)
+
+
+def _law_rows(law: ActivationLaw, samples: float) -> dict[str, float]:
+    return {
+        "active": law.active,
+        "b": law.b,
+        "alpha": law.alpha,
+        "knee": law.knee,
+        "inflection": law.inflection,
+        "working (law)": float(-law.units * np.expm1(log_idle(samples, law.b, law.rest_weight))),
+    }
+
+
+def _mix(log_shares: Vector, parts: list[Vector]) -> tuple[Vector, Vector]:
+    """ln Σ_j w_j f_j, (K,), and the share of each term in it, (J, K)."""
+    joint = log_shares[:, np.newaxis] + np.array(parts)
+    top = joint.max(0)
+    terms = np.exp(joint - top)
+    total = terms.sum(0)
+    return top + np.log(total), terms / total
+
+
+def _log_softmax(relative: Vector) -> Vector:
+    top = relative.max()
+    return relative - top - np.log(np.exp(relative - top).sum())

@@ -1,0 +1,136 @@
+"""The search for the highest maximum of a likelihood that may have several, from starts that the counts suggest.
+
+A few steps of Newton's method from every start, over counts in bins of 5 %, tell which starts are worth the whole
+way over all counts. Nothing is random: the same counts give the same fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from actilaw.counts import ActivationCounts
+from actilaw.errors import CountsError
+from actilaw.fit.components import AlwaysOn, Law, Silent, Tally
+from actilaw.fit.family import Family, FittedFamily
+from actilaw.fit.likelihood import Vector, climb, maximise
+
+SINGLES = 32  # counts from either end that keep a bin of their own in the search
+BIN = 0.05  # width of the others, in e-folds
+TRIAL_STEPS = 15
+FINALISTS = 2
+APART = 2.0  # e-folds between the rates of two laws made of one
+LEFT = 0.2  # share of the units at count 0 that the laws are started with where silent units are to be found
+
+
+class Search:
+    """Counts of one layer, at full and at coarse resolution."""
+
+    def __init__(self, counts: ActivationCounts) -> None:
+        k, units = counts.histogram()
+        self.tally, self.units = Tally.of(k, counts.samples), units.astype(float)
+
+    @cached_property
+    def coarse(self) -> tuple[Tally, Vector]:
+        """Counts in bins, and the units of each."""
+        return _coarse(self.tally, self.units)
+
+    @property
+    def always_on(self) -> bool:
+        """Whether some units fired on every sample."""
+        return bool(self.tally.rests[-1] == 0)
+
+    def maximum(self, family: Family, start: Vector) -> FittedFamily:
+        """The maximum of a family's likelihood, from a start in its neighbourhood.
+
+        Raises:
+            CountsError: if there is none within reach.
+        """
+        best = maximise(family.log_likelihood_of(self.tally, self.units), start)
+        return FittedFamily(family, best.parameters, best.covariance, best.log_likelihood)
+
+    def best(self, family: Family, starts: Sequence[Vector]) -> FittedFamily | None:
+        """The highest maximum that the starts lead to; None if they all lead to the boundary of the family."""
+        roughly = family.log_likelihood_of(*self.coarse)
+        reached = sorted((climb(roughly, start, steps=TRIAL_STEPS) for start in starts), key=lambda pair: -pair[1])
+        found = [self._maximum_or_none(family, start) for start, _ in reached[:FINALISTS]]
+        return max((fit for fit in found if fit), key=lambda fit: fit.log_likelihood, default=None)
+
+    def wants_silent(self, fitted: FittedFamily) -> bool:
+        """Whether a small share of silent units would make the counts more likely: the score at share 0,
+        (units idle)/P(idle) − N, is positive."""
+        idle = float(self.units @ (self.tally.fires == 0))
+        return bool(idle > self.units.sum() * fitted.idle(self.tally.samples))
+
+    def starts(self, family: Family) -> Iterator[Vector]:
+        """Where to begin: one law at the moments of the counts, two at those below and above a split."""
+        atoms = [component for component in family.components if isinstance(component, Silent | AlwaysOn)]
+        tally, kept = self.coarse
+        kept, taken = kept.copy(), []
+        for atom in atoms:
+            at = np.isfinite(atom.log_pmf(np.empty(0), tally))
+            taken.append(max((1 - LEFT) * kept[at].sum(), 1e-3))
+            kept[at] *= LEFT
+        laws = sum(isinstance(component, Law) for component in family.components)
+        for parts in _splits(tally, kept) if laws == 2 else [kept[np.newaxis]]:
+            own = [Law.start(tally, part) for part in parts]
+            sizes = np.append(parts.sum(1), taken)
+            yield np.concatenate((*own, np.log(sizes[1:] / sizes[0])))
+
+    def _maximum_or_none(self, family: Family, start: Vector) -> FittedFamily | None:
+        try:
+            return self.maximum(family, rarest_first(family, start))
+        except CountsError:
+            return None
+
+
+def with_atom(fitted: FittedFamily, *, share: float) -> Vector:
+    """Parameters of the family with one atom more, which takes a share of all units."""
+    first = fitted.family.shares(fitted.parameters)[0]
+    return np.append(fitted.parameters, np.log(share / (1 - share) / first))
+
+
+def halved(fitted: FittedFamily | None, family: Family) -> list[Vector]:
+    """Where to begin with a family of two laws, given a fit of one with the same atoms: the law, twice."""
+    if fitted is None or fitted.family.components[1:] != family.components[2:]:
+        return []
+    law, atoms = fitted.parameters[:2], fitted.parameters[2:]
+    away = np.array([APART / 2, 0.0])
+    return [np.concatenate((law - away, law + away, [0.0], atoms + np.log(2)))]
+
+
+def rarest_first(family: Family, parameters: Vector) -> Vector:
+    """The same mixture of two laws with the one of the rarer units first."""
+    two_laws = len(family.components) > 1 and isinstance(family.components[1], Law)
+    if not two_laws or parameters[0] <= parameters[2]:
+        return parameters
+    one, other, second, atoms = parameters[:2], parameters[2:4], parameters[4], parameters[5:]
+    return np.concatenate((other, one, [-second], atoms - second))
+
+
+def _splits(tally: Tally, units: Vector) -> Iterator[Vector]:
+    """Units of a lower and an upper part, (2, K), split where a share of the units, or of what fires, lies below.
+
+    Each part holds a tenth of the other's units, so that its counts always vary.
+    """
+    by_units = np.cumsum(units * (tally.fires > 0))
+    by_fires = np.cumsum(units * tally.fires)
+    at = {int(np.searchsorted(below, q * below[-1])) for below in (by_units, by_fires) for q in (0.2, 0.5, 0.8)}
+    for last in sorted(at):
+        lower = np.where(np.arange(units.size) <= last, 0.9, 0.1)
+        yield np.stack((units * lower, units * (1 - lower)))
+
+
+def _coarse(tally: Tally, units: Vector) -> tuple[Tally, Vector]:
+    """Counts in bins, each at the mean of its units, and how many they are."""
+    low = tally.fires <= tally.rests
+    side = np.where(low, tally.fires, tally.rests)
+    place = np.where(side < SINGLES, side, SINGLES + np.log(np.maximum(side, SINGLES) / SINGLES) // BIN)
+    _, first, bins = np.unique(np.where(low, place, 1e6 - place), return_index=True, return_inverse=True)
+    total, alone = np.bincount(bins, units).astype(float), np.bincount(bins) == 1
+    means = (np.bincount(bins, units * part) / total for part in (tally.fires, tally.rests))
+    exact = (tally.fires[first], tally.rests[first])
+    fires, rests = (np.where(alone, one, mean) for one, mean in zip(exact, means, strict=True))
+    return Tally(fires, rests, tally.samples), total
