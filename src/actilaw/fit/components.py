@@ -15,6 +15,7 @@ Of (C1), with ψ the digamma function,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from scipy.special import expit, polygamma
 
 from actilaw.fit.likelihood import Vector
 from actilaw.gamma import digamma_step, log_rising_ratio
+from actilaw.theory import ActivationLaw
 from actilaw.theory.beta_binomial import log_idle
 
 
@@ -76,6 +78,22 @@ class Component(Protocol):
         ...
 
 
+class RateLaw(Component, Protocol):
+    """Units whose rates differ, by a law with parameters."""
+
+    def starts(self, tally: Tally, units: Vector) -> Iterator[Vector]:
+        """Where to begin to fit `units` (K,) units with the counts of the tally."""
+        ...
+
+    def law(self, parameters: Vector, units: float) -> ActivationLaw:
+        """The activation law of `units` such units."""
+        ...
+
+    def rows(self, parameters: Vector, units: float, samples: float) -> dict[str, float]:
+        """What there is to say of `units` such units after `samples` inputs, by name."""
+        ...
+
+
 @dataclass(frozen=True)
 class Law:
     """The paper's law (C1), in the parameters (log odds of the rate c/N, log D*).
@@ -87,7 +105,7 @@ class Law:
     size = 2
 
     @staticmethod
-    def start(tally: Tally, units: Vector) -> Vector:
+    def moments(tally: Tally, units: Vector) -> Vector:
         """By moments: Var(D_i) = D p (1 − p) (D* + D) / (D* + 1), with p = c/N; `units` is (K,)."""
         n, total = tally.samples, units.sum()
         mean = units @ tally.fires / total
@@ -96,6 +114,24 @@ class Law:
         spread = spread / (n * rate * (1 - rate))
         knee = np.clip((n - spread) / np.maximum(spread - 1, 1e-3), 1e-3, 1e6 * n)
         return np.array([np.log(rate) - np.log1p(-rate), np.log(knee)])
+
+    def starts(self, tally: Tally, units: Vector) -> Iterator[Vector]:
+        yield self.moments(tally, units)
+
+    def law(self, parameters: Vector, units: float) -> ActivationLaw:
+        b, beta = self.weights(parameters)
+        return ActivationLaw(units=units, active=units * (b / (b + beta)), b=b)
+
+    def rows(self, parameters: Vector, units: float, samples: float) -> dict[str, float]:
+        law = self.law(parameters, units)
+        return {
+            "active": law.active,
+            "b": law.b,
+            "alpha": law.alpha,
+            "knee": law.knee,
+            "inflection": law.inflection,
+            "working (law)": float(-units * np.expm1(self.log_idle(parameters, samples))),
+        }
 
     @staticmethod
     def weights(parameters: Vector) -> tuple[float, float]:
@@ -140,38 +176,30 @@ def beta_slopes(
 
 
 @dataclass(frozen=True)
-class Silent:
-    """Units that never fire, (C2)."""
+class Atom:
+    """Units that never fire, (C2), or always, (C3): a law of counts without parameters."""
 
-    name = "silent units"
+    fires: bool
     size = 0
 
-    def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
-        return np.where(tally.fires == 0, 0.0, -np.inf)
+    @property
+    def name(self) -> str:
+        return "always-on units" if self.fires else "silent units"
 
-    def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
-        return _without_parameters(self.log_pmf(parameters, tally))
-
-    def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
-        return np.zeros(np.shape(samples))
-
-
-@dataclass(frozen=True)
-class AlwaysOn:
-    """Units that fire on every sample, (C3)."""
-
-    name = "always-on units"
-    size = 0
+    @property
+    def share_name(self) -> str:
+        """Name of its share of the units."""
+        return "always-on share" if self.fires else "silent share"
 
     def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
-        return np.where(tally.rests == 0, 0.0, -np.inf)
+        return np.where((tally.rests if self.fires else tally.fires) == 0, 0.0, -np.inf)
 
     def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
-        return _without_parameters(self.log_pmf(parameters, tally))
+        k = tally.fires.size
+        return Slopes(self.log_pmf(parameters, tally), np.zeros((k, 0)), np.zeros((k, 0, 0)))
 
     def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
-        return np.where(np.asarray(samples) > 0, -np.inf, 0.0)
+        return np.where(self.fires & (np.asarray(samples) > 0), -np.inf, 0.0)
 
 
-def _without_parameters(log_pmf: Vector) -> Slopes:
-    return Slopes(log_pmf, np.zeros((log_pmf.size, 0)), np.zeros((log_pmf.size, 0, 0)))
+SILENT, ALWAYS_ON = Atom(fires=False), Atom(fires=True)

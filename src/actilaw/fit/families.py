@@ -12,10 +12,12 @@ some fired on every sample and the share lowers Akaike's criterion.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from actilaw.counts import ActivationCounts
-from actilaw.fit.components import AlwaysOn, Component, Law, Silent
+from actilaw.fit.components import ALWAYS_ON, SILENT, Law, RateLaw
 from actilaw.fit.family import Family, FittedFamily
+from actilaw.fit.heavy import Heavy
 from actilaw.fit.likelihood import Vector
 from actilaw.fit.search import Search, halved, with_atom
 
@@ -44,41 +46,53 @@ def fit_mixture(counts: ActivationCounts) -> FittedFamily:
     return _higher(one, two)
 
 
+def fit_heavy(counts: ActivationCounts) -> FittedFamily:
+    """Units of rare contexts; where the counts prefer rates without a heavy tail (m → ∞), its boundary: the law,
+    with silent and always-on units where the counts ask for them."""
+    search = Search(counts)
+    boundary = _best(search, (Law(),)) or _law(search)
+    heavy = _best(search, (Heavy(),), silent_price=1.0)
+    if _higher(boundary, heavy) is boundary or heavy is None:
+        return boundary
+    alike = Family((Law(), *heavy.family.components[1:]))
+    odds, log_knee = (search.best(alike, list(search.starts(alike))) or boundary).parameters[:2]
+    return replace(heavy, family=Family((Heavy((odds, log_knee)), *heavy.family.components[1:])))
+
+
 FAMILIES: dict[str, Callable[[ActivationCounts], FittedFamily]] = {
     "law": fit_law,
     "silent": fit_silent,
     "mixture": fit_mixture,
+    "heavy": fit_heavy,
 }
 
 
 def _law(search: Search) -> FittedFamily:
-    return search.maximum(Family((Law(),)), Law.start(search.tally, search.units))
+    return search.maximum(Family((Law(),)), Law.moments(search.tally, search.units))
 
 
-def _best(search: Search, laws: tuple[Component, ...], smaller: FittedFamily | None = None) -> FittedFamily | None:
-    """These laws with the atoms that the counts ask for; None if every maximum is at the boundary."""
-    always_on = [(), (AlwaysOn(),)] if search.always_on else [()]
-    fits = [_with_silent(search, (*laws, *atoms), smaller) for atoms in always_on]
+def _best(
+    search: Search, laws: tuple[RateLaw, ...], smaller: FittedFamily | None = None, *, silent_price: float = GAIN
+) -> FittedFamily | None:
+    """These laws with the atoms that the counts ask for; None if every maximum is at the boundary.
+
+    `smaller` is a fit to begin from; `silent_price`, in nats, what silent units must add to the log-likelihood.
+    """
+    fits = []
+    for always_on in [(), (ALWAYS_ON,)] if search.always_on else [()]:
+        family, larger = Family((*laws, *always_on)), Family((*laws, *always_on, SILENT))
+        fit = search.best(family, [*search.starts(family), *halved(smaller, family)])
+        if fit is None or search.wants_silent(fit):
+            small = [with_atom(fit, share=TRIED)] if fit else []
+            found = search.best(larger, [*search.starts(larger), *halved(smaller, larger), *small])
+            fit = _higher(fit, found, silent_price) if fit else found
+        fits.append(fit)
     return min((fit for fit in fits if fit), key=lambda fit: fit.aic, default=None)
 
 
-def _with_silent(
-    search: Search, components: tuple[Component, ...], smaller: FittedFamily | None
-) -> FittedFamily | None:
-    """These components, and silent units if the counts are more likely with than without them."""
-    family, larger = Family(components), Family((*components, Silent()))
-    without = search.best(family, [*search.starts(family), *halved(smaller, family)])
-    if without is not None and not search.wants_silent(without):
-        return without
-    small = [with_atom(without, share=TRIED)] if without else []
-    found = search.best(larger, [*search.starts(larger), *halved(smaller, larger), *small])
-    return _higher(without, found) if without else found
-
-
-def _higher(fitted: FittedFamily, larger: FittedFamily | None) -> FittedFamily:
+def _higher(fitted: FittedFamily, larger: FittedFamily | None, price: float = GAIN) -> FittedFamily:
     """The larger family, unless its maximum is at the boundary, which is the smaller one."""
-    gains = larger is not None and larger.log_likelihood > fitted.log_likelihood + GAIN
-    return larger if larger is not None and gains else fitted
+    return larger if larger and larger.log_likelihood > fitted.log_likelihood + price else fitted
 
 
 class LawFamily(Family):
@@ -91,4 +105,4 @@ class LawFamily(Family):
     def start(counts: ActivationCounts) -> Vector:
         """Moments of the counts."""
         search = Search(counts)
-        return Law.start(search.tally, search.units)
+        return Law.moments(search.tally, search.units)

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.counts import ActivationCounts
-from actilaw.fit.components import AlwaysOn, Component, Law, Silent, Tally
+from actilaw.fit.components import Atom, RateLaw, Tally
+from actilaw.fit.heavy import Heavy
 from actilaw.fit.likelihood import LogLikelihood, Vector
 from actilaw.theory import ActivationLaw
-from actilaw.theory.beta_binomial import log_idle
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class Family:
         components: one or two laws, of which the first has the units that fire most rarely, then atoms.
     """
 
-    components: tuple[Component, ...]
+    components: tuple[RateLaw | Atom, ...]
 
     @property
     def name(self) -> str:
-        """What the components make: "law", "silent" (a law and atoms) or "mixture" (two laws)."""
-        laws = sum(isinstance(component, Law) for component in self.components)
+        """What the components make: "law", "silent" (a law and atoms), "mixture" (two laws) or "heavy"."""
+        laws = sum(not isinstance(component, Atom) for component in self.components)
+        if isinstance(self.components[0], Heavy):
+            return "heavy"
         return "mixture" if laws > 1 else "silent" if len(self.components) > 1 else "law"
 
     @property
@@ -91,40 +93,28 @@ class Family:
         """Share w_j of the units in each component; (n_components,), adding up to one."""
         return np.exp(_log_softmax(self._relative(parameters)))
 
-    def share(self, parameters: Vector, kind: type) -> float:
-        """Share of the units in components of one kind, 0 where the family has none."""
-        alike = [isinstance(component, kind) for component in self.components]
-        return float(self.shares(parameters) @ alike)
-
     def law(self, parameters: Vector, units: float) -> ActivationLaw:
         """The law of the first component, for its share of a layer of `units` units."""
-        return self._law(parameters, 0, units)
+        component, own = next(self._parts(parameters))
+        assert not isinstance(component, Atom)
+        return component.law(own, units * self.shares(parameters)[0])
 
     def estimates(self, parameters: Vector, units: float, samples: float) -> dict[str, float]:
         """What the family says of a layer of `units` units after `samples` inputs, by name: for each law, of its
         units alone, and then the shares."""
         rows: dict[str, float] = {}
-        laws = [j for j, component in enumerate(self.components) if isinstance(component, Law)]
-        for place, j in enumerate(laws):
-            suffix = f" {place + 1}" if place else ""
-            law = self._law(parameters, j, units)
-            rows |= {name + suffix: value for name, value in _law_rows(law, samples).items()}
-        return rows | self._share_rows(parameters, len(laws))
-
-    def _share_rows(self, parameters: Vector, laws: int) -> dict[str, float]:
-        rows = {"share": float(self.shares(parameters)[0])} if laws > 1 else {}
-        for name, kind in (("silent share", Silent), ("always-on share", AlwaysOn)):
-            if any(isinstance(component, kind) for component in self.components):
-                rows[name] = self.share(parameters, kind)
+        for j, (component, own) in enumerate(self._parts(parameters)):
+            share = float(self.shares(parameters)[j])
+            if isinstance(component, Atom):
+                rows[component.share_name] = share
+            else:
+                found = component.rows(own, units * share, samples)
+                rows |= {name + (f" {j + 1}" if j else ""): value for name, value in found.items()}
+                if self.name == "mixture":
+                    rows["share" + (f" {j + 1}" if j else "")] = share
         return rows
 
-    def _law(self, parameters: Vector, j: int, units: float) -> ActivationLaw:
-        own = [own for _, own in self._parts(parameters)][j]
-        b, beta = Law.weights(own)
-        its_units = units * self.shares(parameters)[j]
-        return ActivationLaw(units=its_units, active=its_units * (b / (b + beta)), b=b)
-
-    def _parts(self, parameters: Vector) -> Iterator[tuple[Component, Vector]]:
+    def _parts(self, parameters: Vector) -> Iterator[tuple[RateLaw | Atom, Vector]]:
         """Each component with its own parameters."""
         first = 0
         for component in self.components:
@@ -197,17 +187,6 @@ class FittedFamily:
     def estimates(self, units: float, samples: float) -> dict[str, float]:
         """What the fit says of a layer of `units` units after `samples` inputs, by name."""
         return self.family.estimates(self.parameters, units, samples)
-
-
-def _law_rows(law: ActivationLaw, samples: float) -> dict[str, float]:
-    return {
-        "active": law.active,
-        "b": law.b,
-        "alpha": law.alpha,
-        "knee": law.knee,
-        "inflection": law.inflection,
-        "working (law)": float(-law.units * np.expm1(log_idle(samples, law.b, law.rest_weight))),
-    }
 
 
 def _mix(log_shares: Vector, parts: list[Vector]) -> tuple[Vector, Vector]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError
-from actilaw.fit.components import AlwaysOn, Law, Silent, Tally
+from actilaw.fit.components import Atom, Law, Tally
 from actilaw.fit.family import Family, FittedFamily
 from actilaw.fit.likelihood import Vector, climb, maximise
 
@@ -66,18 +66,17 @@ class Search:
 
     def starts(self, family: Family) -> Iterator[Vector]:
         """Where to begin: one law at the moments of the counts, two at those below and above a split."""
-        atoms = [component for component in family.components if isinstance(component, Silent | AlwaysOn)]
         tally, kept = self.coarse
         kept, taken = kept.copy(), []
-        for atom in atoms:
+        laws = [component for component in family.components if not isinstance(component, Atom)]
+        for atom in family.components[len(laws) :]:
             at = np.isfinite(atom.log_pmf(np.empty(0), tally))
             taken.append(max((1 - LEFT) * kept[at].sum(), 1e-3))
             kept[at] *= LEFT
-        laws = sum(isinstance(component, Law) for component in family.components)
-        for parts in _splits(tally, kept) if laws == 2 else [kept[np.newaxis]]:
-            own = [Law.start(tally, part) for part in parts]
+        for parts in _splits(tally, kept) if len(laws) == 2 else [kept[np.newaxis]]:
             sizes = np.append(parts.sum(1), taken)
-            yield np.concatenate((*own, np.log(sizes[1:] / sizes[0])))
+            for own in zip(*(law.starts(tally, part) for law, part in zip(laws, parts, strict=True)), strict=True):
+                yield np.concatenate((*own, np.log(sizes[1:] / sizes[0])))
 
     def _maximum_or_none(self, family: Family, start: Vector) -> FittedFamily | None:
         try:
