@@ -55,7 +55,7 @@ def fit_heavy(counts: ActivationCounts) -> FittedFamily:
     if _higher(boundary, heavy) is boundary or heavy is None:
         return boundary
     alike = Family((Law(), *heavy.family.components[1:]))
-    odds, log_knee = (search.best(alike, list(search.starts(alike))) or boundary).parameters[:2]
+    odds, log_knee = (search.best(alike, search.starts(alike)) or boundary).parameters[:2]
     return replace(heavy, family=Family((Heavy((odds, log_knee)), *heavy.family.components[1:])))
 
 

@@ -34,7 +34,7 @@ from actilaw.theory.beta_binomial import log_idle, log_pmf
 
 LEAST_S = 1e-5  # where s = 0 the two terms of 1/s in the slopes would cancel; so near, no count tells the difference
 TRIED_S = (-0.5, 0.2, 0.6)
-TRIED_M = (0.1, 1.0, 10.0, 1000.0)  # times the samples
+TRIED_M = (0.1, 1.0, 30.0)  # times the samples
 STARTS = 3
 
 
@@ -63,7 +63,7 @@ class Heavy:
     def starts(self, tally: Tally, units: Vector) -> Iterator[Vector]:
         """The likeliest of a grid over s, m and β."""
         rate = np.clip(units @ tally.fires / units.sum() / tally.samples, 1e-12, 0.9)
-        betas = np.exp(np.linspace(-1.0, np.log(1 / rate) + 2, 6))
+        betas = np.exp(np.linspace(-1.0, np.log(1 / rate) + 2, 4))
         grid = [np.log([1 - s, b, m * tally.samples]) for s, b, m in product(TRIED_S, betas, TRIED_M)]
         heights = [units @ self.log_pmf(at, tally) for at in grid]
         yield from (grid[i] for i in np.argsort(heights)[: -STARTS - 1 : -1])

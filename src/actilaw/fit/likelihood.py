@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +18,8 @@ LogLikelihood = Callable[[Vector], Evaluation]
 TOLERANCE = 1e-6  # of a standard error, left between the estimate and the maximum
 ROUNDING = 1e-11  # relative error of a log-likelihood, with a margin
 STEPS = 200
+IDLE_STEPS = 6  # steps without a gain beyond rounding: Newton's method needs two or three where there is a maximum
+NEAR = 1e-4  # nats: a step that gains less ends a trial
 FARTHEST = 40.0  # parameters are logarithms: beyond e^40 or below e^-40 the maximum is at infinity
 
 
@@ -61,18 +62,23 @@ def maximise(log_likelihood: LogLikelihood, start: Vector) -> Maximum:
 
 
 def climb(log_likelihood: LogLikelihood, start: Vector, *, steps: int) -> tuple[Vector, float]:
-    """Where `steps` steps of Newton's method lead from a start, and the log-likelihood there; never downhill.
+    """Where at most `steps` steps of Newton's method lead from a start, and the log-likelihood there.
 
     A few steps from many starts tell which of them is worth a search for the maximum.
     """
-    last = deque(islice(_ascent(log_likelihood, start), steps + 1), maxlen=1)
-    return (last[0][0], last[0][1][0]) if last else (start, -np.inf)
+    at, height = start, -np.inf
+    for parameters, (value, _, _) in islice(_ascent(log_likelihood, start), steps + 1):
+        met, at, height = value < height + NEAR, parameters, value
+        if met:
+            break
+    return at, height
 
 
 def _ascent(log_likelihood: LogLikelihood, start: Vector) -> Iterator[tuple[Vector, Evaluation]]:
     """The path of Newton's method, with what it sees on the way; it ends where it leaves what is within reach."""
     parameters = np.asarray(start, float)
     seen = log_likelihood(parameters)
+    idle = 0
     for _ in range(STEPS):
         value, score, hessian = seen
         if not np.all(np.isfinite(hessian)):
@@ -88,5 +94,6 @@ def _ascent(log_likelihood: LogLikelihood, start: Vector) -> Iterator[tuple[Vect
                 break
             step = step / 2
         parameters = parameters + step
-        if np.abs(parameters).max() > FARTHEST:
+        idle = 0 if seen[0] > value + ROUNDING * abs(value) else idle + 1
+        if np.abs(parameters).max() > FARTHEST or idle == IDLE_STEPS:
             return

@@ -6,7 +6,7 @@ way over all counts. Nothing is random: the same counts give the same fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,7 @@ SINGLES = 32  # counts from either end that keep a bin of their own in the searc
 BIN = 0.05  # width of the others, in e-folds
 TRIAL_STEPS = 15
 FINALISTS = 2
+SAME = 1e-3  # nats between climbs that have met
 APART = 2.0  # e-folds between the rates of two laws made of one
 LEFT = 0.2  # share of the units at count 0 that the laws are started with where silent units are to be found
 
@@ -51,11 +52,16 @@ class Search:
         best = maximise(family.log_likelihood_of(self.tally, self.units), start)
         return FittedFamily(family, best.parameters, best.covariance, best.log_likelihood)
 
-    def best(self, family: Family, starts: Sequence[Vector]) -> FittedFamily | None:
-        """The highest maximum that the starts lead to; None if they all lead to the boundary of the family."""
+    def best(self, family: Family, starts: Iterable[Vector]) -> FittedFamily | None:
+        """The highest maximum that the starts lead to; None if they all lead to the boundary of the family.
+
+        None also where there are no more distinct counts than parameters, which they then cannot determine.
+        """
+        if family.size >= self.units.size:
+            return None
         roughly = family.log_likelihood_of(*self.coarse)
-        reached = sorted((climb(roughly, start, steps=TRIAL_STEPS) for start in starts), key=lambda pair: -pair[1])
-        found = [self._maximum_or_none(family, start) for start, _ in reached[:FINALISTS]]
+        reached = [climb(roughly, start, steps=TRIAL_STEPS) for start in starts]
+        found = [self._maximum_or_none(family, start) for start in _finalists(reached)]
         return max((fit for fit in found if fit), key=lambda fit: fit.log_likelihood, default=None)
 
     def wants_silent(self, fitted: FittedFamily) -> bool:
@@ -83,6 +89,15 @@ class Search:
             return self.maximum(family, rarest_first(family, start))
         except CountsError:
             return None
+
+
+def _finalists(reached: list[tuple[Vector, float]]) -> list[Vector]:
+    """The highest points of several climbs, and only one of those that are as high as each other."""
+    highest: list[tuple[Vector, float]] = []
+    for at, height in sorted(reached, key=lambda pair: -pair[1]):
+        if not highest or height < highest[-1][1] - SAME:
+            highest.append((at, height))
+    return [at for at, _ in highest[:FINALISTS]]
 
 
 def with_atom(fitted: FittedFamily, *, share: float) -> Vector:
