@@ -287,8 +287,9 @@ def test_a_million_units_are_fitted_in_time() -> None:
     """Limits are five times what is aimed at, for machines that do other things too."""
     counts = beta_counts(np.random.default_rng(0), 10_000, (10**6, 0.3, 15.0))
     for name, limit in (("law", 0.5), ("mixture", 5.0)):
-        start = time.perf_counter()
+        start = time.process_time()
         fitted = FAMILIES[name](counts)
-        print(name, f"{time.perf_counter() - start:.3f} s")
-        assert time.perf_counter() - start < limit
-        assert np.sqrt(fitted.covariance[0, 0]) < 0.1
+        spent = time.process_time() - start
+        print(name, f"{spent:.3f} s")
+        assert spent < limit
+        assert is_a_maximum(fitted, counts)

@@ -78,16 +78,21 @@ def _best(
 
     `smaller` is a fit to begin from; `silent_price`, in nats, what silent units must add to the log-likelihood.
     """
-    fits = []
-    for always_on in [(), (ALWAYS_ON,)] if search.always_on else [()]:
-        family, larger = Family((*laws, *always_on)), Family((*laws, *always_on, SILENT))
+
+    def with_silent(family: Family) -> FittedFamily | None:
+        larger = Family((*family.components, SILENT))
         fit = search.best(family, [*search.starts(family), *halved(smaller, family)])
-        if fit is None or search.wants_silent(fit):
-            small = [with_atom(fit, share=TRIED)] if fit else []
-            found = search.best(larger, [*search.starts(larger), *halved(smaller, larger), *small])
-            fit = _higher(fit, found, silent_price) if fit else found
-        fits.append(fit)
-    return min((fit for fit in fits if fit), key=lambda fit: fit.aic, default=None)
+        if not search.wants(SILENT, fit):
+            return fit
+        small = [with_atom(fit, share=TRIED)] if fit else []
+        found = search.best(larger, [*search.starts(larger), *halved(smaller, larger), *small])
+        return _higher(fit, found, silent_price) if fit else found
+
+    fit = with_silent(Family(laws))
+    if not search.wants(ALWAYS_ON, fit):
+        return fit
+    found = with_silent(Family((*laws, ALWAYS_ON)))
+    return found if fit is None or (found and found.aic < fit.aic) else fit
 
 
 def _higher(fitted: FittedFamily, larger: FittedFamily | None, price: float = GAIN) -> FittedFamily:

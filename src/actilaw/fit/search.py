@@ -38,11 +38,6 @@ class Search:
         """Counts in bins, and the units of each."""
         return _coarse(self.tally, self.units)
 
-    @property
-    def always_on(self) -> bool:
-        """Whether some units fired on every sample."""
-        return bool(self.tally.rests[-1] == 0)
-
     def maximum(self, family: Family, start: Vector) -> FittedFamily:
         """The maximum of a family's likelihood, from a start in its neighbourhood.
 
@@ -61,14 +56,19 @@ class Search:
             return None
         roughly = family.log_likelihood_of(*self.coarse)
         reached = [climb(roughly, start, steps=TRIAL_STEPS) for start in starts]
-        found = [self._maximum_or_none(family, start) for start in _finalists(reached)]
-        return max((fit for fit in found if fit), key=lambda fit: fit.log_likelihood, default=None)
+        found = (self._maximum_or_none(family, start) for start in _finalists(reached))
+        return next((fit for fit in found if fit), None)
 
-    def wants_silent(self, fitted: FittedFamily) -> bool:
-        """Whether a small share of silent units would make the counts more likely: the score at share 0,
-        (units idle)/P(idle) − N, is positive."""
-        idle = float(self.units @ (self.tally.fires == 0))
-        return bool(idle > self.units.sum() * fitted.idle(self.tally.samples))
+    def wants(self, atom: Atom, fitted: FittedFamily | None) -> bool:
+        """Whether a small share of such units would make the counts more likely than a fit without them: the score
+        at share 0, (units at the atom's count)/P(count) − N, is positive. Without a fit, whether there are any."""
+        at = np.isfinite(atom.log_pmf(np.empty(0), self.tally))
+        there = float(self.units @ at)
+        if fitted is None or there == 0:
+            return there > 0
+        count = self.tally.samples if atom.fires else 0.0
+        log_p = fitted.family.log_pmf(fitted.parameters, np.array([count]), self.tally.samples)
+        return bool(there > self.units.sum() * np.exp(log_p[0]))
 
     def starts(self, family: Family) -> Iterator[Vector]:
         """Where to begin: one law at the moments of the counts, two at those below and above a split."""
