@@ -293,3 +293,11 @@ def test_a_million_units_are_fitted_in_time() -> None:
         print(name, f"{spent:.3f} s")
         assert spent < limit
         assert is_a_maximum(fitted, counts)
+
+
+def test_a_law_of_very_rare_units_keeps_its_digits() -> None:
+    """Where D* is 10^12, slopes of ln P that were taken as plain differences would have none left."""
+    rng, samples = np.random.default_rng(0), 2**50
+    counts = ActivationCounts(rng.poisson(samples * rng.beta(0.3, 1e12, 20_000)), samples)
+    fitted = FAMILIES["law"](counts)
+    assert_recovered(fitted, counts, {"b": 0.3, "knee": 1e12}, seed=0)

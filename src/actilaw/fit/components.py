@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, polygamma
 
 from actilaw.fit.likelihood import Vector
-from actilaw.gamma import digamma_step, log_rising_ratio
+from actilaw.gamma import digamma_step, log_beta_ratio_slope, log_rising_ratio
 from actilaw.theory import ActivationLaw
 from actilaw.theory.beta_binomial import log_idle
 
@@ -168,11 +168,19 @@ def beta_slopes(
     b: float, beta: float, knee: float, fires: Vector, rests: Vector, n: float
 ) -> tuple[Vector, Vector, Vector, Vector, np.float64]:
     """(C4) and what follows from it: ∂b, ∂β, ∂²b, ∂²β, each (K,), and ∂b∂β, which is the same for all counts."""
-    both = digamma_step(knee, n)
     cross = polygamma(1, knee) - polygamma(1, knee + n)
     by_b2 = polygamma(1, b + fires) - polygamma(1, b) + cross
     by_beta2 = polygamma(1, beta + rests) - polygamma(1, beta) + cross
-    return digamma_step(b, fires) - both, digamma_step(beta, rests) - both, by_b2, by_beta2, cross
+    by_b, by_beta = _weight_slope(b, beta, fires, rests, n), _weight_slope(beta, b, rests, fires, n)
+    return by_b, by_beta, by_b2, by_beta2, cross
+
+
+def _weight_slope(own: float, other: float, own_count: Vector, other_count: Vector, n: float) -> Vector:
+    """(C4), so ordered that its product with a large weight keeps its digits."""
+    knee = own + other
+    if own < other:
+        return digamma_step(own, own_count) - digamma_step(knee, n)
+    return log_beta_ratio_slope(own, own_count, other) - digamma_step(knee + own_count, other_count)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
     law      one activation law, the paper's
     silent   a law, units that never fire, and units that always do
     mixture  two laws, units that never fire, and units that always do
+    heavy    units that answer to rare contexts, units that never fire, and units that always do
 
 What the counts do not ask for is left out, and the family that remains is named for what it is: a silent share of
-zero is the law itself. Silent units are kept where they make the counts more likely; units that are always on, where
-some fired on every sample and the share lowers Akaike's criterion.
+zero is the law itself. Silent units are kept where they make the counts more likely (by one nat beside a heavy tail,
+which does much the same); units that are always on, where some fired on every sample and the share lowers Akaike's
+criterion.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ ROUNDING = 1e-11  # relative error of a log-likelihood, with a margin
 STEPS = 200
 IDLE_STEPS = 6  # steps without a gain beyond rounding: Newton's method needs two or three where there is a maximum
 NEAR = 1e-4  # nats: a step that gains less ends a trial
-FARTHEST = 40.0  # parameters are logarithms: beyond e^40 or below e^-40 the maximum is at infinity
+FARTHEST = 55.0  # parameters are logarithms: beyond e^55 or below e^-55 the maximum is at infinity
 
 
 @dataclass(frozen=True)
