@@ -11,7 +11,6 @@ from scipy.stats import betabinom, binom
 
 from actilaw import ActivationCounts, FittedLaw, fit
 from actilaw.errors import CountsError, InputError
-from actilaw.fit.families import LawFamily
 from drawn import draw_counts
 
 
@@ -44,18 +43,6 @@ def test_the_standard_errors_are_those_of_repeated_draws() -> None:
     told = np.mean([fitted.standard_errors["b"] for fitted in fits])
     print(f"scatter of b {scatter:.5f}, told {told:.5f}")
     assert told == pytest.approx(scatter, rel=0.15)  # the scatter of 300 draws is itself known to 4 %
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.floats(-5, 1), st.floats(-1, 6))
-def test_score_and_hessian_are_the_slopes_of_the_likelihood(odds: float, log_knee: float) -> None:
-    log_likelihood = LawFamily().log_likelihood(draw_counts(50, 5, 0.5, 40, seed=0))
-    at, step = np.array([odds, log_knee]), 1e-5
-    _, score, hessian = log_likelihood(at)
-    for i, shift in enumerate(step * np.eye(2)):
-        (up, score_up, _), (down, score_down, _) = log_likelihood(at + shift), log_likelihood(at - shift)
-        assert score[i] == pytest.approx((up - down) / (2 * step), rel=1e-4, abs=1e-3)
-        np.testing.assert_allclose(hessian[i], (score_up - score_down) / (2 * step), rtol=1e-4, atol=1e-3)
 
 
 def test_log_likelihood_is_scipys(counts: ActivationCounts) -> None:
@@ -104,7 +91,7 @@ def test_activations_that_were_nan_are_refused() -> None:
 
 
 def test_an_unknown_family_is_refused(counts: ActivationCounts) -> None:
-    with pytest.raises(InputError, match="expected family='auto' or 'law', but got 'gauss'"):
+    with pytest.raises(InputError, match=r"expected family to be one of auto, law.* but got 'gauss'"):
         fit(counts, "gauss")
 
 
@@ -121,7 +108,7 @@ def test_any_counts_are_fitted_or_refused_never_worse(counts: list[int]) -> None
 
 @pytest.fixture(scope="module")
 def fitted() -> FittedLaw:
-    return fit(draw_counts(units=2000, active=40, b=0.3, samples=500, seed=1))
+    return fit(draw_counts(units=2000, active=40, b=0.3, samples=500, seed=1), "law")
 
 
 def test_forecast_of_idle_units_by_scipys_beta_functions(fitted: FittedLaw) -> None:
@@ -170,7 +157,7 @@ def test_forecast_intervals_hold_the_truth_as_often_as_they_say() -> None:
         rng = np.random.default_rng(seed)
         rates = rng.beta(0.3, 0.3 * 1000 / 20 - 0.3, size=1000)
         first, later = rng.binomial(200, rates), rng.binomial(1800, rates)
-        told = fit(ActivationCounts(first, 200)).forecast(2000).iloc[0]
+        told = fit(ActivationCounts(first, 200), "law").forecast(2000).iloc[0]
         inside.append(told.lower <= np.count_nonzero(first + later) <= told.upper)
     print(f"95 % intervals held {np.mean(inside):.1%} of 300 draws from the law")
     assert np.mean(inside) > 0.95 - 5 * 0.0126  # 0.0126 is the standard error of a share of 300

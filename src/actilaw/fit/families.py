@@ -20,7 +20,6 @@ from actilaw.counts import ActivationCounts
 from actilaw.fit.components import ALWAYS_ON, SILENT, Law, RateLaw
 from actilaw.fit.family import Family, FittedFamily
 from actilaw.fit.heavy import Heavy
-from actilaw.fit.likelihood import Vector
 from actilaw.fit.search import Search, halved, with_atom
 
 __all__ = ["FAMILIES", "Family", "FittedFamily"]
@@ -100,16 +99,3 @@ def _best(
 def _higher(fitted: FittedFamily, larger: FittedFamily | None, price: float = GAIN) -> FittedFamily:
     """The larger family, unless its maximum is at the boundary, which is the smaller one."""
     return larger if larger and larger.log_likelihood > fitted.log_likelihood + price else fitted
-
-
-class LawFamily(Family):
-    """The law alone, for those who maximise its likelihood themselves."""
-
-    def __init__(self) -> None:
-        super().__init__((Law(),))
-
-    @staticmethod
-    def start(counts: ActivationCounts) -> Vector:
-        """Moments of the counts."""
-        search = Search(counts)
-        return Law.moments(search.tally, search.units)
