@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from actilaw import ActivationCounts, Census, LossLaw, fit_loss, report
+from actilaw.blocks import Blocks
 from actilaw.errors import FileError
 from drawn import draw_counts
 
@@ -48,8 +49,7 @@ def test_an_early_forecast_is_judged_by_the_count(tmp_path) -> None:
     rates = rng.beta(0.3, 0.3 * 50 - 0.3, size=2000)
     first, later = rng.binomial(50, rates), rng.binomial(450, rates)
     census = Census({"relu": ActivationCounts(first + later, 500)})
-    early = Census({"relu": ActivationCounts(first, 50)})
-    text = page_of(report(census, tmp_path / "page.html", early=early)).text
+    text = page_of(report(census, tmp_path / "page.html")).text
     assert "From the first 50 samples it forecast" in text
     assert f"{census['relu'].working:,} were counted" in text
 
@@ -61,9 +61,12 @@ def test_a_layer_that_cannot_be_fitted_is_shown_with_the_reason(tmp_path, counts
     assert "Layer good" in text
 
 
-def test_an_early_part_without_a_law_costs_the_forecast_alone(tmp_path, counts: ActivationCounts) -> None:
-    early = Census({"relu": ActivationCounts(np.zeros(counts.units, int), 20)})
-    text = page_of(report(Census({"relu": counts}), tmp_path / "page.html", early=early)).text
+def test_an_early_part_without_a_law_costs_the_forecast_alone(tmp_path) -> None:
+    late = np.random.default_rng(0).binomial(8, np.linspace(0.01, 0.9, 300), size=(20, 300))
+    late[:2] = 0  # nothing fires in the first tenth
+    blocks = Blocks(late, np.full(20, 8), 8)
+    counts = ActivationCounts(late.sum(axis=0), 160, blocks=blocks)
+    text = page_of(report(Census({"relu": counts}), tmp_path / "page.html")).text
     assert "No law was fitted" not in text
     assert "it forecast" not in text
 

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from torch import Tensor, nn
 
-from actilaw.census import Census
 from actilaw.files import check_writable
 from actilaw.fit import FittedLaw, FittedLoss, fit, fit_loss
-from actilaw.forecast import Backtested, backtested
+from actilaw.forecast import Backtested, backtested, early_parts
 from actilaw.prune import prune
 from actilaw.prune.surgery import PruneResult
 from actilaw.record import record
@@ -77,8 +75,10 @@ def run_demo(path: str | os.PathLike[str], seed: int = 0, progress: Progress = l
     model = train(task, UNITS, seed=seed)
 
     progress("recording which samples activate each unit, fitting the law")
-    early, census = _record_in_two_parts(model, task.inputs, first=len(task.inputs) // 10)
-    fitted, forecaster = fit(census[LAYER]), fit(early[LAYER])
+    with record(model) as recording:
+        model(task.inputs)
+    census = recording.census()
+    fitted, forecaster = fit(census[LAYER]), fit(early_parts(census[LAYER], [0.1])[0])
 
     progress("removing idle units")
     pruned = prune(model, census, task.test_inputs[:8])
@@ -93,7 +93,7 @@ def run_demo(path: str | os.PathLike[str], seed: int = 0, progress: Progress = l
     loss = fit_loss(curve["samples"], curve["loss"])
 
     progress("writing the page")
-    page = report(census, path, early=early, loss=loss, pruned=pruned)
+    page = report(census, path, loss=loss, pruned=pruned)
     return Demo(
         fitted,
         forecaster,
@@ -105,15 +105,6 @@ def run_demo(path: str | os.PathLike[str], seed: int = 0, progress: Progress = l
         loss,
         page.resolve(),
     )
-
-
-def _record_in_two_parts(model: nn.Module, inputs: Tensor, first: int) -> tuple[Census, Census]:
-    """The census after the first samples, and the one after all of them."""
-    with record(model) as recording:
-        model(inputs[:first])
-        early = recording.census()
-        model(inputs[first:])
-    return early, recording.census()
 
 
 def as_json(demo: Demo) -> dict[str, Any]:

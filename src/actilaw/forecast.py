@@ -1,11 +1,22 @@
-"""Forecasts held against what was counted afterwards."""
+"""Forecasts held against what was counted afterwards, on the same recording."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+
+from actilaw.baselines import BASELINES
 from actilaw.counts import ActivationCounts
-from actilaw.fit import FittedLaw
+from actilaw.errors import CountsError, InputError
+from actilaw.fit import FittedLaw, fit
+from actilaw.fit.families import FAMILIES
+from actilaw.inputs import fraction
+
+METHODS = ("auto", *FAMILIES, *BASELINES)
+PARTS = (1 / 30, 1 / 10, 1 / 3)
 
 
 @dataclass(frozen=True)
@@ -14,7 +25,7 @@ class Backtested:
 
     Attributes:
         from_samples, samples: the early part, and all; in samples.
-        expected, lower, upper: the forecast, in units.
+        expected, lower, upper: the forecast, in units; without bounds where the method has none.
         counted: working units after all samples.
         woke: how many of them woke after the early part.
     """
@@ -46,15 +57,88 @@ class Backtested:
         )
 
 
-def backtested(early: FittedLaw, counts: ActivationCounts) -> Backtested:
+def backtested(early: FittedLaw, counts: ActivationCounts, level: float = 0.95) -> Backtested:
     """The forecast of `early`, a law fitted to the first of the samples, beside the counts of all of them."""
-    told = early.forecast(counts.samples).iloc[0]
-    return Backtested(
-        early.counts.samples,
-        counts.samples,
-        told.expected,
-        told.lower,
-        told.upper,
-        counts.working,
-        counts.working - early.counts.working,
-    )
+    told = early.forecast(counts.samples, level).iloc[0]
+    return _beside(early.counts, counts, told.expected, told.lower, told.upper)
+
+
+def backtest_from(early: ActivationCounts, counts: ActivationCounts, method: str, level: float = 0.95) -> Backtested:
+    """The forecast that one of METHODS makes from `early`, beside `counts`, of which `early` is the first part."""
+    if method in BASELINES:
+        expected = float(BASELINES[method](early, np.array([counts.samples], float))[0])
+        return _beside(early, counts, expected, np.nan, np.nan)
+    return backtested(fit(early, method, allow_nonfinite=True), counts, level)
+
+
+def backtest(
+    counts: ActivationCounts,
+    *,
+    parts: Iterable[float] = PARTS,
+    methods: Iterable[str] = METHODS,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Forecasts from the first part of the samples beside what all of them showed, for every family and its rivals.
+
+    The parts are made of whole blocks in the order recorded; without blocks they are drawn at random from all
+    samples, always in the same way, which hides any drift.
+
+    Args:
+        counts: of one layer.
+        parts: shares of the samples to forecast from, in (0, 1); the nearest number of blocks is taken.
+        methods: "auto" and families of `fit`; "Chao2", "Good-Toulmin" and "stays", which have no interval.
+        level: of the intervals.
+
+    Returns:
+        A row per part and method: columns from_samples, samples, method, expected, lower, upper, counted, woke,
+        missed (error as a share of the units that woke; 1 is no better than "stays"), inside. What a method refuses
+        to forecast is missing.
+    """
+    fraction("level", level)
+    methods = tuple(methods)
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown:
+        raise InputError(f"expected methods among {', '.join(METHODS)}, but got {', '.join(unknown)}")
+    rows = []
+    for early in early_parts(counts, parts):
+        for method in methods:
+            try:
+                found = backtest_from(early, counts, method, level)
+            except CountsError:
+                continue
+            inside = found.inside if np.isfinite(found.lower) else None
+            row = {"from_samples": found.from_samples, "samples": found.samples, "method": method}
+            row |= {name: getattr(found, name) for name in ("expected", "lower", "upper", "counted", "woke", "missed")}
+            rows.append(row | {"inside": inside})
+    if not rows:
+        raise CountsError(
+            f"no early part of these {counts.samples} samples can be forecast from: record more, or take larger parts"
+        )
+    return pd.DataFrame(rows)
+
+
+def early_parts(counts: ActivationCounts, parts: Iterable[float]) -> list[ActivationCounts]:
+    """The first of the samples, as `backtest` takes them: shortest first, each once, never all of them."""
+    shares = [float(fraction("parts", part)) for part in parts]
+    if counts.blocks is None:
+        sizes = sorted({max(2, round(share * counts.samples)) for share in shares})
+        return [_thinned(counts, size) for size in sizes if size < counts.samples]
+    n = len(counts.blocks)
+    return [counts.prefix(blocks) for blocks in sorted({max(1, round(share * n)) for share in shares}) if blocks < n]
+
+
+def _beside(
+    early: ActivationCounts, counts: ActivationCounts, expected: float, lower: float, upper: float
+) -> Backtested:
+    woke = counts.working - early.working
+    return Backtested(early.samples, counts.samples, expected, lower, upper, counts.working, woke)
+
+
+def _thinned(counts: ActivationCounts, samples: int) -> ActivationCounts:
+    """Counts in `samples` of the samples, unit by unit at random."""
+    rng, k = np.random.default_rng(0), counts.counts
+    if counts.samples < 10**9:
+        taken = rng.hypergeometric(k, counts.samples - k, samples)
+    else:  # NumPy's hypergeometric ends there, and the two no longer differ
+        taken = np.minimum(rng.binomial(k, samples / counts.samples), samples)
+    return ActivationCounts(taken, samples, unit=counts.unit, criterion=counts.criterion, regime=counts.regime)

@@ -21,7 +21,6 @@ def report(
     census: Census,
     path: str | os.PathLike[str],
     *,
-    early: Census | None = None,
     loss: FittedLoss | None = None,
     pruned: PruneResult | None = None,
 ) -> Path:
@@ -30,7 +29,6 @@ def report(
     Args:
         census: counts of the network's layers; a layer that cannot be fitted is shown with the reason.
         path: of the page; written whole or not at all.
-        early: a census of the first part of the same samples, to show its forecast beside what was then counted.
         loss: a fitted loss law, to add its figure.
         pruned: a pruned network, to add what was removed.
 
@@ -41,4 +39,4 @@ def report(
     check_writable(path)
     with needs_extra("report"):
         from actilaw.report.page import write_page
-    return write_page(census, path, early=early, loss=loss, pruned=pruned)
+    return write_page(census, path, loss=loss, pruned=pruned)

@@ -19,7 +19,7 @@ from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError
 from actilaw.files import write_atomically
 from actilaw.fit import FittedLaw, FittedLoss, fit
-from actilaw.forecast import backtested
+from actilaw.forecast import backtested, early_parts
 from actilaw.report import figures
 from actilaw.tables import estimate_rows
 
@@ -69,12 +69,11 @@ def write_page(
     census: Census,
     path: str | os.PathLike[str],
     *,
-    early: Census | None = None,
     loss: FittedLoss | None = None,
     pruned: PruneResult | None = None,
 ) -> Path:
     """See `actilaw.report`."""
-    sections = [_section(name, counts, early) for name, counts in census.items()]
+    sections = [_section(name, counts) for name, counts in census.items()]
     body = [_layer(section) for section in sections]
     if pruned is not None:
         body.append(_pruned(pruned))
@@ -96,9 +95,9 @@ def _extent(census: Census) -> str:
     return "1 layer" if len(census) == 1 else f"{len(census)} layers"
 
 
-def _section(name: str, counts: ActivationCounts, early: Census | None) -> Section:
+def _section(name: str, counts: ActivationCounts) -> Section:
     fitted, refusal = _fit_or_reason(counts)
-    start, _ = _fit_or_reason(early[name]) if early is not None and name in early else (None, "")
+    start = next((_fit_or_reason(early)[0] for early in early_parts(counts, [0.1])), None)
     return Section(name, counts, fitted, start, refusal)
 
 
@@ -146,12 +145,12 @@ def _forecast(section: Section) -> str:
     assert fitted is not None
     next_ = fitted.forecast(10 * counts.samples).iloc[0]
     text = (
-        f"After ten times the samples the law expects {next_.expected:,.0f} working units "
+        f"After ten times the samples {next_.expected:,.0f} units are expected to work "
         f"({next_.lower:,.0f} to {next_.upper:,.0f}), {next_.expected - counts.working:,.0f} more than now."
     )
     if early is not None:
         text += f" {backtested(early, counts)}."
-    return f"<p>{text} Intervals take units as independent and the law as true; a network may keep to neither.</p>"
+    return f"<p>{text} Forecasts come from a smooth law of rates, not from the activation law beside them.</p>"
 
 
 def _pruned(pruned: PruneResult) -> str:
