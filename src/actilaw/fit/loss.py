@@ -46,8 +46,9 @@ def fit_loss(
             and, with units, chinchilla.
         weights: how many measurements each loss stands for, positive; (n,). A weight of 3 counts as a row given thrice.
         units: widths, positive; (n,). The fit is then the joint one of (10b), in which D* = b N/c.
-        counts: activation counts of the network, or the law fitted to them: b and D* are theirs, floor and amplitude
-            alone are fitted, and `agreement` says what the losses alone would give. Both must count the same samples.
+        counts: activation counts of the network, or the law fitted to them: b and D* are theirs and taken as exact,
+            floor and amplitude alone are fitted, and `agreement` says what the losses alone would give, with the
+            counts' own errors granted. Counts and losses must mean the same by a sample.
 
     Raises:
         InputError: if shapes differ, values are not positive and finite, the form is unknown or does not go with units
@@ -84,10 +85,10 @@ def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
     residual, unclipped = noise(problem, values[0] - measured, float(best.scale[0]))
     coordinates = best.parameters[0]
     logged = np.array([name not in form.plain for name in form.parameters])
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # an amplitude at D = 1 may lie beyond any float
+        errors = residual * _errors(slopes[0] * np.sqrt(weights)[:, np.newaxis], _at_bound(form, best, low, high))
         estimates = np.where(logged, np.exp(coordinates), coordinates)
-    errors = residual * _errors(slopes[0] * np.sqrt(weights)[:, np.newaxis], _at_bound(form, best, low, high))
-    errors = errors * np.where(logged, estimates, 1.0)
+        errors = np.where(np.isinf(errors + estimates), np.inf, errors * np.where(logged, estimates, 1.0))
     named = [dict(zip(form.parameters, map(float, values), strict=True)) for values in (estimates, errors)]
     return FittedLoss(
         form=form,
@@ -138,7 +139,7 @@ def _errors(jacobian: Vector, at_bound: NDArray[np.bool_]) -> Vector:
     """
     errors = np.full(at_bound.size, np.inf)
     _, sizes, directions = np.linalg.svd(jacobian[:, ~at_bound], full_matrices=False)
-    flat = sizes < 1e-7 * sizes.max(initial=0.0)
+    flat = sizes <= 1e-7 * sizes.max(initial=0.0)
     free = np.sqrt(np.sum((directions[~flat] / sizes[~flat, np.newaxis]) ** 2, axis=0))
     moves = np.any(np.abs(directions[flat]) > 1e-3, axis=0)
     errors[~at_bound] = np.where(moves, np.inf, free)

@@ -120,7 +120,8 @@ class FittedLoss:
         fraction("level", level)
         table = pd.DataFrame({"estimate": self.parameters, "standard_error": self.standard_errors})
         logged = ~table.index.isin(self.form.plain)
-        widths = table["standard_error"].to_numpy() / np.where(logged, table["estimate"], 1.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            widths = table["standard_error"].to_numpy() / np.where(logged, table["estimate"], 1.0)
         bounds = parameter_bounds(self.valley, level, np.where(np.isfinite(widths), np.clip(widths, 1e-8, 1.0), 1.0))
         with np.errstate(over="ignore"):
             lower, upper = np.where(logged, np.exp(bounds.T), bounds.T)

@@ -70,8 +70,8 @@ class Surface(Activation):
         return [(b - knee, b) for knee, b in super().grid(x[0] - x[1])]
 
     def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
-        ratio, least_units = x[0] - x[1], x[1].min()
-        return [(-ratio.max() - FAR + np.log(0.1), least_units - 1e-9), tuple(EXPONENTS)]  # c < N: no more can fire
+        low, high = _knees(x[0] - x[1])
+        return [(np.log(0.1) - high, np.log(10.0) - low), tuple(EXPONENTS)]
 
 
 @dataclass(frozen=True)

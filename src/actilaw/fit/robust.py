@@ -78,6 +78,7 @@ class Descended:
         return Descended(self.parameters[lanes], self.scale[lanes], self.cost[lanes])
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a step too far overflows, and is refused as no better
 def descend(
     problem: Problem, starts: Vector, steps: int = 400, tolerance: float = TOLERANCE, enough: float = -np.inf
 ) -> Descended:
