@@ -43,6 +43,13 @@ def test_a_joint_fit_finds_the_surface_and_its_knees() -> None:
         _ = fitted.knee
 
 
+def test_a_joint_fit_knows_no_unit_of_samples() -> None:
+    loss = scattered(SURFACE.loss(WIDTHS, DATA), 0)
+    one, other = fit_loss(DATA, loss, units=WIDTHS), fit_loss(DATA / 1e9, loss, units=WIDTHS)
+    assert other.parameters["active"] == pytest.approx(1e9 * one.parameters["active"], rel=1e-3)
+    assert other.b == pytest.approx(one.b, rel=1e-4)
+
+
 def test_a_joint_fit_at_one_width_is_the_fit_of_its_curve() -> None:
     loss = scattered(SURFACE.loss(2000, CURVE), 0)
     joint, single = fit_loss(CURVE, loss, units=np.full(14, 2000.0)), fit_loss(CURVE, loss)
@@ -70,14 +77,14 @@ def test_losses_tied_to_counts_take_their_b_and_knee(told) -> None:
 def test_counts_and_losses_of_one_law_agree_as_often_as_they_should(told) -> None:
     """The truth behind both is b = 0.3 and a knee of 15; the counts' own error is granted."""
     truth, small, held, verdicts = LossLaw(0.5, 2, 15, 0.3), 0, [], set()
-    for seed in range(60):
+    for seed in range(40):
         told_anew = fit(draw_counts(2000, 40, 0.3, 2000, seed=seed))
         found = fit_loss(CURVE, scattered(truth.loss(CURVE), seed), counts=told_anew).agreement
         small += found.p_value < 0.05
         held.append(((found.table.lower <= 1) & (found.table.upper >= 1)).to_numpy())
         verdicts |= set(found.table.verdict)
-    print(f"p < 0.05 in {small} of 60; intervals of the ratios held 1: {np.mean(held, axis=0)}; {verdicts}")
-    assert small <= 10
+    print(f"p < 0.05 in {small} of 40; intervals of the ratios held 1: {np.mean(held, axis=0)}; {verdicts}")
+    assert small <= 8
     assert np.all(np.mean(held, axis=0) > 0.85)
 
 
@@ -141,15 +148,14 @@ def test_the_command_compares_forms_and_takes_widths(tmp_path: Path) -> None:
     assert set(joint["parameters"]) == {"floor", "amplitude", "active", "b"}
     assert {row["units"] for row in joint["forecast"]} == {400, 2000, 10_000}
     assert joint["comparison"][0]["form"] == "activation"
-    one = json.loads(actilaw("loss", tmp_path / "curve.csv", "--form", "M3", "--compare", "--json").stdout)
-    assert one["formula"] == FORMS["M3"].formula
-    assert len(one["comparison"]) == 6
     shown = actilaw("loss", tmp_path / "curve.csv", "--form", "power_floor", "--compare").stdout
     assert "held-out error" in shown
     assert "95% interval" in shown
-    assert_one_sentence(actilaw("loss", tmp_path / "curve.csv", "--form", "line"), "one of power", "but got 'line'")
-    assert_one_sentence(actilaw("loss", tmp_path / "curve.csv", "--form", "chinchilla"), "expected units=")
-    assert_one_sentence(actilaw("loss", tmp_path / "curve.csv", "--level", "95"), "level as a fraction")
-    assert_one_sentence(actilaw("loss", tmp_path / "curve.csv", "--forecast", "-1"), "positive, finite samples")
-    table[:2].to_csv(tmp_path / "short.csv", index=False)
-    assert_one_sentence(actilaw("loss", tmp_path / "short.csv"), "needs at least 5 different sizes, but got 2")
+
+
+def test_mistakes_of_the_command_are_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "curve.csv"
+    pd.DataFrame({"samples": SIZES, "loss": 5 * SIZES**-0.4}).to_csv(file, index=False)
+    assert_one_sentence(actilaw("loss", file, "--form", "chinchilla"), "expected units=")
+    assert_one_sentence(actilaw("loss", file, "--level", "95"), "level as a fraction")
+    assert_one_sentence(actilaw("loss", file, "--forecast", "-1"), "positive, finite samples")

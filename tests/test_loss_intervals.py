@@ -50,21 +50,21 @@ def test_the_bounds_of_the_knee_are_where_brute_force_finds_the_fit_spoilt() -> 
 
         return 2 * least_squares(residuals, np.log([0.2, 3.0, 0.6]), xtol=1e-12, ftol=1e-12).cost
 
-    grid = np.linspace(np.log(100), np.log(1000), 1500)
+    grid = np.linspace(np.log(100), np.log(1000), 700)
     profile = np.array([squares(knee) for knee in grid])
     inside = grid[profile <= profile.min() * (1 + student.ppf(0.975, 8) ** 2 / 8)]
-    assert np.log([row.lower, row.upper]) == pytest.approx([inside.min(), inside.max()], abs=0.005)
+    assert np.log([row.lower, row.upper]) == pytest.approx([inside.min(), inside.max()], abs=0.008)
 
 
 @pytest.mark.parametrize("off", [0, 1])
 def test_intervals_of_parameters_hold_the_truth_as_often_as_they_say(off: int) -> None:
     names = ["floor", "amplitude", "knee", "b"]
-    held = np.zeros((100, 4))
-    for seed in range(100):
+    held = np.zeros((80, 4))
+    for seed in range(80):
         summary = fit_loss(SIZES, noisy(seed, off=off)).summary()
         held[seed] = [summary.lower[n] <= getattr(TRUTH, n) <= summary.upper[n] for n in names]
     print(f"{off} losses far out: 95 % intervals held", dict(zip(names, held.mean(axis=0), strict=True)))
-    assert np.all(np.abs(held.mean(axis=0) - 0.95) < 3.5 * 0.022)
+    assert np.all(np.abs(held.mean(axis=0) - 0.95) < 3.5 * 0.024)
 
 
 def test_a_wider_level_gives_wider_intervals() -> None:
