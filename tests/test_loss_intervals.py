@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -122,3 +124,9 @@ def test_a_level_outside_its_range_and_weights_of_another_shape_are_refused() ->
         fit_loss(SIZES, noisy(0), weights=[1])
     with pytest.raises(InputError, match="positive, finite weights, but 1 of 12"):
         fit_loss(SIZES, noisy(0), weights=[0, *np.ones(11)])
+
+
+def test_a_fit_can_be_sent_to_another_process() -> None:
+    fitted = fit_loss(SIZES, noisy(0))
+    sent = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(sent.interval(1e6), fitted.interval(1e6))

@@ -10,6 +10,7 @@ paper, are fitted by the same machinery (`loss_forms`).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,7 @@ from actilaw.fit.loss_form import Form
 from actilaw.fit.loss_forms import FORMS, LAW, SURFACE, Tied
 from actilaw.fit.loss_intervals import Valley
 from actilaw.fit.loss_tied import agreement
-from actilaw.fit.robust import Descended, Problem, Vector, descend, noise
+from actilaw.fit.robust import Descended, Lanes, Problem, Vector, descend, noise
 
 FIRST = 30  # steps from every start
 MOST = 8  # starts that are then followed to their end
@@ -78,7 +79,7 @@ def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
     x = np.stack([x, np.log(columns["units"])]) if form.width else x
     measured, weights = np.log(columns["loss"]), columns["weights"]
     low, high = form.bounds(x, measured)
-    problem = Problem(lambda at, lanes: form.log_loss(at, x), measured, weights, low, high)
+    problem = Problem(partial(_curve, form, x), measured, weights, low, high)
     first = descend(problem, form.starts(x, measured, weights), FIRST)
     best = descend(problem, first.best(MOST).parameters).best(1)
     values, slopes = form.log_loss(best.parameters, x)
@@ -103,6 +104,11 @@ def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
         agreement=None,
         valley=Valley(problem, best, residual, unclipped),
     )
+
+
+def _curve(form: Form, x: Vector, coordinates: Vector, lanes: Lanes) -> tuple[Vector, Vector]:
+    """The same sizes in every lane; a function with a name, so that a fit can be sent to another process."""
+    return form.log_loss(coordinates, x)
 
 
 def _chosen(name: str, with_units: bool, with_counts: bool) -> Form:
