@@ -97,5 +97,5 @@ def test_losses_that_cannot_be_fitted_are_refused(samples: list, loss: list, mes
 
 
 def test_an_unknown_form_is_refused() -> None:
-    with pytest.raises(InputError, match="expected form='activation', but got 'line'"):
+    with pytest.raises(InputError, match=r"expected form=.activation. or one of power, .*, but got .line."):
         fit_loss(SIZES, noisy(0), form="line")

@@ -2,7 +2,8 @@
 
 from actilaw.census import Census, load
 from actilaw.counts import ActivationCounts
-from actilaw.fit import FittedLaw, FittedLoss, fit, fit_loss
+from actilaw.fit import FittedLaw, FittedLoss, compare_loss_forms, fit, fit_loss
+from actilaw.forecast import backtest
 from actilaw.monitor import monitor
 from actilaw.prune import prune
 from actilaw.record import Positive, Relative, Threshold, TopK, counter, record
@@ -32,6 +33,8 @@ __all__ = [
     "Relative",
     "Threshold",
     "TopK",
+    "backtest",
+    "compare_loss_forms",
     "counter",
     "fit",
     "fit_loss",

@@ -6,7 +6,7 @@ import functools
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -18,15 +18,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from actilaw.census import Census, load
 from actilaw.counts import ActivationCounts
-from actilaw.errors import ActilawError, CountsError, FileError, InputError, needs_extra
-from actilaw.fit import fit, fit_loss
+from actilaw.errors import ActilawError, CountsError, InputError, needs_extra
+from actilaw.fit import fit
+from actilaw.loss_command import loss
 from actilaw.monitor import monitor
 from actilaw.record.criteria import rule_from
 from actilaw.report import report
 from actilaw.simulate import simulate
-from actilaw.tables import estimate_rows, number, print_json, print_sections, records
+from actilaw.tables import estimate_rows, forecast_rows, multiples, print_json, print_sections, records
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.command()(loss)
 app.command()(simulate)
 
 CensusFile = Annotated[Path, typer.Argument(help="A census, as written by census.save(path).", show_default=False)]
@@ -145,36 +147,13 @@ def forecast(
     """Forecast the working units of each layer at more data, with intervals."""
 
     def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
-        return fit(counts).forecast(np.rint(_multiples(samples, counts.samples)), level=level)
+        return fit(counts).forecast(np.rint(multiples(samples, counts.samples)), level=level)
 
     tables = _for_each_layer(load(file), forecast_layer)
     if as_json:
         print_json({name: records(table) for name, table in tables.items()})
         return
-    print_sections(f"Working units forecast from {file}", *_forecast_rows(tables.items(), level, ",.0f"))
-
-
-@app.command()
-def loss(
-    file: Annotated[Path, typer.Argument(help="A CSV file, a row per training.", show_default=False)],
-    samples_column: Annotated[str, typer.Option(help="Column with the size of the training set.")] = "samples",
-    loss_column: Annotated[str, typer.Option(help="Column with the loss on new data.")] = "loss",
-    forecast: Annotated[str, typer.Option(help="Sizes: numbers, or multiples of the largest, as 10x.")] = "10x",
-    level: Level = 0.95,
-    as_json: AsJson = False,
-) -> None:
-    """Fit the loss law L(D) = floor + amplitude (1 + D/knee)^(-b), and forecast the loss at more data."""
-    table = _read_columns(file, samples_column, loss_column)
-    fitted = fit_loss(table[samples_column], table[loss_column])
-    ahead = fitted.interval(_multiples(forecast, float(table[samples_column].max())), level=level)
-    if as_json:
-        estimates = fitted.summary().to_dict(orient="index")
-        print_json({"parameters": estimates, "undetermined": fitted.undetermined, "forecast": records(ahead)})
-        return
-    print_sections(
-        f"Loss law of {file}", ("", "estimate", "standard error"), [("parameters", estimate_rows(fitted.summary()))]
-    )
-    print_sections("", *_forecast_rows([("forecast", ahead)], level, ".4g"))
+    print_sections(f"Working units forecast from {file}", *forecast_rows(tables.items(), level, ",.0f"))
 
 
 @app.command("report")
@@ -247,43 +226,3 @@ def _for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> 
     for refusal in refusals:
         print(f"actilaw: left out {refusal}", file=sys.stderr)
     return results
-
-
-def _multiples(text: str, counted: float) -> list[float]:
-    """Numbers of samples from "5000,10x": plain ones, and multiples of those counted."""
-    try:
-        parts = [part.strip() for part in text.split(",")]
-        return [float(part[:-1]) * counted if part.endswith("x") else float(part) for part in parts]
-    except ValueError:
-        raise InputError(f"expected numbers such as 5000,10x (x: times those counted), but got {text!r}") from None
-
-
-def _read_columns(file: Path, *columns: str) -> pd.DataFrame:
-    """The named columns as numbers."""
-    try:
-        table = pd.read_csv(file, compression=None)
-    except (OSError, ValueError) as error:
-        raise FileError(f"expected a CSV file, but {file} cannot be read as one ({error})") from error
-    for column in columns:
-        if column not in table:
-            raise InputError(f"expected a column {column!r} in {file}, but it has {', '.join(map(str, table.columns))}")
-        if not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(f"expected numbers in column {column!r} of {file}, but it holds {table[column].dtype}")
-    return table
-
-
-def _forecast_rows(
-    tables: Iterable[tuple[str, pd.DataFrame]], level: float, style: str
-) -> tuple[tuple[str, ...], list[tuple[str, list[tuple[str, ...]]]]]:
-    """Head and sections of a printed forecast."""
-    sections = [
-        (
-            name,
-            [
-                (number(d), f"{expected:{style}}", f"{lower:{style}} to {upper:{style}}")
-                for d, expected, lower, upper in t.to_numpy(dtype=float)
-            ],
-        )
-        for name, t in tables
-    ]
-    return ("samples", "expected", f"{level:.0%} interval"), sections

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from actilaw.errors import InputError
+
 Row = tuple[str, ...]
 
 
@@ -50,6 +52,32 @@ def estimate_rows(summary: pd.DataFrame) -> list[Row]:
         (str(name), number(row.estimate), f"± {number(row.standard_error)}" if row.standard_error else "counted")
         for name, row in summary.iterrows()
     ]
+
+
+def forecast_rows(
+    tables: Iterable[tuple[str, pd.DataFrame]], level: float, style: str
+) -> tuple[tuple[str, ...], list[tuple[str, list[tuple[str, ...]]]]]:
+    """Head and sections of a printed forecast."""
+    sections = [
+        (
+            name,
+            [
+                (number(d), f"{expected:{style}}", f"{lower:{style}} to {upper:{style}}")
+                for d, expected, lower, upper in t.to_numpy(dtype=float)
+            ],
+        )
+        for name, t in tables
+    ]
+    return ("samples", "expected", f"{level:.0%} interval"), sections
+
+
+def multiples(text: str, counted: float) -> list[float]:
+    """Numbers of samples from "5000,10x": plain ones, and multiples of those counted."""
+    try:
+        parts = [part.strip() for part in text.split(",")]
+        return [float(part[:-1]) * counted if part.endswith("x") else float(part) for part in parts]
+    except ValueError:
+        raise InputError(f"expected numbers such as 5000,10x (x: times those counted), but got {text!r}") from None
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,230 +1,177 @@
 """From losses at several sizes of training set to the loss law, with its uncertainty.
 
-    (10) L(D) = L_inf + A (1 + D / D*)^(−b)
+    (10)  L(D) = L_inf + A (1 + D/D*)^(−b)
 
-Fitted by least squares in log loss, from many starts: noise in a loss is proportional to the loss, and one start
-can end in a valley beside the best one. Where data do not reach past the knee the valley is long and curved, so
-intervals follow it instead of a tangent to it: they hold every loss that could be added without spoiling the fit.
+Fitted in the logarithm of the loss, since noise in a loss is proportional to the loss, by Huber's loss, summed, from
+many starts (`robust`); intervals are profile likelihoods (`loss_intervals`). Other forms of the curve, each from its
+paper, are fitted by the same machinery (`loss_forms`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import least_squares
-from scipy.stats import t as student
 
+from actilaw.counts import ActivationCounts
 from actilaw.errors import InputError
-from actilaw.inputs import fraction
-from actilaw.theory import LossLaw
+from actilaw.fit.counts import fit
+from actilaw.fit.fitted import FittedLaw
+from actilaw.fit.loss_fitted import FittedLoss
+from actilaw.fit.loss_form import Form
+from actilaw.fit.loss_forms import FORMS, LAW, SURFACE, Tied
+from actilaw.fit.loss_intervals import Valley
+from actilaw.fit.loss_tied import agreement
+from actilaw.fit.robust import Descended, Lanes, Problem, Vector, descend, noise
 
-PARAMETERS = ("floor", "amplitude", "knee", "b")
-FARTHEST = np.log(1e6)  # how many e-folds beyond the data an interval's bound is looked for
-Vector = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class FittedLoss:
-    """A loss law with its uncertainty.
-
-    Attributes:
-        law: the law nearest to the losses.
-        samples, loss: what it was fitted to; (n,) each.
-        standard_errors: of each parameter, in its unit, to first order; infinite where it is not determined.
-        undetermined: parameters that the losses do not determine: the fit ended at a bound far outside the data, or
-            it is as good along a line through the estimate.
-        residual: root of the mean squared error in log loss, with 4 degrees of freedom taken off.
-    """
-
-    law: LossLaw
-    samples: Vector
-    loss: Vector
-    standard_errors: dict[str, float]
-    undetermined: tuple[str, ...]
-    residual: float
-
-    @property
-    def floor(self) -> float:
-        """L_inf, loss that no amount of data removes."""
-        return self.law.floor
-
-    @property
-    def b(self) -> float:
-        """Exponent after the knee."""
-        return self.law.b
-
-    @property
-    def knee(self) -> float:
-        """D*, in samples."""
-        return self.law.knee
-
-    def predict(self, samples: ArrayLike) -> Vector:
-        """Expected loss after training on `samples` inputs; arrays in, arrays out."""
-        return self.law.loss(samples)
-
-    def interval(self, samples: ArrayLike, level: float = 0.95) -> pd.DataFrame:
-        """Loss of one more training on each of `samples`: columns samples, expected, lower, upper.
-
-        By profile likelihood: a loss lies inside if adding it to the data raises the sum of squares by no more than
-        residual² t², with t of Student's law at this level. Where the law is linear in its parameters this is the
-        textbook's prediction interval; where it is not, the interval follows the valley of good fits.
-
-        Args:
-            samples: positive sizes of training sets, (n,) or a scalar.
-            level: probability that the interval is meant to hold the loss.
-        """
-        fraction("level", level)
-        grid = np.atleast_1d(np.asarray(samples, float))
-        if grid.ndim != 1 or not np.all((grid > 0) & np.isfinite(grid)):
-            raise InputError(f"expected positive, finite samples, (n,) or a scalar, but got {samples}")
-        bounds = [self._profile(size, level) for size in grid]
-        lower, upper = zip(*bounds, strict=True)
-        return pd.DataFrame({"samples": grid, "expected": self.predict(grid), "lower": lower, "upper": upper})
-
-    def summary(self) -> pd.DataFrame:
-        """One row per parameter: estimate and standard_error."""
-        rows = {name: (getattr(self.law, name), error) for name, error in self.standard_errors.items()}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "standard_error"])
-
-    def _profile(self, size: float, level: float) -> tuple[float, float]:
-        """Lowest and highest loss at `size` that could join the data."""
-        freedom = self.loss.size - len(PARAMETERS)
-        allowed = self.residual**2 * student.ppf((1 + level) / 2, freedom) ** 2
-        samples, expected = np.append(self.samples, size), float(self.predict(size))
-        squares = self.residual**2 * freedom
-        start = _logs(self.law)
-
-        def spoilt(log_ratio: float) -> float:
-            nonlocal start
-            loss = np.append(self.loss, expected * np.exp(log_ratio))
-            found = _least_squares(samples, loss, [start])
-            start = found.x  # the next question lies nearby
-            return 2 * found.cost - squares - allowed
-
-        def bound(sign: int) -> float:
-            near, far = 0.0, max(self.residual, 1e-9)
-            while spoilt(sign * far) < 0:
-                near, far = far, 2 * far
-                if far > FARTHEST:
-                    return 0.0 if sign < 0 else np.inf
-            for _ in range(10):  # halving, since a fit that ends in another valley may break the sign that Brent needs
-                middle = (near + far) / 2
-                near, far = (middle, far) if spoilt(sign * middle) < 0 else (near, middle)
-            return expected * np.exp(sign * far)
-
-        return bound(-1), bound(1)
+FIRST = 30  # steps from every start
+MOST = 8  # starts that are then followed to their end
 
 
-def fit_loss(samples: ArrayLike, loss: ArrayLike, form: str = "activation") -> FittedLoss:
-    """The loss law nearest to measured losses, with standard errors.
+def fit_loss(
+    samples: ArrayLike,
+    loss: ArrayLike,
+    form: str = "activation",
+    *,
+    weights: ArrayLike | None = None,
+    units: ArrayLike | None = None,
+    counts: ActivationCounts | FittedLaw | None = None,
+) -> FittedLoss:
+    """The loss curve nearest to measured losses, with standard errors.
 
     Args:
         samples: sizes of the training sets, positive; (n,), repeats allowed.
         loss: loss on new data after training on each, positive; (n,).
-        form: "activation", the loss law (10).
+        form: "activation", the loss law (10); or one of the peers in `loss_forms`: power, power_floor, M3, M4, bnsl,
+            and, with units, chinchilla.
+        weights: how many measurements each loss stands for, positive; (n,). A weight of 3 counts as a row given thrice.
+        units: widths, positive; (n,). The fit is then the joint one of (10b), in which D* = b N/c.
+        counts: activation counts of the network, or the law fitted to them: b and D* are theirs and taken as exact,
+            floor and amplitude alone are fitted, and `agreement` says what the losses alone would give, with the
+            counts' own errors granted. Counts and losses must mean the same by a sample.
 
     Raises:
-        InputError: if shapes differ, values are not positive and finite, or there are fewer than 5 distinct sizes.
+        InputError: if shapes differ, values are not positive and finite, the form is unknown or does not go with units
+            or counts, or there are no more distinct sizes (of data and width) than parameters.
     """
-    if form != "activation":
-        raise InputError(f"expected form='activation', but got {form!r}")
-    samples, loss = np.asarray(samples, float), np.asarray(loss, float)
-    _refuse(samples, loss)
-    best = _least_squares(samples, loss, _starts(samples, loss))
-    residual = float(np.sqrt(2 * best.cost / (loss.size - len(PARAMETERS))))
-    law = LossLaw(*np.exp(best.x))
-    errors = residual * _log_errors(_log_slopes(law, samples), _at_bound(best.x, samples, loss))
-    standard_errors = {name: float(getattr(law, name) * error) for name, error in zip(PARAMETERS, errors, strict=True)}
-    undetermined = tuple(name for name, error in standard_errors.items() if error == np.inf)
-    return FittedLoss(law, samples, loss, standard_errors, undetermined, residual)
+    chosen = _chosen(form, units is not None, counts is not None)
+    columns = read_columns(samples, loss, weights, units)
+    if counts is None:
+        return fit_form(chosen, columns)
+    told = counts if isinstance(counts, FittedLaw) else fit(counts)
+    tied = Tied("activation", LAW, (), knee=told.law.knee, b=told.law.b)
+    fitted = fit_form(tied, columns)
+    if _sizes(columns) <= len(chosen.parameters):
+        return fitted
+    return replace(fitted, agreement=agreement(fitted, fit_form(chosen, columns), told))
 
 
-def _least_squares(samples: Vector, loss: Vector, starts: list[Vector]):
-    """The best of the fits from these starts; parameters are logarithms of (floor, amplitude, knee, b)."""
-    low, high = _bounds(samples, loss)
-
-    def residuals(parameters: Vector) -> Vector:
-        return np.log(LossLaw(*np.exp(parameters)).loss(samples)) - np.log(loss)
-
-    def jacobian(parameters: Vector) -> Vector:
-        return _log_slopes(LossLaw(*np.exp(parameters)), samples)
-
-    fits = [
-        least_squares(residuals, np.clip(start, low, high), jacobian, bounds=(low, high), x_scale="jac")
-        for start in starts
-    ]
-    return min(fits, key=lambda found: found.cost)
-
-
-def _log_slopes(law: LossLaw, samples: Vector) -> Vector:
-    """Slopes of log L(D) in the logarithms of (floor, amplitude, knee, b); (n, 4)."""
-    excess = law.amplitude * np.exp(-law.b * np.log1p(samples / law.knee))
-    by_knee = excess * law.b * samples / (law.knee + samples)
-    by_b = -excess * law.b * np.log1p(samples / law.knee)
-    floor = np.full_like(samples, law.floor)
-    return np.stack([floor, excess, by_knee, by_b], axis=-1) / (law.floor + excess)[:, np.newaxis]
-
-
-def _logs(law: LossLaw) -> Vector:
-    return np.log([law.floor, law.amplitude, law.knee, law.b])
-
-
-def _bounds(samples: Vector, loss: Vector) -> tuple[Vector, Vector]:
-    """Far outside what the data can tell apart, so that an undetermined parameter is seen to end at a bound."""
-    least, most = np.log(loss.min()), np.log(loss.max())
-    low = [least - np.log(1e4), least - np.log(1e3), np.log(samples.min() / 100), np.log(1e-2)]
-    high = [most, most + np.log(1e3), np.log(samples.max() * 100), np.log(1e2)]
-    return np.array(low), np.array(high)
-
-
-def _starts(samples: Vector, loss: Vector) -> list[Vector]:
-    """A grid over floor, knee and exponent; the amplitude then follows from the loss at the smallest size."""
-    floors = np.array([0.01, 0.5, 0.95]) * loss.min()
-    knees = np.quantile(samples, [0, 0.5, 1])
-    excess = loss[samples.argmin()]
-    return [
-        np.array(
-            [np.log(floor), np.log(excess - 0.9 * floor) + b * np.log1p(samples.min() / knee), np.log(knee), np.log(b)]
+def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
+    """The nearest curve of a form to checked columns samples, loss, weights and perhaps units."""
+    p, sizes = len(form.parameters), _sizes(columns)
+    if sizes <= p:
+        raise InputError(
+            f"the form {form.name!r}, {form.formula}, has {p} parameters and needs at least {p + 1} different sizes, "
+            f"but got {sizes}: add some, or choose a form with fewer"
         )
-        for floor, knee, b in product(floors, knees, (0.3, 1.0))
-    ]
+    x = np.log(columns["samples"])
+    x = np.stack([x, np.log(columns["units"])]) if form.width else x
+    measured, weights = np.log(columns["loss"]), columns["weights"]
+    low, high = form.bounds(x, measured)
+    problem = Problem(partial(_curve, form, x), measured, weights, low, high)
+    first = descend(problem, form.starts(x, measured, weights), FIRST)
+    best = descend(problem, first.best(MOST).parameters).best(1)
+    values, slopes = form.log_loss(best.parameters, x)
+    residual, unclipped = noise(problem, values[0] - measured, float(best.scale[0]))
+    coordinates = best.parameters[0]
+    logged = np.array([name not in form.plain for name in form.parameters])
+    with np.errstate(over="ignore", invalid="ignore"):  # an amplitude at D = 1 may lie beyond any float
+        errors = residual * _errors(slopes[0] * np.sqrt(weights)[:, np.newaxis], _at_bound(form, best, low, high))
+        estimates = np.where(logged, np.exp(coordinates), coordinates)
+        errors = np.where(np.isinf(errors + estimates), np.inf, errors * np.where(logged, estimates, 1.0))
+    named = [dict(zip(form.parameters, map(float, values), strict=True)) for values in (estimates, errors)]
+    return FittedLoss(
+        form=form,
+        parameters=named[0],
+        standard_errors=named[1],
+        undetermined=tuple(name for name, error in named[1].items() if error == np.inf),
+        residual=residual,
+        samples=columns["samples"],
+        loss=columns["loss"],
+        weights=weights,
+        units=columns.get("units"),
+        agreement=None,
+        valley=Valley(problem, best, residual, unclipped),
+    )
 
 
-def _at_bound(parameters: Vector, samples: Vector, loss: Vector) -> NDArray[np.bool_]:
-    """Which parameters ended at a bound; without a knee the amplitude, the excess before it, has no meaning either."""
-    low, high = _bounds(samples, loss)
-    touches = np.minimum(parameters - low, high - parameters) < 1e-3
-    touches[1] |= touches[2]
-    return touches
+def _curve(form: Form, x: Vector, coordinates: Vector, lanes: Lanes) -> tuple[Vector, Vector]:
+    """The same sizes in every lane; a function with a name, so that a fit can be sent to another process."""
+    return form.log_loss(coordinates, x)
 
 
-def _log_errors(jacobian: Vector, at_bound: NDArray[np.bool_]) -> Vector:
-    """Standard errors of the logarithms in units of the residual: the square roots of the diagonal of (J'J)⁻¹.
+def _chosen(name: str, with_units: bool, with_counts: bool) -> Form:
+    forms = {key: form for key, form in FORMS.items() if form.width == with_units}
+    if with_units:
+        forms = {"activation": SURFACE, **forms}
+    if name not in FORMS:
+        raise InputError(f"expected form='activation' or one of {', '.join(list(FORMS)[1:])}, but got {name!r}")
+    if name not in forms:
+        other = "expected units= with it" if FORMS[name].width else f"with units= expected one of {', '.join(forms)}"
+        raise InputError(f"form {name!r} does not go with what was given: {other}")
+    if with_counts and (name != "activation" or with_units):
+        raise InputError(
+            f"expected counts= with form='activation' and without units=, but got form={name!r}"
+            f"{' and units' if with_units else ''}: counts tie b and the knee of one network's loss law"
+        )
+    return forms[name]
+
+
+def _at_bound(form: Form, fitted: Descended, low: Vector, high: Vector) -> NDArray[np.bool_]:
+    """Which parameters ended at a bound, and those that mean nothing without them."""
+    coordinates, names = fitted.parameters[0], form.parameters
+    touches = np.minimum(coordinates - low, high - coordinates) < 1e-3
+    ended = touches.copy()
+    for cause, name in form.entangled:
+        ended[names.index(name)] |= touches[names.index(cause)]
+    return ended
+
+
+def _errors(jacobian: Vector, at_bound: NDArray[np.bool_]) -> Vector:
+    """Standard errors of the coordinates in units of the noise: the square roots of the diagonal of (J'WJ)⁻¹.
 
     Infinite for parameters at a bound, and for those with a share in a direction along which nothing changes.
     """
-    errors = np.full(len(PARAMETERS), np.inf)
+    errors = np.full(at_bound.size, np.inf)
     _, sizes, directions = np.linalg.svd(jacobian[:, ~at_bound], full_matrices=False)
-    flat = sizes < 1e-7 * sizes.max(initial=0.0)
+    flat = sizes <= 1e-7 * sizes.max(initial=0.0)
     free = np.sqrt(np.sum((directions[~flat] / sizes[~flat, np.newaxis]) ** 2, axis=0))
     moves = np.any(np.abs(directions[flat]) > 1e-3, axis=0)
     errors[~at_bound] = np.where(moves, np.inf, free)
     return errors
 
 
-def _refuse(samples: Vector, loss: Vector) -> None:
-    if samples.ndim != 1 or samples.shape != loss.shape:
-        raise InputError(f"expected samples and loss of one shape (n,), but got {samples.shape} and {loss.shape}")
-    for name, values in (("samples", samples), ("loss", loss)):
+def _sizes(columns: dict[str, Vector]) -> int:
+    """How many different sizes, of data and, in a joint fit, of width."""
+    where = [columns["samples"]] + ([columns["units"]] if "units" in columns else [])
+    return len(np.unique(np.stack(where, axis=1), axis=0))
+
+
+def read_columns(
+    samples: ArrayLike, loss: ArrayLike, weights: ArrayLike | None, units: ArrayLike | None
+) -> dict[str, Vector]:
+    """What was given as positive, finite floats of one shape (n,), by name."""
+    given = {"loss": loss, "weights": weights, "units": units}
+    columns = {"samples": np.asarray(samples, float)}
+    columns |= {name: np.asarray(value, float) for name, value in given.items() if value is not None}
+    n = columns["samples"].shape
+    for name, values in columns.items():
+        if len(n) != 1 or values.shape != n:
+            name, values = ("loss", columns["loss"]) if name == "samples" else (name, values)
+            raise InputError(f"expected samples and {name} of one shape (n,), but got {n} and {values.shape}")
         bad = values[~(np.isfinite(values) & (values > 0))]
         if bad.size:
             raise InputError(f"expected positive, finite {name}, but {bad.size} of {values.size} are not ({bad[0]})")
-    sizes = np.unique(samples).size
-    if sizes <= len(PARAMETERS):
-        raise InputError(
-            f"the loss law has 4 parameters and needs at least 5 different sizes, but got {sizes}: add some"
-        )
+    return {"weights": np.ones(n), **columns}
