@@ -32,7 +32,7 @@ def test_links_in_readme_and_docs_lead_somewhere() -> None:
 def test_imports_point_from_right_to_left() -> None:
     order = (
         "errors files gamma inputs blocks counts census theory record fit baselines forecast checks monitor prune "
-        "study tables report simulate loss_command demo cli"
+        "study tables report simulate law_command loss_command demo cli"
     )
     order = order.split()
     apart = {("fit", "record")}  # they meet in counts

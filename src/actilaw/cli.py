@@ -6,34 +6,30 @@ import functools
 import io
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
-import numpy as np
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from actilaw import law_command
 from actilaw.census import Census, load
-from actilaw.counts import ActivationCounts
-from actilaw.errors import ActilawError, CountsError, InputError, needs_extra
-from actilaw.fit import fit
+from actilaw.errors import ActilawError, InputError, needs_extra
+from actilaw.law_command import AsJson, CensusFile
 from actilaw.loss_command import loss
 from actilaw.monitor import monitor
 from actilaw.record.criteria import rule_from
 from actilaw.report import report
 from actilaw.simulate import simulate
-from actilaw.tables import estimate_rows, forecast_rows, multiples, print_json, print_sections, records
+from actilaw.tables import print_json, print_sections
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.command()(loss)
 app.command()(simulate)
-
-CensusFile = Annotated[Path, typer.Argument(help="A census, as written by census.save(path).", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
-Level = Annotated[float, typer.Option(help="Probability that an interval is meant to hold.")]
+app.command("fit")(law_command.fit_command)
+app.command()(law_command.forecast)
+app.command()(law_command.backtest)
 
 
 @app.command()
@@ -124,38 +120,6 @@ def merge(
     _show_census(census, output, as_json)
 
 
-@app.command("fit")
-def fit_command(file: CensusFile, as_json: AsJson = False) -> None:
-    """Fit the activation law to each layer: estimates with standard errors."""
-    fits = _for_each_layer(load(file), fit)
-    if as_json:
-        print_json({name: fitted.summary().to_dict(orient="index") for name, fitted in fits.items()})
-        return
-    sections = [(name, estimate_rows(fitted.summary())) for name, fitted in fits.items()]
-    print_sections(f"Activation law of {file}", ("", "estimate", "standard error"), sections)
-
-
-@app.command()
-def forecast(
-    file: CensusFile,
-    samples: Annotated[
-        str, typer.Option(help="Samples in all: numbers, or multiples of those counted, as 10x.")
-    ] = "10x,100x",
-    level: Level = 0.95,
-    as_json: AsJson = False,
-) -> None:
-    """Forecast the working units of each layer at more data, with intervals."""
-
-    def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
-        return fit(counts).forecast(np.rint(multiples(samples, counts.samples)), level=level)
-
-    tables = _for_each_layer(load(file), forecast_layer)
-    if as_json:
-        print_json({name: records(table) for name, table in tables.items()})
-        return
-    print_sections(f"Working units forecast from {file}", *forecast_rows(tables.items(), level, ",.0f"))
-
-
 @app.command("report")
 def report_command(
     file: CensusFile,
@@ -211,18 +175,3 @@ def _show_census(census: Census, path: Path, as_json: bool) -> None:
     if uncovered:
         print(f"\nNot covered: {', '.join(uncovered)}")
     print(f"\nCensus: {path.resolve()}")
-
-
-def _for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> dict[str, Any]:
-    """The task's result for every layer that can be fitted; the others are named on stderr with the reason."""
-    results, refusals = {}, []
-    for name, counts in census.items():
-        try:
-            results[name] = task(counts)
-        except CountsError as error:
-            refusals.append(f"layer {name}: {error}")
-    if not results:
-        raise CountsError("; ".join(refusals))
-    for refusal in refusals:
-        print(f"actilaw: left out {refusal}", file=sys.stderr)
-    return results
