@@ -6,13 +6,14 @@
     heavy    units that answer to rare contexts, units that never fire, and units that always do
 
 What the counts do not ask for is left out, and the family that remains is named for what it is: a silent share of
-zero is the law itself. Silent units are kept where they make the counts more likely (by one nat beside a heavy tail,
-which does much the same); units that are always on, where some fired on every sample and the share lowers Akaike's
-criterion.
+zero is the law itself. Silent units are kept where they make the counts more likely; beside a second law or a heavy
+tail, which do much the same, where they lower the Bayesian information criterion. Units that are always on are kept
+where some fired on every sample and the share lowers Akaike's criterion.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -43,7 +44,7 @@ def fit_mixture(counts: ActivationCounts) -> FittedFamily:
     """Two laws, the one of the rarer units first, with silent and always-on units where the counts ask for them."""
     search = Search(counts)
     one = _best(search, (Law(),)) or _law(search)
-    two = _best(search, (Law(), Law()), one)
+    two = _best(search, (Law(), Law()), one, silent_price=_bic(counts))
     return _higher(one, two)
 
 
@@ -52,7 +53,7 @@ def fit_heavy(counts: ActivationCounts) -> FittedFamily:
     with silent and always-on units where the counts ask for them."""
     search = Search(counts)
     boundary = _best(search, (Law(),)) or _law(search)
-    heavy = _best(search, (Heavy(),), silent_price=1.0)
+    heavy = _best(search, (Heavy(),), silent_price=_bic(counts))
     if _higher(boundary, heavy) is boundary or heavy is None:
         return boundary
     alike = Family((Law(), *heavy.family.components[1:]))
@@ -66,6 +67,11 @@ FAMILIES: dict[str, Callable[[ActivationCounts], FittedFamily]] = {
     "mixture": fit_mixture,
     "heavy": fit_heavy,
 }
+
+
+def _bic(counts: ActivationCounts) -> float:
+    """What one more parameter must add to the log-likelihood, in nats (Schwarz 1978)."""
+    return math.log(counts.units) / 2
 
 
 def _law(search: Search) -> FittedFamily:
