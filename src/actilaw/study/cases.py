@@ -1,0 +1,168 @@
+"""The fixed set of real networks that forecasts are scored on: each trained there and then, frozen, and recorded.
+
+The list was written before any forecast was scored on it, and stays as it is. Widths and prices of activation were
+chosen so that layers are wide enough for units to go on waking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from actilaw.census import Census
+from actilaw.counts import ActivationCounts
+from actilaw.errors import InputError
+from actilaw.record import record
+from actilaw.study.networks import TopK, Transformer, gated, plain, routed
+from actilaw.study.tasks import Task, digits, mnist, python_source
+from actilaw.study.training import train, train_autoencoder, train_transformer
+
+STAGES = {"early30": 30, "early10": 10, "full": 1}  # by name, how many times shorter than the stream
+WINDOWS = 2400  # of text, 128 tokens each, that are recorded: 307,200 tokens
+FIRST, SECOND = "blocks.0.feedforward", "blocks.1.feedforward"
+
+Stages = tuple[ActivationCounts, ...]  # one for each of STAGES
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Counts of one layer of a trained network at three stages of one stream of samples.
+
+    Attributes:
+        name: of the case, as in `CASES`.
+        early30, early10, full: counts after a thirtieth, a tenth and all of the entries of the stream; each has blocks
+            of its own.
+    """
+
+    name: str
+    early30: ActivationCounts
+    early10: ActivationCounts
+    full: ActivationCounts
+
+    @property
+    def stages(self) -> dict[str, ActivationCounts]:
+        """The three counts by name, in the order of the stream."""
+        return {stage: getattr(self, stage) for stage in STAGES}
+
+    def census(self) -> Census:
+        """The three stages as layers of one census, to be saved."""
+        return Census(self.stages, {"case": self.name})
+
+
+def cases() -> Iterator[Case]:
+    """Every case in the order of `CASES`, trained and recorded as it is asked for."""
+    return map(make_case, CASES)
+
+
+def make_case(name: str) -> Case:
+    """One case, trained and recorded now; a network that several cases look into is trained once per process.
+
+    Raises:
+        InputError: if there is no such case.
+        MissingExtraError: if the case needs mlxtend or tokenizers, which is not installed.
+    """
+    if name not in CASES:
+        raise InputError(f"expected one of the cases {', '.join(CASES)}, but got {name!r}")
+    return Case(name, *CASES[name]())
+
+
+def record_stages(model: nn.Module, stream: Tensor, layer: str, unit: str = "sample") -> Stages:
+    """Counts of a layer after a thirtieth, a tenth and all of a stream.
+
+    Args:
+        model: takes in parts of the stream.
+        stream: in the order in which entries come; (n_entries, ...), 510 at least, so that every stage has 17 blocks.
+        layer: name of the layer.
+        unit: what a sample is, as in `record`.
+    """
+    ends = [0, *(len(stream) // share for share in STAGES.values())]
+    counts = []
+    with torch.no_grad(), record(model, layers=layer, unit=unit) as recording:
+        for start, end in pairwise(ends):
+            for batch in stream[start:end].split(16):
+                model(batch)
+            counts.append(recording.census()[layer])
+    return tuple(counts)
+
+
+def _images(task: Task, units: int, *, l1: float) -> Stages:
+    """The rectifiers of a network with one hidden layer."""
+    return record_stages(train(task, units, l1=l1), _shuffled(task), "relu")
+
+
+def _second_layer(task: Task, units: int, *, l1: float) -> Stages:
+    """Those of the second layer of two."""
+    return record_stages(train(task, units, depth=2, l1=l1), _shuffled(task), "relu2")
+
+
+def _image_latents(task: Task, latents: int, activation: nn.Module) -> Stages:
+    """Latents of the images themselves."""
+    return record_stages(train_autoencoder(task.inputs, latents, activation), _shuffled(task), "activation")
+
+
+def _shuffled(task: Task) -> Tensor:
+    """All images of the task, those for training among those for testing: there are too few to leave any out."""
+    inputs = torch.cat([task.inputs, task.test_inputs])
+    return inputs[torch.from_numpy(np.random.default_rng(1).permutation(len(inputs)))]
+
+
+def _text(model: Transformer, layer: str, unit: str = "position") -> Stages:
+    """A layer of a language model, over text that it was not trained on."""
+    return record_stages(model, python_source().test_inputs[:WINDOWS], layer, unit)
+
+
+def _text_in_order(model: Transformer, layer: str) -> Stages:
+    """The same over text that nobody shuffled, as is often seen: its stream is not of one kind from end to end."""
+    return record_stages(model, python_source().test_inputs_in_order[:WINDOWS], layer, "position")
+
+
+def _text_latents(model: Transformer, latents: int, activation: nn.Module, *, l1: float = 0.0) -> Stages:
+    """Latents of a language model's residual stream after its first block."""
+    text = python_source()
+    learnt, seen = (_residual(model, windows[:WINDOWS]) for windows in (text.inputs, text.test_inputs))
+    autoencoder = train_autoencoder(learnt.flatten(0, 1), latents, activation, l1=l1)
+    return record_stages(autoencoder, seen, "activation", "position")
+
+
+@torch.no_grad()
+def _residual(model: Transformer, windows: Tensor) -> Tensor:
+    return torch.cat([model.residual(part, blocks=1) for part in windows.split(32)])
+
+
+def _language_model(feedforward: Callable[[int], nn.Module], *, l1: float = 0.0) -> Transformer:
+    return train_transformer(python_source(), feedforward, l1=l1)
+
+
+@cache
+def _rectified() -> Transformer:
+    """The language model that several cases look into."""
+    return train_transformer(python_source(), plain(4096), l1=2e-3, steps=500)
+
+
+CASES: dict[str, Callable[[], Stages]] = {
+    "digits-512": lambda: _images(digits(), 512, l1=1e-2),
+    "digits-4096": lambda: _images(digits(), 4096, l1=3e-3),
+    "mnist-1024": lambda: _images(mnist(), 1024, l1=3e-3),
+    "mnist-2048": lambda: _images(mnist(), 2048, l1=1e-3),
+    "mnist-2048-dear": lambda: _images(mnist(), 2048, l1=3e-3),
+    "mnist-8192-cheap": lambda: _images(mnist(), 8192, l1=1e-4),
+    "mnist-8192": lambda: _images(mnist(), 8192, l1=1e-3),
+    "mnist-second-layer": lambda: _second_layer(mnist(), 2048, l1=1e-3),
+    "mnist-topk-latents": lambda: _image_latents(mnist(), 4096, TopK(32)),
+    "text-relu-first": lambda: _text(_rectified(), f"{FIRST}.act"),
+    "text-relu-second": lambda: _text(_rectified(), f"{SECOND}.act"),
+    "text-relu-windows": lambda: _text(_rectified(), f"{FIRST}.act", unit="sample"),
+    "text-relu-in-order": lambda: _text_in_order(_rectified(), f"{FIRST}.act"),
+    "text-relu-8192": lambda: _text(_language_model(plain(8192), l1=1e-3), f"{FIRST}.act"),
+    "text-gelu": lambda: _text(_language_model(plain(4096, nn.GELU), l1=3e-3), f"{SECOND}.act"),
+    "text-gated": lambda: _text(_language_model(gated(4096), l1=1e-4), f"{FIRST}.down_proj"),
+    "text-routed": lambda: _text(_language_model(routed(1024)), f"{SECOND}.router"),
+    "text-topk-latents": lambda: _text_latents(_rectified(), 8192, TopK(32)),
+    "text-l1-latents": lambda: _text_latents(_rectified(), 8192, nn.ReLU(), l1=1e-2),
+}
