@@ -113,7 +113,7 @@ def networks() -> None:
     print("\nreal networks, each forecast from the first thirtieth and tenth of its samples")
     start = time.perf_counter()
     for case in cases():
-        *early, full = case.stages
+        early, full = (case.early30, case.early10), case.full
         print(
             f"  {case.name}: N {full.units:,}, D {full.samples:,}, c {full.active:.1f}, K {full.working:,}", flush=True
         )

@@ -1,6 +1,7 @@
 """actilaw: which units work, how many more will wake, where the loss goes, and what can be removed."""
 
 from actilaw.census import Census, load
+from actilaw.checks import check
 from actilaw.counts import ActivationCounts
 from actilaw.fit import FittedLaw, FittedLoss, compare_loss_forms, fit, fit_loss
 from actilaw.forecast import backtest
@@ -34,6 +35,7 @@ __all__ = [
     "Threshold",
     "TopK",
     "backtest",
+    "check",
     "compare_loss_forms",
     "counter",
     "fit",

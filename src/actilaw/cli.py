@@ -30,6 +30,7 @@ app.command()(simulate)
 app.command("fit")(law_command.fit_command)
 app.command()(law_command.forecast)
 app.command()(law_command.backtest)
+app.command("check")(law_command.check_command)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands about one census: `actilaw fit`, `forecast` and `backtest`, a table per layer."""
+"""The commands about one census: `actilaw fit`, `forecast`, `backtest` and `check`, a table per layer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,24 @@ import pandas as pd
 import typer
 
 from actilaw.census import Census, load
+from actilaw.checks import check
+from actilaw.checks.row import sized
 from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError
-from actilaw.fit import fit
+from actilaw.fit import fit, fit_loss
 from actilaw.forecast import backtest as backtest_layer
 from actilaw.inputs import fraction
-from actilaw.tables import Row, estimate_rows, forecast_rows, multiples, number, print_json, print_sections, records
+from actilaw.tables import (
+    Row,
+    estimate_rows,
+    forecast_rows,
+    multiples,
+    number,
+    print_json,
+    print_sections,
+    read_columns,
+    records,
+)
 
 CensusFile = Annotated[Path, typer.Argument(help="A census, as written by census.save(path).", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
@@ -96,6 +108,28 @@ def backtest(file: CensusFile, level: Level = 0.95, as_json: AsJson = False) -> 
     print_sections(f"Back-test of {file}", ("", "forecast", f"{level:.0%} interval", "missed", ""), sections)
 
 
+def check_command(
+    file: CensusFile,
+    loss: Annotated[
+        Path | None, typer.Option(help="A CSV file with columns samples and loss, a row per training.")
+    ] = None,
+    level: Level = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Test the theory on each layer: a row per claim, with its size, its interval and a verdict in words."""
+    fitted = None
+    if loss is not None:
+        measured = read_columns(loss, "samples", "loss")
+        fitted = fit_loss(measured["samples"], measured["loss"])
+    tables = for_each_layer(load(file), lambda counts: check(counts, loss=fitted, level=level))
+    if as_json:
+        print_json({name: records(table) for name, table in tables.items()})
+        return
+    head = ("test", "estimate", f"{level:.0%} interval", "theory", "n", "verdict")
+    sections = [(name, [_check_row(row) for _, row in table.iterrows()]) for name, table in tables.items()]
+    print_sections(f"Tests of the theory on {file}", head, sections)
+
+
 def for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> dict[str, Any]:
     """The task's result for every layer that can be fitted; the others are named on stderr with the reason."""
     results, refusals = {}, []
@@ -114,6 +148,16 @@ def for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> d
 def _width_row(row: pd.Series) -> Row:
     bounds = f"{row.lower:,.0f} to {row.upper:,.0f}"
     return (number(row.units), f"{row.expected:,.0f}", bounds, number(row.samples), str(row.assumption))
+
+
+def _check_row(row: pd.Series) -> Row:
+    return (
+        str(row.test),
+        *sized(row.estimate, row.lower, row.upper),
+        str(row.expected),
+        f"{row.n:,}",
+        str(row.verdict),
+    )
 
 
 def _backtest_row(row: pd.Series) -> Row:

@@ -9,10 +9,19 @@ import numpy as np
 import pandas as pd
 import typer
 
-from actilaw.errors import FileError, InputError
 from actilaw.fit import FittedLoss, compare_loss_forms, fit_loss
 from actilaw.inputs import fraction
-from actilaw.tables import Row, estimate_rows, forecast_rows, multiples, number, print_json, print_sections, records
+from actilaw.tables import (
+    Row,
+    estimate_rows,
+    forecast_rows,
+    multiples,
+    number,
+    print_json,
+    print_sections,
+    read_columns,
+    records,
+)
 
 
 def loss(
@@ -33,7 +42,7 @@ def loss(
     """Fit the loss law L(D) = floor + amplitude (1 + D/knee)^(-b), and forecast the loss at more data."""
     fraction("level", level)
     names = [samples_column, loss_column] + ([units_column] if units_column else [])
-    table = _read_columns(file, *names)
+    table = read_columns(file, *names)
     samples, losses = table[samples_column], table[loss_column]
     units = table[units_column] if units_column else None
     fitted = fit_loss(samples, losses, form, units=units)
@@ -95,17 +104,3 @@ def _form_row(name: str, row: pd.Series) -> Row:
     styles = (".4f", ".4f", ".1f", ".3f")
     shown = [f"{cell:{style}}" if np.isfinite(cell) else "-" for cell, style in zip(cells, styles, strict=True)]
     return (name, *shown, str(row["parameters"]))
-
-
-def _read_columns(file: Path, *columns: str) -> pd.DataFrame:
-    """The named columns as numbers."""
-    try:
-        table = pd.read_csv(file, compression=None)
-    except (OSError, ValueError) as error:
-        raise FileError(f"expected a CSV file, but {file} cannot be read as one ({error})") from error
-    for column in columns:
-        if column not in table:
-            raise InputError(f"expected a column {column!r} in {file}, but it has {', '.join(map(str, table.columns))}")
-        if not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(f"expected numbers in column {column!r} of {file}, but it holds {table[column].dtype}")
-    return table

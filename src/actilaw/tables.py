@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from actilaw.errors import InputError
+from actilaw.errors import FileError, InputError
 
 Row = tuple[str, ...]
 
@@ -78,6 +79,20 @@ def multiples(text: str, counted: float) -> list[float]:
         return [float(part[:-1]) * counted if part.endswith("x") else float(part) for part in parts]
     except ValueError:
         raise InputError(f"expected numbers such as 5000,10x (x: times those counted), but got {text!r}") from None
+
+
+def read_columns(file: Path, *columns: str) -> pd.DataFrame:
+    """The named columns as numbers."""
+    try:
+        table = pd.read_csv(file, compression=None)
+    except (OSError, ValueError) as error:
+        raise FileError(f"expected a CSV file, but {file} cannot be read as one ({error})") from error
+    for column in columns:
+        if column not in table:
+            raise InputError(f"expected a column {column!r} in {file}, but it has {', '.join(map(str, table.columns))}")
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            raise InputError(f"expected numbers in column {column!r} of {file}, but it holds {table[column].dtype}")
+    return table
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
