@@ -16,7 +16,7 @@ check: .venv/dev.stamp  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-bench: .venv/dev.stamp  ## every benchmark, each beside its peers in one run
+bench: .venv/bench.stamp  ## every benchmark, each beside its peers in one run
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean:

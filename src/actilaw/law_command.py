@@ -125,7 +125,7 @@ def check_command(
     if as_json:
         print_json({name: records(table) for name, table in tables.items()})
         return
-    head = ("test", "estimate", f"{level:.0%} interval", "theory", "n", "verdict")
+    head = ("test", "estimate", f"{level:.0%} interval", "verdict")
     sections = [(name, [_check_row(row) for _, row in table.iterrows()]) for name, table in tables.items()]
     print_sections(f"Tests of the theory on {file}", head, sections)
 
@@ -151,13 +151,7 @@ def _width_row(row: pd.Series) -> Row:
 
 
 def _check_row(row: pd.Series) -> Row:
-    return (
-        str(row.test),
-        *sized(row.estimate, row.lower, row.upper),
-        str(row.expected),
-        f"{row.n:,}",
-        str(row.verdict),
-    )
+    return (str(row.test), *sized(row.estimate, row.lower, row.upper), str(row.verdict))
 
 
 def _backtest_row(row: pd.Series) -> Row:
