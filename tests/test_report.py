@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from actilaw import ActivationCounts, Census, LossLaw, fit_loss, report
+from actilaw import ActivationCounts, Census, LossLaw, LossSurface, fit_loss, report
 from actilaw.blocks import Blocks
-from actilaw.errors import FileError
+from actilaw.errors import FileError, InputError
 from drawn import draw_counts
 
 
@@ -80,10 +80,21 @@ def test_names_of_layers_cannot_smuggle_in_markup(tmp_path, counts: ActivationCo
 def test_a_loss_law_says_what_the_losses_do_not_determine(tmp_path) -> None:
     sizes = np.geomspace(10, 1e5, 9)
     census = Census({"relu": draw_counts(500, 20, 0.3, 100, seed=0)})
-    text = page_of(report(census, tmp_path / "a", loss=fit_loss(sizes, 5 * sizes**-0.4))).text
-    assert "These losses do not determine" in text
+    bare = fit_loss(sizes, 5 * sizes**-0.4)
+    text = page_of(report(census, tmp_path / "a", loss=bare)).text
+    assert bare.remarks()
+    assert all(remark in text for remark in bare.remarks())
+    assert bare.form.formula in text
     clear = fit_loss(sizes, LossLaw(0.2, 3, 300, 0.6).loss(sizes))
-    assert "do not determine" not in page_of(report(census, tmp_path / "b", loss=clear)).text
+    assert clear.remarks() == ()
+
+
+def test_losses_of_several_widths_are_no_single_curve(tmp_path, counts: ActivationCounts) -> None:
+    sizes, widths = np.geomspace(10, 1e5, 12), np.tile([100.0, 1000.0], 6)
+    joint = fit_loss(sizes, LossSurface(0.2, 3, 10, 0.6).loss(widths, sizes), units=widths)
+    with pytest.raises(InputError, match="expected losses of one width to draw"):
+        report(Census({"relu": counts}), tmp_path / "page.html", loss=joint)
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path, counts: ActivationCounts) -> None:

@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 from actilaw.counts import ActivationCounts
 from actilaw.fit import FittedLaw, FittedLoss
 
-COUNTED, LAW, FORECAST = "#1b1f24", "#0b62d6", "#c2410c"
+COUNTED, LAW, FORECAST, EARLY = "#1b1f24", "#0b62d6", "#c2410c", "#8a6d3b"
 HORIZON = 100  # figures reach to this many times the samples counted
 
 
 def growth(counts: ActivationCounts, fitted: FittedLaw, early: FittedLaw | None = None) -> go.Figure:
-    """Working units against samples: counted, by the law, and forecast from an early part of the samples."""
+    """Working units against samples: counted, by the law, and forecast from all samples and from an early part."""
     figure = _figure("samples D", "working units K")
     _band(figure, fitted.curve(_log_grid(1, HORIZON * counts.samples)), "activation law", LAW)
     if early is not None:
         forecast = early.forecast(_log_grid(early.counts.samples, HORIZON * counts.samples))
-        _band(figure, forecast, f"forecast from {early.counts.samples:,} samples", FORECAST, dash="dash")
+        _band(figure, forecast, f"forecast from {early.counts.samples:,} samples", EARLY, dash="dash")
+    ahead = fitted.forecast(_log_grid(counts.samples, HORIZON * counts.samples))
+    _band(figure, ahead, f"from all {counts.samples:,}", FORECAST)
     seen = _log_grid(1, counts.samples, points=40)
     figure.add_scatter(
         x=seen, y=counts.rarefied(seen), name="counted", mode="markers", marker={"color": COUNTED, "size": 6}

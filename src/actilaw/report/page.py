@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 from actilaw import __version__
 from actilaw.census import Census
 from actilaw.counts import ActivationCounts
-from actilaw.errors import CountsError
+from actilaw.errors import CountsError, InputError
 from actilaw.files import write_atomically
 from actilaw.fit import FittedLaw, FittedLoss, fit
 from actilaw.forecast import backtested, early_parts
@@ -73,6 +73,8 @@ def write_page(
     pruned: PruneResult | None = None,
 ) -> Path:
     """See `actilaw.report`."""
+    if loss is not None and loss.units is not None:
+        raise InputError("expected losses of one width to draw, but these are of several: fit them without units=")
     sections = [_section(name, counts) for name, counts in census.items()]
     body = [_layer(section) for section in sections]
     if pruned is not None:
@@ -163,8 +165,8 @@ def _pruned(pruned: PruneResult) -> str:
 
 
 def _loss(loss: FittedLoss) -> str:
-    card = _card("Loss law", "L(D) = floor + amplitude · (1 + D/knee)^(−b).", figures.loss(loss))
-    open_ = f"<p>These losses do not determine {' and '.join(loss.undetermined)}.</p>" if loss.undetermined else ""
+    card = _card("Loss law", f"{escape(loss.form.formula)}.", figures.loss(loss))
+    open_ = "".join(f"<p>{escape(remark)}</p>" for remark in loss.remarks())
     return f'<h2>Loss against training samples</h2>{open_}<div class="row">{card}{_estimates(loss.summary())}</div>'
 
 

@@ -161,7 +161,7 @@ CASES: dict[str, Callable[[], Stages]] = {
     "text-relu-windows": lambda: _text(_rectified(), f"{FIRST}.act", unit="sample"),
     "text-relu-in-order": lambda: _text_in_order(_rectified(), f"{FIRST}.act"),
     "text-relu-8192": lambda: _text(_language_model(plain(8192), l1=1e-3), f"{FIRST}.act"),
-    "text-gelu": lambda: _text(_language_model(plain(4096, nn.GELU), l1=3e-3), f"{SECOND}.act"),
+    "text-gelu": lambda: _text(_language_model(plain(4096, nn.GELU), l1=1e-3), f"{SECOND}.act"),
     "text-gated": lambda: _text(_language_model(gated(4096), l1=1e-4), f"{FIRST}.down_proj"),
     "text-routed": lambda: _text(_language_model(routed(1024)), f"{SECOND}.router"),
     "text-topk-latents": lambda: _text_latents(_rectified(), 8192, TopK(32)),
