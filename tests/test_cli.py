@@ -54,6 +54,31 @@ def test_forecast_takes_numbers_and_multiples(census: Path) -> None:
     assert "2,000" in actilaw("forecast", census, "--samples", "10x").stdout
 
 
+def test_forecast_of_widths_names_what_it_assumes(census: Path) -> None:
+    document = json.loads(actilaw("forecast", census, "--units", "2x", "--samples", "1x,10x", "--json").stdout)
+    assert [row["units"] for row in document["second"]] == [1000] * 4
+    expected = fit(draw_counts(500, 9, 0.6, 200, seed=1)).forecast([200, 2000], units=1000)
+    assert [row["expected"] for row in document["second"]] == pytest.approx(list(expected["expected"]))
+    assert "bN fixed" in actilaw("forecast", census, "--units", "2x").stdout
+
+
+def test_fit_and_forecast_by_a_family(census: Path) -> None:
+    document = json.loads(actilaw("forecast", census, "--family", "law", "--samples", "10x", "--json").stdout)
+    told = fit(draw_counts(800, 20, 0.3, 200, seed=0), "law").forecast(2000)["expected"][0]
+    assert document["first"][0]["expected"] == pytest.approx(told)
+    assert json.loads(actilaw("fit", census, "--json").stdout)["first"]["family"] == "law"
+    assert_one_sentence(actilaw("fit", census, "--family", "gauss"), "one of auto, law", "gauss")
+
+
+def test_a_backtest_sets_rivals_side_by_side(census: Path) -> None:
+    document = json.loads(actilaw("backtest", census, "--json").stdout)
+    assert {row["method"] for row in document["first"]} >= {"auto", "law", "Chao2", "Good-Toulmin", "stays"}
+    assert {row["missed"] for row in document["first"] if row["method"] == "stays"} == {1}
+    table = actilaw("backtest", census).stdout
+    assert "forecast from the" in table
+    assert "Chao2" in table
+
+
 def test_loss_reads_columns_by_name(tmp_path: Path) -> None:
     sizes = np.geomspace(10, 1e5, 9)
     table = pd.DataFrame({"D": sizes, "nll": LossLaw(0.2, 3, 300, 0.6).loss(sizes)})
