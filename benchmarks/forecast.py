@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from actilaw import ActivationCounts, ActivationLaw, fit
+from actilaw.baselines import BASELINES
 from actilaw.errors import CountsError
 from actilaw.fit.families import FAMILIES
 from actilaw.forecast import METHODS, Backtested, backtest_from
@@ -125,8 +126,11 @@ def networks() -> None:
     table = pd.DataFrame(rows)
     table["error"] = (table["expected"] / table["counted"] - 1).abs()
     _print_each(table)
-    print(f"\n  trained and recorded in {time.perf_counter() - start:.0f} s; {table['case'].nunique()} networks")
+    print(f"\n  trained and recorded in {time.perf_counter() - start:.0f} s; {table['case'].nunique()} cases")
     print("  missed: error of K as a share of the units that woke; 1 is no better than assuming that nothing wakes\n")
+    answered = table.pivot_table(index=["case", "from"], columns="method", values="missed").notna()
+    by_all = answered.index[answered[["auto", "law", *BASELINES]].all(axis=1)]
+    table = table[table.set_index(["case", "from"]).index.isin(by_all)]
     by_method = table.groupby("method", sort=False)
     summary = pd.DataFrame(
         {

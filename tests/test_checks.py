@@ -332,3 +332,12 @@ def test_the_command_prints_a_table_per_layer_and_the_same_as_json(tmp_path: Pat
     wrong = actilaw(census, "--loss", census)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "expected a CSV file with columns samples and loss" in wrong.stderr
+
+
+def test_a_loss_without_b_leaves_that_reading_untold(counts: ActivationCounts) -> None:
+    sizes = np.geomspace(10, 1e5, 12)
+    loss = fit_loss(sizes, 0.2 + 3 * sizes**-0.4, "bnsl")
+    table = check(counts, loss=loss).set_index("test")
+    row = next(row for name, row in table.iterrows() if "loss" in str(name))
+    assert "cannot be told" in row.verdict
+    assert "no b of its own" in row.verdict

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom, binom
 
-from actilaw import ActivationCounts, backtest, fit
+from actilaw import ActivationCounts, Census, backtest, fit
 from actilaw.baselines import chao2, good_toulmin, stays
 from actilaw.blocks import Blocks
 from actilaw.errors import CountsError, InputError
@@ -278,3 +278,27 @@ def test_the_figure_shows_counts_and_forecast() -> None:
     assert left.get_xscale() == left.get_yscale() == "log"
     assert right.get_ylabel() == "working units K"
     assert {line.get_label() for line in right.lines} >= {"counted", "forecast"}
+
+
+def test_the_bound_from_below_never_falls_and_does_not_depend_on_what_else_is_asked() -> None:
+    for family in ("auto", "law", "mixture"):
+        fitted = fit(draw_counts(400, 20, 0.3, 500, seed=2), family)
+        table = fitted.forecast([501, 2000, 10_000, 50_000, 5 * 10**6, 5 * 10**8])
+        assert np.all(np.diff(table["lower"]) >= 0), family
+        assert fitted.forecast(50_000)["lower"][0] == table["lower"][3]
+
+
+def test_empty_blocks_are_no_occasions() -> None:
+    counts = draw_blocks(np.linspace(0.001, 0.2, 500), 20, 16, np.random.default_rng(0))
+    part = np.concatenate((np.zeros((3, 500), np.int64), counts.blocks.counts))
+    late = ActivationCounts(part.sum(axis=0), 320, blocks=Blocks(part, np.repeat([0, 16], [3, 20]), 16))
+    assert occasions(late).n == 20
+    np.testing.assert_array_equal(fit(late).forecast(3200), fit(counts).forecast(3200))
+    assert backtest(late, parts=[0.1, 0.5], methods="auto")["from_samples"].tolist() == [144]
+
+
+def test_a_census_is_not_a_layer() -> None:
+    with pytest.raises(
+        InputError, match=r'expected ActivationCounts of one layer, as census\["relu"\], but got Census'
+    ):
+        fit(Census({"relu": draw_counts(400, 20, 0.3, 500, seed=2)}))

@@ -159,3 +159,16 @@ def test_mistakes_of_the_command_are_one_sentence(tmp_path: Path) -> None:
     assert_one_sentence(actilaw("loss", file, "--form", "chinchilla"), "expected units=")
     assert_one_sentence(actilaw("loss", file, "--level", "95"), "level as a fraction")
     assert_one_sentence(actilaw("loss", file, "--forecast", "-1"), "positive, finite samples")
+
+
+def test_a_tied_fit_has_an_interval_too(told) -> None:
+    law = LossLaw(0.5, 2.0, told.law.knee, told.law.b)
+    fitted = fit_loss(CURVE, scattered(law.loss(CURVE), 0), counts=told)
+    table = fitted.interval([1e3, 1e6])
+    assert np.all((table["lower"] < law.loss([1e3, 1e6])) & (law.loss([1e3, 1e6]) < table["upper"]))
+
+
+def test_weights_are_numbers_of_measurements() -> None:
+    loss = scattered(LossLaw(0.5, 2.0, 100, 0.5).loss(CURVE), 0)
+    with pytest.raises(InputError, match="expected weights that sum to more than the 4 parameters"):
+        fit_loss(CURVE, loss, weights=np.full(CURVE.size, 0.1))

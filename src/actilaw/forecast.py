@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from actilaw.baselines import BASELINES
 from actilaw.counts import ActivationCounts
@@ -74,7 +75,7 @@ def backtest_from(early: ActivationCounts, counts: ActivationCounts, method: str
 def backtest(
     counts: ActivationCounts,
     *,
-    parts: Iterable[float] = PARTS,
+    parts: ArrayLike = PARTS,
     methods: Iterable[str] = METHODS,
     level: float = 0.95,
 ) -> pd.DataFrame:
@@ -95,16 +96,17 @@ def backtest(
         to forecast is missing.
     """
     fraction("level", level)
-    methods = tuple(methods)
+    methods = (methods,) if isinstance(methods, str) else tuple(methods)
     unknown = [method for method in methods if method not in METHODS]
     if unknown:
         raise InputError(f"expected methods among {', '.join(METHODS)}, but got {', '.join(unknown)}")
-    rows = []
+    rows, refusal = [], "no part of them is shorter than all"
     for early in early_parts(counts, parts):
         for method in methods:
             try:
                 found = backtest_from(early, counts, method, level)
-            except CountsError:
+            except CountsError as error:
+                refusal = str(error)
                 continue
             inside = found.inside if np.isfinite(found.lower) else None
             row = {"from_samples": found.from_samples, "samples": found.samples, "method": method}
@@ -112,19 +114,21 @@ def backtest(
             rows.append(row | {"inside": inside})
     if not rows:
         raise CountsError(
-            f"no early part of these {counts.samples} samples can be forecast from: record more, or take larger parts"
+            f"no early part of these {counts.samples} samples can be forecast from ({refusal}): record more, or take "
+            "larger parts"
         )
     return pd.DataFrame(rows)
 
 
-def early_parts(counts: ActivationCounts, parts: Iterable[float]) -> list[ActivationCounts]:
+def early_parts(counts: ActivationCounts, parts: ArrayLike) -> list[ActivationCounts]:
     """The first of the samples, as `backtest` takes them: shortest first, each once, never all of them."""
-    shares = [float(fraction("parts", part)) for part in parts]
+    shares = [float(part) for part in np.atleast_1d(fraction("parts", parts))]
     if counts.blocks is None:
         sizes = sorted({max(2, round(share * counts.samples)) for share in shares})
         return [_thinned(counts, size) for size in sizes if size < counts.samples]
     n = len(counts.blocks)
-    return [counts.prefix(blocks) for blocks in sorted({max(1, round(share * n)) for share in shares}) if blocks < n]
+    sizes = sorted({max(1, round(share * n)) for share in shares})
+    return [counts.prefix(size) for size in sizes if size < n and counts.blocks.samples[:size].sum() > 0]
 
 
 def _beside(

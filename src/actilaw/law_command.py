@@ -39,6 +39,7 @@ Family = Annotated[str, typer.Option(help="auto, or one closed form: law, silent
 
 def fit_command(file: CensusFile, family: Family = "auto", level: Level = 0.95, as_json: AsJson = False) -> None:
     """Fit the activation law to each layer: estimates with standard errors."""
+    fraction("level", level)
     fits = for_each_layer(load(file), lambda counts: fit(counts, family))
     summaries = {name: fitted.summary(level) for name, fitted in fits.items()}
     if as_json:
@@ -71,7 +72,8 @@ def forecast(
 ) -> None:
     """Forecast the working units of each layer at more data, or of another width, with intervals."""
     fraction("level", level)
-    samples = samples or ("1x" if units else "10x,100x")
+    if samples is None:
+        samples = "10x,100x" if units is None else "1x"
 
     def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
         grid = np.rint(multiples(samples, counts.samples))

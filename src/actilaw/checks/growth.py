@@ -40,7 +40,10 @@ def back_test(layer: Layer) -> Row:
     counts = layer.counts
     if counts.blocks is None or len(counts.blocks) < 8:
         return BACKTEST.untold(NO_BLOCKS)
-    early = counts.prefix(max(1, round(len(counts.blocks) / 10)))
+    first = max(1, round(len(counts.blocks) / 10))
+    if counts.blocks.samples[:first].sum() == 0:
+        return BACKTEST.untold("the first tenth of the blocks has no samples")
+    early = counts.prefix(first)
     woke = counts.working - early.working
     if woke == 0 or early.samples == counts.samples:
         return BACKTEST.untold("no unit woke after the first tenth")

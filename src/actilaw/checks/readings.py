@@ -116,6 +116,8 @@ def of_blocks(layer: Layer) -> Reading | str:
 
 def of_loss(layer: Layer, loss: FittedLoss) -> Reading | str:
     """As it was fitted to losses, which are independent of the counts."""
+    if "b" not in loss.parameters:
+        return f"the loss was fitted by {loss.form.name}, which has no b of its own"
     if "b" in loss.undetermined or not np.isfinite(loss.standard_errors["b"]):
         return "the losses do not determine b"
     error = loss.standard_errors["b"] / loss.b

@@ -33,7 +33,9 @@ def fit(counts: ActivationCounts, family: str = "auto", *, allow_nonfinite: bool
     Raises:
         CountsError: if the counts carry too little to determine a law, with the reason.
     """
-    if family != "auto" and family not in FAMILIES:
+    if not isinstance(counts, ActivationCounts):
+        raise InputError(f'expected ActivationCounts of one layer, as census["relu"], but got {type(counts).__name__}')
+    if not isinstance(family, str) or (family != "auto" and family not in FAMILIES):
         raise InputError(f"expected family to be one of auto, {', '.join(FAMILIES)}, but got {family!r}")
     _refuse_degenerate(counts, allow_nonfinite)
     described = FAMILIES["law" if family == "auto" else family](counts)

@@ -181,10 +181,17 @@ class FittedLaw:
         expected = counts.rarefied(np.minimum(grid, counts.samples))
         lower, upper = expected.copy(), expected.copy()
         if ahead.any() and counts.idle:
-            share, variance = self._wake(grid[ahead].astype(float))
+            doublings = counts.samples * 2.0 ** np.arange(1, np.log2(grid.max() / counts.samples) + 1)
+            at = np.sort(np.concatenate((grid[ahead].astype(float), doublings)))
+            share, variance = self._wake(at)
             bounds = count_interval(counts.idle, share, variance, dispersion=self.seen.dispersion, level=level)
-            expected[ahead] = counts.working + counts.idle * share
-            lower[ahead], upper[ahead] = (counts.working + bound for bound in bounds)
+            # Units do not fall idle again: what holds at half the samples holds. Doublings make that independent of
+            # what else was asked.
+            least = np.maximum.accumulate(np.where(np.isin(at, doublings), bounds[0], 0))
+            where = np.searchsorted(at, grid[ahead])
+            expected[ahead] = counts.working + counts.idle * share[where]
+            lower[ahead] = counts.working + np.maximum(bounds[0], least)[where]
+            upper[ahead] = counts.working + bounds[1][where]
         return pd.DataFrame({"samples": grid, "expected": expected, "lower": lower, "upper": upper})
 
     def _wake(self, samples: Vector) -> tuple[Vector, Vector]:

@@ -61,6 +61,8 @@ def fit_loss(
     if counts is None:
         return fit_form(chosen, columns)
     told = counts if isinstance(counts, FittedLaw) else fit(counts)
+    if told.family == "heavy":
+        raise InputError('expected a law with b and a knee to tie the loss to, but got a heavy-tailed one: fit "law"')
     tied = Tied("activation", LAW, (), knee=told.law.knee, b=told.law.b)
     fitted = fit_form(tied, columns)
     if _sizes(columns) <= len(chosen.parameters):
@@ -76,6 +78,7 @@ def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
             f"the form {form.name!r}, {form.formula}, has {p} parameters and needs at least {p + 1} different sizes, "
             f"but got {sizes}: add some, or choose a form with fewer"
         )
+    _enough_weight(columns, p)
     x = np.log(columns["samples"])
     x = np.stack([x, np.log(columns["units"])]) if form.width else x
     measured, weights = np.log(columns["loss"]), columns["weights"]
@@ -151,6 +154,16 @@ def _errors(jacobian: Vector, at_bound: NDArray[np.bool_]) -> Vector:
     moves = np.any(np.abs(directions[flat]) > 1e-3, axis=0)
     errors[~at_bound] = np.where(moves, np.inf, free)
     return errors
+
+
+def _enough_weight(columns: dict[str, Vector], parameters: int) -> None:
+    """A weight is a number of measurements; with fewer than parameters nothing is left to judge the fit by."""
+    total = columns["weights"].sum() if "weights" in columns else columns["loss"].size
+    if total <= parameters:
+        raise InputError(
+            f"expected weights that sum to more than the {parameters} parameters, since a weight is a number of "
+            f"measurements, but they sum to {total:.3g}: scale them to a mean of 1"
+        )
 
 
 def _sizes(columns: dict[str, Vector]) -> int:

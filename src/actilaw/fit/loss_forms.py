@@ -82,7 +82,7 @@ class Tied(Form):
     b: float = 1.0
 
     def terms(self, x: Vector, shape: list[Vector]) -> Shape:
-        return [(-self.b * softplus(x - np.log(self.knee)))[np.newaxis]], [[]]
+        return [np.atleast_2d(-self.b * softplus(x - np.log(self.knee)))], [[]]
 
     def grid(self, x: Vector) -> list[tuple[float, ...]]:
         return [()]

@@ -28,20 +28,13 @@ class Occasions:
 
     Attributes:
         n: number of occasions.
-        samples: number of samples in all of them.
         units: units seen on 0, 1, .. occasions, the last entry on that many or more; (min(n, 32) + 1,).
         present: units seen on 0, 1, .. occasions and in this block; (n, n + 1), or None where samples are occasions.
     """
 
     n: int
-    samples: int
     units: Vector
     present: Vector | None = None
-
-    @property
-    def idle(self) -> float:
-        """Units seen on no occasion."""
-        return float(self.units[0])
 
     @property
     def dispersion(self) -> float:
@@ -58,12 +51,11 @@ class Occasions:
 def occasions(counts: ActivationCounts) -> Occasions:
     """Blocks as occasions if there are enough of them, samples otherwise."""
     blocks = counts.blocks
-    if blocks is not None and len(blocks) >= LEAST_BLOCKS:
-        n, there = len(blocks), blocks.counts > 0
+    if blocks is not None and np.count_nonzero(blocks.samples) >= LEAST_BLOCKS:
+        there = blocks.counts[blocks.samples > 0] > 0  # a mask may leave blocks empty
+        n = len(there)
         seen = there.sum(axis=0)
         present = np.array([np.bincount(seen[block], minlength=n + 1) for block in there], float)
-        return Occasions(n, counts.samples, np.bincount(seen, minlength=n + 1).astype(float), present)
+        return Occasions(n, np.bincount(seen, minlength=n + 1).astype(float), present)
     most = min(counts.samples, MOST)
-    return Occasions(
-        counts.samples, counts.samples, np.bincount(np.minimum(counts.counts, most), minlength=most + 1).astype(float)
-    )
+    return Occasions(counts.samples, np.bincount(np.minimum(counts.counts, most), minlength=most + 1).astype(float))

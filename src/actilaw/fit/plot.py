@@ -9,7 +9,6 @@ import numpy as np
 from actilaw.errors import needs_extra
 
 with needs_extra("report"):
-    import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
 def plot(fitted: FittedLaw) -> Figure:
     """Two panels: units by count, and working units by samples."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")  # not one that pyplot keeps
+    left, right = figure.subplots(1, 2)
     _count_law(left, fitted)
     _growth(right, fitted)
     return figure

@@ -31,8 +31,8 @@ def width_forecast(
     fitted: FittedLaw, samples: NDArray[np.int64], units: NDArray[np.int64], level: float
 ) -> pd.DataFrame:
     """A row per samples, units and assumption; see `FittedLaw.forecast`."""
-    active = fitted.law.active
-    if units.min() <= active:
+    active = fitted.counts.active
+    if units.size and units.min() <= active:
         raise InputError(f"expected more units than the {active:.4g} that one sample activates, but got {units.min()}")
     tables = [
         make(fitted, samples, int(width), level).assign(samples=samples, units=width, assumption=assumption)
@@ -73,7 +73,7 @@ def _shares(fitted: FittedLaw, samples: NDArray[np.int64], level: float) -> Vect
 
 def _of_new_layer(fitted: FittedLaw, shares: Vector, width: int, level: float) -> pd.DataFrame:
     """Numbers of units for shares that are expected, lower and upper, with the chance of the new layer."""
-    share, lower, upper = np.clip(shares, 1e-12, 1 - 1e-12)
+    share, lower, upper = np.clip(shares, 1e-300, 1 - 1e-12)
     variance = ((logit(upper) - logit(lower)) / (2 * norm.ppf((1 + level) / 2))) ** 2
     bounds = count_interval(width, share, variance, dispersion=fitted.seen.dispersion, level=level)
     return pd.DataFrame(dict(zip(BOUNDS, (width * share, *bounds), strict=True)))
