@@ -331,7 +331,7 @@ def test_the_command_prints_a_table_per_layer_and_the_same_as_json(tmp_path: Pat
     assert f"{expected:.4g}" in table.stdout
     wrong = actilaw(census, "--loss", census)
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "expected a CSV file with columns samples and loss" in wrong.stderr
+    assert "expected a CSV file" in wrong.stderr
 
 
 def test_a_loss_without_b_leaves_that_reading_untold(counts: ActivationCounts) -> None:

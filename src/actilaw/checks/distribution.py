@@ -72,6 +72,7 @@ def richer_families(layer: Layer) -> Row:
     k, _, units = layer.distinct
     apart = best.family.log_pmf(best.parameters, k, counts.samples) - _log_pmf(layer, k)
     lost, scatter = _mean_and_error(layer, apart, units)
+    lost = max(0.0, lost)  # a family at the boundary is the law, but for rounding
     freedom = max(1, len(best.parameters) - len(law.parameters))
     chance = chi2.ppf(1 - (1 - layer.level) / len(others), freedom) * layer.design_effect / (2 * counts.units)
     least, most = max(0.0, lost - chance), lost + max(chance, layer.reach * scatter)

@@ -57,7 +57,8 @@ def next_activations(layer: Layer) -> Row:
 def exponent(layer: Layer) -> Row:
     """alpha = 1 − b beside the claim that it lies between 0 and 1; b > 0 in any law, so only alpha < 0 can refute."""
     b, error = layer.law.b, layer.fitted.standard_errors["b"]
-    low, high = (1 - b * np.exp(sign * layer.reach * error / b) for sign in (1, -1))
+    factor = np.exp(min(layer.reach * error / b, 100.0))
+    low, high = 1 - b * factor, 1 - b / factor
     if low > 0:
         verdict = HOLDS
     elif high < 0:
