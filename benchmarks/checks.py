@@ -1,11 +1,13 @@
-"""How often each row of `check` speaks up: on layers that follow the law, and on layers made to break one assumption.
+"""How often each row of `check` speaks up: on layers that follow the law, and on layers made to
+break one assumption.
 
-A layer has 600 units and 1024 samples, in 32 blocks with first activations; about 30 units fire on a sample and b is
-0.4. Every layer is drawn sample by sample with NumPy alone. A cell is the share of layers whose row said "deviates";
-in the column "law" that is the rate of false alarms, meant to be at most 5 %.
+A layer has 600 units and 1024 samples, in 32 blocks with first activations; about 30 units fire on
+a sample and b is 0.4. Every layer is drawn sample by sample with NumPy alone. A cell is the share
+of layers whose row said "deviates"; in the column "law" that is the rate of false alarms, meant to
+be at most 5 %.
 
-Fitting the richer families takes ten times as long as all other rows together, so that row is left out unless
---families is given.
+Fitting the richer families takes ten times as long as all other rows together, so that row is left
+out unless --families is given.
 """
 
 from __future__ import annotations
@@ -77,7 +79,9 @@ def silent(rng: np.random.Generator) -> Fired:
 
 
 def clumps(rng: np.random.Generator) -> Fired:
-    """A unit that fires does so on about 3 of 4 samples in a row, and units are independent: words of one text."""
+    """A unit that fires does so on about 3 of 4 samples in a row, and units are independent: words
+    of one text.
+    """
     on = rng.random((SAMPLES // 4, UNITS)) < (rates(rng) / 0.75).clip(0, 1)
     return np.repeat(on, 4, axis=0) & (rng.random((SAMPLES, UNITS)) < 0.75)
 
@@ -102,7 +106,11 @@ def counted(fired: Fired) -> ActivationCounts:
 def verdicts(scenario: str, seed: int, families: bool) -> dict[str, str]:
     counts = counted(SCENARIOS[scenario](np.random.default_rng([seed, 31])))
     try:
-        with nullcontext() if families else patch.dict(FAMILIES, {"law": FAMILIES["law"]}, clear=True):
+        with (
+            nullcontext()
+            if families
+            else patch.dict(FAMILIES, {"law": FAMILIES["law"]}, clear=True)
+        ):
             table = check(counts)
     except CountsError:
         return {}
@@ -112,7 +120,9 @@ def verdicts(scenario: str, seed: int, families: bool) -> dict[str, str]:
 
 
 def table_of(draws: int, workers: int, families: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Shares of layers that deviate, and that cannot be told; a row per test, a column per scenario."""
+    """Shares of layers that deviate, and that cannot be told; a row per test, a column per
+    scenario.
+    """
     deviates, untold = {}, {}
     with ProcessPoolExecutor(workers) as pool:
         for scenario in SCENARIOS:
@@ -132,7 +142,9 @@ def main() -> None:
     deviates, untold = table_of(asked.draws, asked.workers, asked.families)
     print(f"{UNITS} units, {SAMPLES} samples in {BLOCKS} blocks, {asked.draws} layers of each kind")
     print("\nsaid 'deviates', % of layers\n" + (100 * deviates).round(0).astype(int).to_string())
-    print("\nsaid 'cannot be told', % of layers\n" + (100 * untold).round(0).astype(int).to_string())
+    print(
+        "\nsaid 'cannot be told', % of layers\n" + (100 * untold).round(0).astype(int).to_string()
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Fits and forecasts: recovery on drawn counts, forecasts of real networks beside every rival, and speed.
+"""Fits and forecasts: recovery on drawn counts, forecasts of real networks beside every rival, and
+speed.
 
-Three tables in one run, about a quarter of an hour on two cores, most of it training. Networks and their
-recordings are fixed in actilaw.study.cases; bad ones stay in. Names of parts (recovery, networks, speed) as arguments
-run those parts alone.
+Three tables in one run, about a quarter of an hour on two cores, most of it training. Networks and
+their recordings are fixed in actilaw.study.cases; bad ones stay in. Names of parts (recovery,
+networks, speed) as arguments run those parts alone.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def faint_mixture_rates(rng: np.random.Generator, units: int) -> np.ndarray:
 
 
 def heavy_rates(rng: np.random.Generator, units: int) -> np.ndarray:
-    """Density p^(−1−s) (1 − p)^(β−1) (1 − (1 − p)^m) with s = 0.4, β = 5, m = 3000, by its inverse on a grid."""
+    """Density p^(−1−s) (1 − p)^(β−1) (1 − (1 − p)^m) with s = 0.4, β = 5, m = 3000, by its inverse
+    on a grid.
+    """
     x = np.linspace(np.log(1e-9), np.log(1 - 1e-9), 40_000)
     p = np.exp(x)
     density = np.exp(-0.4 * x + 4 * np.log1p(-p)) * -np.expm1(3000 * np.log1p(-p))
@@ -67,21 +70,34 @@ DRAWN: dict[str, tuple[str, Rates, tuple[str, ...]]] = {
 def recovery() -> None:
     """Estimates against the Cramér-Rao bound, and how often 95 % intervals hold the truth.
 
-    The bound comes from the information in a million units, whose estimate is the truth to a thousandth.
+    The bound comes from the information in a million units, whose estimate is the truth to a
+    thousandth.
     """
-    print(f"recovery: {DRAWS} draws of {UNITS:,} units, {SAMPLES} samples; K is forecast at 10 times the samples")
-    print("  variance over the Cramér-Rao bound (target <= 1.05, its standard error about 0.06); coverage (93 to 97 %)")
+    print(
+        f"recovery: {DRAWS} draws of {UNITS:,} units, {SAMPLES} samples; K is forecast at 10 times "
+        "the samples"
+    )
+    print(
+        "  variance over the Cramér-Rao bound (target <= 1.05, its standard error about 0.06); "
+        "coverage (93 to 97 %)"
+    )
     with ProcessPoolExecutor(2) as pool:
         for drawn, (family, rates, names) in DRAWN.items():
             layer = rates(np.random.default_rng(0), 10**6)
-            many = fit(ActivationCounts(np.random.default_rng(1).binomial(SAMPLES, layer), SAMPLES), family)
+            many = fit(
+                ActivationCounts(np.random.default_rng(1).binomial(SAMPLES, layer), SAMPLES), family
+            )
             truth = {name: float(many.summary().loc[name, "estimate"]) for name in names}
-            found = pd.DataFrame(pool.map(partial(_recovered, drawn, truth), range(DRAWS), chunksize=10)).dropna()
+            found = pd.DataFrame(
+                pool.map(partial(_recovered, drawn, truth), range(DRAWS), chunksize=10)
+            ).dropna()
             for name in names:
                 bound = many.standard_errors[name] ** 2 * 10**6 / UNITS
                 print(
-                    f"  {drawn:13s} {name:13s} truth {truth[name]:.3f}, bias {found[name].mean() - truth[name]:+.4f}, "
-                    f"variance/bound {found[name].var() / bound:.3f}, coverage {found[f'{name} held'].mean():.1%}"
+                    f"  {drawn:13s} {name:13s} truth {truth[name]:.3f}, bias "
+                    f"{found[name].mean() - truth[name]:+.4f}, "
+                    f"variance/bound {found[name].var() / bound:.3f}, coverage "
+                    f"{found[f'{name} held'].mean():.1%}"
                 )
             print(
                 f"  {drawn:13s} K(10 D)       coverage {found['K held'].mean():.1%} by {family}, "
@@ -91,7 +107,9 @@ def recovery() -> None:
 
 
 def _recovered(drawn: str, truth: dict[str, float], seed: int) -> dict[str, float]:
-    """Estimates from one draw, and whether each interval held its truth; empty if the family refused it."""
+    """Estimates from one draw, and whether each interval held its truth; empty if the family
+    refused it.
+    """
     family, rates, names = DRAWN[drawn]
     rng = np.random.default_rng([1, seed])
     hidden = rates(rng, UNITS)
@@ -101,9 +119,14 @@ def _recovered(drawn: str, truth: dict[str, float], seed: int) -> dict[str, floa
         fitted = fit(counts, family)
     except CountsError:
         return {}
-    table = fitted.summary().reindex(names, fill_value=0.0)  # a share that is not there is a share of 0
+    table = fitted.summary().reindex(
+        names, fill_value=0.0
+    )  # a share that is not there is a share of 0
     row = {name: table.loc[name, "estimate"] for name in names}
-    row |= {f"{name} held": table.loc[name, "lower"] <= truth[name] <= table.loc[name, "upper"] for name in names}
+    row |= {
+        f"{name} held": table.loc[name, "lower"] <= truth[name] <= table.loc[name, "upper"]
+        for name in names
+    }
     for name, forecaster in (("K held", fitted), ("K held by auto", fit(counts))):
         told = forecaster.forecast(10 * SAMPLES).iloc[0]
         row[name] = told.lower <= working <= told.upper
@@ -120,14 +143,22 @@ def networks() -> None:
     for case in cases():
         early, full = (case.early30, case.early10), case.full
         print(
-            f"  {case.name}: N {full.units:,}, D {full.samples:,}, c {full.active:.1f}, K {full.working:,}", flush=True
+            f"  {case.name}: N {full.units:,}, D {full.samples:,}, c {full.active:.1f}, K "
+            f"{full.working:,}",
+            flush=True,
         )
         rows += [{"case": case.name, **found} for part in early for found in _forecasts(part, full)]
     table = pd.DataFrame(rows)
     table["error"] = (table["expected"] / table["counted"] - 1).abs()
     _print_each(table)
-    print(f"\n  trained and recorded in {time.perf_counter() - start:.0f} s; {table['case'].nunique()} cases")
-    print("  missed: error of K as a share of the units that woke; 1 is no better than assuming that nothing wakes\n")
+    print(
+        f"\n  trained and recorded in {time.perf_counter() - start:.0f} s; "
+        f"{table['case'].nunique()} cases"
+    )
+    print(
+        "  missed: error of K as a share of the units that woke; 1 is no better than assuming that "
+        "nothing wakes\n"
+    )
     answered = table.pivot_table(index=["case", "from"], columns="method", values="missed").notna()
     by_all = answered.index[answered[["auto", "law", *BASELINES]].all(axis=1)]
     table = table[table.set_index(["case", "from"]).index.isin(by_all)]
@@ -147,7 +178,8 @@ def networks() -> None:
     best = summary["missed, mean"].drop(["auto", *FAMILIES]).min()
     ours = summary.loc["auto"]
     print(
-        f"\n  auto misses {ours['missed, mean']:.3f} (target 0.20), {ours['missed, mean'] / best:.2f} of the best "
+        f"\n  auto misses {ours['missed, mean']:.3f} (target 0.20), "
+        f"{ours['missed, mean'] / best:.2f} of the best "
         f"rival's (target 0.33); its 95 % interval holds {ours['coverage']:.0%} (target 90 %)"
     )
 
@@ -164,7 +196,13 @@ def _forecasts(early: ActivationCounts, full: ActivationCounts) -> list[dict[str
     asymptote = _chao1_by_copia(early)
     if asymptote is not None:
         told = Backtested(
-            early.samples, full.samples, asymptote, np.nan, np.nan, full.working, full.working - early.working
+            early.samples,
+            full.samples,
+            asymptote,
+            np.nan,
+            np.nan,
+            full.working,
+            full.working - early.working,
         )
         found.append({"method": "copia's Chao1", **_row(told)})
     return found
@@ -194,7 +232,9 @@ def _chao1_by_copia(early: ActivationCounts) -> float | None:
 
 def _print_each(table: pd.DataFrame) -> None:
     auto = table[table["method"] == "auto"].set_index(["case", "from"])
-    missed = table.pivot_table(index=["case", "from"], columns="method", values="missed", sort=False)
+    missed = table.pivot_table(
+        index=["case", "from"], columns="method", values="missed", sort=False
+    )
     told = auto[["counted", "woke", "expected", "interval"]].join(missed)
     print(told.to_string(float_format=lambda value: f"{value:.2f}"))
 
@@ -203,12 +243,20 @@ def speed() -> None:
     """A million units, beside `powerlaw` on the same counts."""
     law = ActivationLaw(units=1_000_000, active=20_000, b=0.3)
     counts = ActivationCounts(law.draw_counts(10_000, np.random.default_rng(0)), 10_000)
-    print(f"\nspeed: {counts.units:,} units drawn with alpha {law.alpha}, {counts.samples:,} samples; best of three")
+    print(
+        f"\nspeed: {counts.units:,} units drawn with alpha {law.alpha}, {counts.samples:,} "
+        "samples; best of three"
+    )
     for family, target in (("law", 0.1), ("auto", 2.0)):
         seconds = min(_timed(lambda family=family: fit(counts, family)) for _ in range(3))
-        print(f"  fit(family={family!r}): {seconds:.3f} s (target {target}); alpha {fit(counts, family).law.alpha:.4f}")
+        print(
+            f"  fit(family={family!r}): {seconds:.3f} s (target {target}); alpha "
+            f"{fit(counts, family).law.alpha:.4f}"
+        )
     for family in set(FAMILIES) - {"law"}:
-        print(f"  fit(family={family!r}): {_timed(lambda family=family: fit(counts, family)):.3f} s")
+        print(
+            f"  fit(family={family!r}): {_timed(lambda family=family: fit(counts, family)):.3f} s"
+        )
     try:
         import powerlaw
     except ModuleNotFoundError:
@@ -219,7 +267,10 @@ def speed() -> None:
     start = time.perf_counter()
     fitted = powerlaw.Fit(working, discrete=True, verbose=False)
     seconds = time.perf_counter() - start
-    print(f"  powerlaw.Fit(discrete=True): {seconds:.1f} s; alpha {fitted.alpha:.3f} from xmin {fitted.xmin:g}")
+    print(
+        f"  powerlaw.Fit(discrete=True): {seconds:.1f} s; alpha {fitted.alpha:.3f} from xmin "
+        f"{fitted.xmin:g}"
+    )
     start = time.perf_counter()
     truncated = powerlaw.Fit(working, discrete=True, xmin=1, verbose=False).truncated_power_law
     exponent, seconds = truncated.parameter1, time.perf_counter() - start

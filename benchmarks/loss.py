@@ -1,7 +1,9 @@
-"""Loss curves: every form's forecast of losses it has not seen, and how often intervals hold what they say.
+"""Loss curves: every form's forecast of losses it has not seen, and how often intervals hold what
+they say.
 
-Each form is fitted by the same robust objective, from its own grid of starts, to the same points. Errors are distances
-in log loss. Curves of the recovery part are drawn with NumPy; noise is Gaussian in log loss.
+Each form is fitted by the same robust objective, from its own grid of starts, to the same points.
+Errors are distances in log loss. Curves of the recovery part are drawn with NumPy; noise is
+Gaussian in log loss.
 """
 
 from __future__ import annotations
@@ -55,9 +57,15 @@ def held_out() -> None:
             row |= {f"last {cut}": np.mean(errors), f"held {cut}": f"{sum(inside)}/{len(inside)}"}
             row[f"width {cut}"] = np.median(widths)
             each[form.name, cut] = np.array(errors)
-        rows[form.name] = row | {"parameters": len(form.parameters), "s": time.perf_counter() - begun}
+        rows[form.name] = row | {
+            "parameters": len(form.parameters),
+            "s": time.perf_counter() - begun,
+        }
     print("mean error in log loss on the last 1, 2, 3 points of 5 curves, fitted to the rest;")
-    print("held: points inside their 95 % intervals; width: median width of those, in log loss; s: seconds in all")
+    print(
+        "held: points inside their 95 % intervals; width: median width of those, in log loss; s: "
+        "seconds in all"
+    )
     print(pd.DataFrame(rows).T.to_string(float_format=lambda v: f"{v:.4f}"))
     print("curves, of 5, on which the loss law is ahead of each peer")
     for form in forms[1:]:
@@ -73,19 +81,25 @@ def searched() -> None:
         lower = []
         for _, curve in curves:
             for cut in (1, 2, 3):
-                ours = fit_form(form, read_columns(curve.samples[:-cut], curve.loss[:-cut], None, None)).valley
+                ours = fit_form(
+                    form, read_columns(curve.samples[:-cut], curve.loss[:-cut], None, None)
+                ).valley
                 low, high = ours.problem.low, ours.problem.high
                 x, y = np.log(curve.samples[:-cut].to_numpy(float)), ours.problem.measured
                 starts = rng.uniform(low, high, (400, low.size))
                 shapes = starts[:, low.size - len(form.shape) :]
                 h = form.terms(x, [shapes[:, [i]] for i in range(shapes.shape[1])])[0][0]
-                starts[:, int(form.floor)] = y.mean() - h.mean(axis=1)  # an amplitude that meets the losses
+                starts[:, int(form.floor)] = y.mean() - h.mean(
+                    axis=1
+                )  # an amplitude that meets the losses
                 found = descend(ours.problem, descend(ours.problem, starts, 30).best(12).parameters)
                 lower.append(found.cost.min() < ours.fitted.cost[0] * (1 - 1e-3))
         print(f"  {form.name:18} {sum(lower)}")
 
 
-def noisy(truth: LossLaw, sizes: Vector, scatter: float, off: int, rng: np.random.Generator) -> Vector:
+def noisy(
+    truth: LossLaw, sizes: Vector, scatter: float, off: int, rng: np.random.Generator
+) -> Vector:
     """Losses with Gaussian noise, `off` of them another 10 times the scatter away."""
     noise = rng.normal(0, scatter, sizes.size)
     noise[rng.choice(sizes.size, off, replace=False)] += 10 * scatter * rng.choice([-1, 1], off)
@@ -95,12 +109,22 @@ def noisy(truth: LossLaw, sizes: Vector, scatter: float, off: int, rng: np.rando
 def recovery() -> None:
     """How often 95 % intervals hold the truth, and how far estimates lie from it."""
     twelve, thrice = np.geomspace(10, 1e5, 12), np.repeat(np.geomspace(10, 1e5, 10), 3)
-    whole, early, late = LossLaw(0.2, 3, 300, 0.6), LossLaw(0.2, 3, 3000, 0.5), LossLaw(0.2, 3, 1, 0.5)
+    whole, early, late = (
+        LossLaw(0.2, 3, 300, 0.6),
+        LossLaw(0.2, 3, 3000, 0.5),
+        LossLaw(0.2, 3, 1, 0.5),
+    )
     runs = [(whole, twelve, scatter, off) for scatter in (0.005, 0.02, 0.05) for off in (0, 1, 2)]
     runs += [(whole, thrice, 0.02, off) for off in (0, 3)]
     runs += [(early, np.repeat([5.0, 20, 80, 320, 1347], 3), 0.05, 0), (late, twelve, 0.02, 0)]
-    print(f"recovery of floor 0.2, amplitude 3, b and knee from {DRAWS} noisy curves a row, seed {SEED}: share of 95 %")
-    print("intervals that hold the truth (standard error 1.3 %), of those that hold a new loss at 10 times the data,")
+    print(
+        f"recovery of floor 0.2, amplitude 3, b and knee from {DRAWS} noisy curves a row, seed "
+        f"{SEED}: share of 95 %"
+    )
+    print(
+        "intervals that hold the truth (standard error 1.3 %), of those that hold a new loss at 10 "
+        "times the data,"
+    )
     print("share without a bound on one side, and median of ln(estimate/truth)")
     rows = []
     for truth, sizes, scatter, off in runs:
@@ -119,8 +143,17 @@ def recovery() -> None:
                 row[f"{name} off"] = np.log(one.estimate / known)
             found.append(row)
         table = pd.DataFrame(found).astype(float)
-        shown = {"b": truth.b, "knee": truth.knee, "n": sizes.size, "noise": scatter, "far out": off}
-        shown |= {f"{n} held": f"{table[n].mean():.3f}" for n in ("floor", "amplitude", "knee", "b", "new loss")}
+        shown = {
+            "b": truth.b,
+            "knee": truth.knee,
+            "n": sizes.size,
+            "noise": scatter,
+            "far out": off,
+        }
+        shown |= {
+            f"{n} held": f"{table[n].mean():.3f}"
+            for n in ("floor", "amplitude", "knee", "b", "new loss")
+        }
         shown |= {f"{n} open": f"{table[f'{n} open'].mean():.2f}" for n in ("floor", "knee", "b")}
         shown |= {f"{n} off": f"{table[f'{n} off'].median():+.3f}" for n in ("floor", "knee", "b")}
         rows.append(shown | {"ms": f"{(time.perf_counter() - begun) / DRAWS * 1e3:.0f}"})
@@ -131,7 +164,10 @@ def scales() -> None:
     """Three scales for Huber's loss: ours, least squares, and Hoffmann's 0.001."""
     truth, sizes = LossLaw(0.2, 3, 300, 0.6), np.geomspace(10, 1e5, 12)
     form, x = FORMS["activation"], np.log(sizes)
-    print(f"root of the mean squared error of ln b over {DRAWS} curves, noise 0.02, by where Huber's loss turns linear")
+    print(
+        f"root of the mean squared error of ln b over {DRAWS} curves, noise 0.02, by where Huber's "
+        "loss turns linear"
+    )
     for off in (0, 1, 2):
         rng, errors = np.random.default_rng(SEED), []
         for _ in range(DRAWS):
@@ -139,38 +175,59 @@ def scales() -> None:
             low, high = form.bounds(x, log_loss)
             starts, row = form.starts(x, log_loss, np.ones(12)), []
             for scale in (None, 1e3, 1e-3 / K):
-                problem = Problem(lambda p, _: form.log_loss(p, x), log_loss, np.ones(12), low, high, scale)
+                problem = Problem(
+                    lambda p, _: form.log_loss(p, x), log_loss, np.ones(12), low, high, scale
+                )
                 found = descend(problem, descend(problem, starts, 30).best(8).parameters)
                 row.append(found.best(1).parameters[0, 3] - np.log(truth.b))
             errors.append(row)
         ours, plain, fixed = np.sqrt(np.mean(np.square(errors), axis=0))
-        print(f"  {off} far out: {ours:.4f} at 1.345 estimated scales, {plain:.4f} never, {fixed:.4f} at 0.001")
+        print(
+            f"  {off} far out: {ours:.4f} at 1.345 estimated scales, {plain:.4f} never, "
+            f"{fixed:.4f} at 0.001"
+        )
 
 
 def joint() -> None:
     """L(N, D) over four widths."""
     truth = LossSurface(floor=1.7, amplitude=4.0, active=100.0, b=0.4)
-    widths, data = np.repeat([200.0, 1000.0, 5000.0, 25_000.0], 7), np.tile(np.geomspace(3, 1e5, 7), 4)
-    print(f"recovery of L(N, D) = 1.7 + 4 (1 + c D/(bN))^(-b), c = 100, b = 0.4, 28 losses, {DRAWS} draws a row")
+    widths, data = (
+        np.repeat([200.0, 1000.0, 5000.0, 25_000.0], 7),
+        np.tile(np.geomspace(3, 1e5, 7), 4),
+    )
+    print(
+        f"recovery of L(N, D) = 1.7 + 4 (1 + c D/(bN))^(-b), c = 100, b = 0.4, 28 losses, {DRAWS} "
+        "draws a row"
+    )
     for scatter, off in ((0.005, 0), (0.02, 0), (0.02, 2)):
         rng, held, away = np.random.default_rng(SEED), [], []
         for _ in range(DRAWS):
             noise = rng.normal(0, scatter, data.size)
             noise[rng.choice(data.size, off, replace=False)] += 10 * scatter
-            summary = fit_loss(data, truth.loss(widths, data) * np.exp(noise), units=widths).summary()
+            summary = fit_loss(
+                data, truth.loss(widths, data) * np.exp(noise), units=widths
+            ).summary()
             known = np.array([getattr(truth, str(name)) for name in summary.index])
             held.append(((summary.lower <= known) & (known <= summary.upper)).to_numpy())
             away.append(np.log(summary.estimate / known).to_numpy())
-        shares = ", ".join(f"{n} {s:.3f}" for n, s in zip(summary.index, np.mean(held, axis=0), strict=True))
-        bias = ", ".join(f"{n} {s:+.4f}" for n, s in zip(summary.index, np.median(away, axis=0), strict=True))
-        print(f"  noise {scatter}, {off} far out: intervals hold {shares}; median ln(estimate/truth) {bias}")
+        shares = ", ".join(
+            f"{n} {s:.3f}" for n, s in zip(summary.index, np.mean(held, axis=0), strict=True)
+        )
+        bias = ", ".join(
+            f"{n} {s:+.4f}" for n, s in zip(summary.index, np.median(away, axis=0), strict=True)
+        )
+        print(
+            f"  noise {scatter}, {off} far out: intervals hold {shares}; median ln(estimate/truth) "
+            f"{bias}"
+        )
 
 
 def tied() -> None:
     """The test of equality of counts and losses: false alarms and power."""
     sizes = np.geomspace(2, 1e5, 14)
     print(
-        f"F test at 5 % that losses share b and knee with counts of 2000 units over 2000 samples, {DRAWS} draws a row"
+        "F test at 5 % that losses share b and knee with counts of 2000 units over 2000 samples, "
+        f"{DRAWS} draws a row"
     )
     for factor in (1.0, 1.2, 1.5, 2.0):
         rng, alarms, held = np.random.default_rng(SEED), 0, 0
@@ -181,8 +238,10 @@ def tied() -> None:
             assert found is not None
             alarms += found.p_value < 0.05
             held += found.table.loc["b", "lower"] <= factor <= found.table.loc["b", "upper"]
-        print(f"  b of the losses {factor:g} times that of the counts: told in {alarms / DRAWS:.3f}; "
-              f"interval of the ratio holds it in {held / DRAWS:.3f}")  # fmt: skip
+        print(
+            f"  b of the losses {factor:g} times that of the counts: told in {alarms / DRAWS:.3f}; "
+            f"interval of the ratio holds it in {held / DRAWS:.3f}"
+        )
 
 
 if __name__ == "__main__":

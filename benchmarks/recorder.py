@@ -1,6 +1,8 @@
-"""What counting costs: the kernel beside reading memory, a recorded forward pass beside a plain one and a user's hook.
+"""What counting costs: the kernel beside reading memory, a recorded forward pass beside a plain one
+and a user's hook.
 
-Each pair is timed in turns in one process, so that a machine that slows down slows both; ratios are of medians.
+Each pair is timed in turns in one process, so that a machine that slows down slows both; ratios are
+of medians.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ def in_turns(*jobs: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
             start = time.perf_counter()
             job()
             taken.append(time.perf_counter() - start)
-    return [statistics.median(taken[2:]) for taken in times]  # the first two compile, and fill caches
+    return [
+        statistics.median(taken[2:]) for taken in times
+    ]  # the first two compile, and fill caches
 
 
 def kernels() -> None:
@@ -47,7 +51,8 @@ def kernels() -> None:
             )
             kernel, amax, plain, nonzero = (1e3 * t for t in (kernel, amax, plain, nonzero))
             print(
-                f"{str(precision)[6:]:10} {rule!s:16} {kernel:8.2f} {amax:8.2f} {kernel / amax:6.2f} "
+                f"{str(precision)[6:]:10} {rule!s:16} {kernel:8.2f} {amax:8.2f} "
+                f"{kernel / amax:6.2f} "
                 f"{plain:13.1f} {nonzero:14.1f}"
             )
 
@@ -55,7 +60,11 @@ def kernels() -> None:
 def stack() -> nn.Sequential:
     """The feed-forward half of GPT-2: twelve layers, 768 to 3072 and back."""
     torch.manual_seed(0)
-    layers = [module for _ in range(12) for module in (nn.Linear(768, 3072), nn.ReLU(), nn.Linear(3072, 768))]
+    layers = [
+        module
+        for _ in range(12)
+        for module in (nn.Linear(768, 3072), nn.ReLU(), nn.Linear(3072, 768))
+    ]
     return nn.Sequential(*layers)
 
 
@@ -72,7 +81,9 @@ def forward() -> None:
         if isinstance(module, nn.ReLU):
             module.register_forward_hook(users_hook)
     with torch.no_grad(), record(recorded, unit="token") as recording:
-        bare, ours, theirs = in_turns(lambda: plain(tokens), lambda: recorded(tokens), lambda: hooked(tokens))
+        bare, ours, theirs = in_turns(
+            lambda: plain(tokens), lambda: recorded(tokens), lambda: hooked(tokens)
+        )
     print(f"plain {1e3 * bare:.0f}, recorded {1e3 * ours:.0f} ({ours / bare - 1:+.1%}), ", end="")
     print(f"a hook with (output > 0).sum() {1e3 * theirs:.0f} ({theirs / bare - 1:+.1%})")
     for name, found in recording.census().items():
@@ -94,7 +105,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 def memory() -> None:
     peaks = {}
     for batches in (20, 2000):
-        done = subprocess.run([sys.executable, "-c", MEMORY, str(batches)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, str(batches)], capture_output=True, text=True, check=True
+        )
         peaks[64 * batches] = json.loads(done.stdout)
     print("\nPeak memory of a process that records 16,384 units:", end=" ")
     print(", ".join(f"{samples:,} samples {peak:.0f} MiB" for samples, peak in peaks.items()))
@@ -109,7 +122,10 @@ def sparse() -> None:
     sparse_time, dense_time = in_turns(
         lambda: by_index.update_indices(indices, units), lambda: by_latent.update(latents), rounds=9
     )
-    print(f"by index {1e3 * sparse_time:.3f}, dense {1e3 * dense_time:.1f}, ratio {dense_time / sparse_time:.0f}")
+    print(
+        f"by index {1e3 * sparse_time:.3f}, dense {1e3 * dense_time:.1f}, ratio "
+        f"{dense_time / sparse_time:.0f}"
+    )
     assert (by_index.counts().counts == by_latent.counts().counts).all()
 
 

@@ -42,7 +42,9 @@ def beside(what: str, ours: Callable[[], Any], plain_name: str, plain: Callable[
 def digits() -> None:
     points = corners() + scattered(np.random.default_rng(SEED), 2500)
     print(f"relative error against 120 digits, {len(points)} points, seed {SEED}")
-    print("  N 2..1e12, D 1..1e18, b 1e-6..1e3, c from 1e-18 N to (1 - 1e-15) N; answers above 1e-300")
+    print(
+        "  N 2..1e12, D 1..1e18, b 1e-6..1e3, c from 1e-18 N to (1 - 1e-15) N; answers above 1e-300"
+    )
     errors: dict[str, list[float]] = {}
     peers: list[float] = []
     for p in points:
@@ -65,7 +67,10 @@ def digits() -> None:
     for name, found in errors.items():
         print(f"  {name:17} worst {max(found):.1e}, median {np.median(found):.1e}, of {len(found)}")
     wrong = np.mean(np.array(peers) > 1e-9)
-    print(f"  SciPy betabinom.pmf: median {np.median(peers):.1e}, beyond 1e-9 at {wrong:.0%} of {len(peers)}")
+    print(
+        f"  SciPy betabinom.pmf: median {np.median(peers):.1e}, beyond 1e-9 at {wrong:.0%} of "
+        f"{len(peers)}"
+    )
     print(f"  all four within 1e-9: {max(map(max, errors.values())) <= 1e-9}")
 
 
@@ -87,8 +92,10 @@ def speed() -> None:
         first = time.perf_counter() - start
         again = best_of_three(lambda law=law: law.draw_histogram(10**15, rng))
         print(
-            f"  histogram of 1e12 units at D = 1e15, b = {b:g}: {first:.3f} s, again {again:.3f} s; "
-            f"{drawn.units.size} bins, {drawn.working:,} working, expected {law.working(10**15):,.0f}"
+            f"  histogram of 1e12 units at D = 1e15, b = {b:g}: {first:.3f} s, again {again:.3f} "
+            "s; "
+            f"{drawn.units.size} bins, {drawn.working:,} working, expected "
+            f"{law.working(10**15):,.0f}"
         )
     print("expected working units for 1e6 values of D, beside scipy.special.betaln doing the same")
     grid = np.geomspace(1, 1e12, 10**6)
@@ -102,12 +109,18 @@ def speed() -> None:
             lambda u=units, b=b, rest=rest: -u * np.expm1(betaln(b, rest + grid) - betaln(b, rest)),
         )
         plain = -units * np.expm1(betaln(b, rest + grid) - betaln(b, rest))
-        print(f"    betaln's worst relative distance from ours: {np.abs(plain / law.working(grid) - 1).max():.1e}")
+        print(
+            "    betaln's worst relative distance from ours: "
+            f"{np.abs(plain / law.working(grid) - 1).max():.1e}"
+        )
 
 
 def huge_binomials() -> None:
     rng, size = np.random.default_rng(SEED), 10**6
-    print("variance over mean of 1e6 binomial draws with mean 1000 (1 is right, standard error 0.0014)")
+    print(
+        "variance over mean of 1e6 binomial draws with mean 1000 (1 is right, standard error "
+        "0.0014)"
+    )
     for n in (10**12, 10**15, 10**18):
         ours = draw_binomial(np.full(size, n), np.full(size, 1000 / n), rng).var() / 1000
         numpys = rng.binomial(n, 1000 / n, size=size).var() / 1000

@@ -1,4 +1,6 @@
-"""The main job in a few lines: which units work, how many more will wake, what can be removed, where the loss goes."""
+"""The main job in a few lines: which units work, how many more will wake, what can be removed,
+where the loss goes.
+"""
 
 from actilaw import backtest, fit, fit_loss, prune, record, report
 from actilaw.study import digits, learning_curve, train
@@ -13,5 +15,12 @@ tested = backtest(census["relu"], parts=[0.1]).set_index("method").loc[:, "expec
 pruned = prune(model, census, task.test_inputs)
 curve = learning_curve(task, [5, 10, 20, 40, 80, 320, 1347], units=1024)
 loss = fit_loss(curve["samples"], curve["loss"])
-print(fitted.summary(), fitted.forecast([13_470, 134_700]), tested, pruned.summary(), loss.summary(), sep="\n\n")
+print(
+    fitted.summary(),
+    fitted.forecast([13_470, 134_700]),
+    tested,
+    pruned.summary(),
+    loss.summary(),
+    sep="\n\n",
+)
 report(census, "report.html", loss=loss, pruned=pruned)

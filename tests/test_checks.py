@@ -1,4 +1,6 @@
-"""Each test of the theory: its number by another way, its verdict on data that keep to it and on data that do not."""
+"""Each test of the theory: its number by another way, its verdict on data that keep to it and on
+data that do not.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,14 @@ from actilaw.blocks import Blocks
 from actilaw.checks.kernel import next_activations
 from actilaw.checks.layer import Layer
 from actilaw.checks.order import exchangeability, independence
-from actilaw.checks.readings import Reading, block_log_pmf, of_blocks, of_counts, of_first, of_growth
+from actilaw.checks.readings import (
+    Reading,
+    block_log_pmf,
+    of_blocks,
+    of_counts,
+    of_first,
+    of_growth,
+)
 from actilaw.checks.rivals import RIVALS
 from actilaw.checks.row import Question
 from actilaw.errors import CountsError, InputError
@@ -37,12 +46,19 @@ def counted(fired: np.ndarray) -> ActivationCounts:
     first = np.where(fired.any(axis=0), fired.argmax(axis=0), -1)
     squares = int((fired.sum(axis=1) ** 2).sum())
     return ActivationCounts(
-        fired.sum(axis=0), len(fired), entries=len(fired), active_squares=squares, first=first, blocks=blocks
+        fired.sum(axis=0),
+        len(fired),
+        entries=len(fired),
+        active_squares=squares,
+        first=first,
+        blocks=blocks,
     )
 
 
 def drawn_layer(seed: int, units: int = 600, change: float = 0.0) -> ActivationCounts:
-    """Of the law with c = N/20 and b = 0.4; each unit's rate changes by this much of it, up or down."""
+    """Of the law with c = N/20 and b = 0.4; each unit's rate changes by this much of it, up or
+    down.
+    """
     rng = np.random.default_rng(seed)
     rates = rng.beta(0.4, 7.6, units)
     time = np.linspace(-0.5, 0.5, BLOCKS * SIZE)[:, np.newaxis]
@@ -66,9 +82,13 @@ def test_a_layer_of_the_law_holds_in_nearly_every_row() -> None:
         *("test", "claim", "statistic", "estimate", "lower", "upper", "expected", "n", "verdict")
     ]
     assert table["verdict"].str.startswith(("holds", "deviates by", "cannot be told: ")).all()
-    assert table["verdict"].str.startswith("deviates").sum() <= 2  # of 15 rows at 5 % each: 3 or more have 2 % or less
+    assert (
+        table["verdict"].str.startswith("deviates").sum() <= 2
+    )  # of 15 rows at 5 % each: 3 or more have 2 % or less
     told = table.dropna()
-    assert ((told["lower"] <= told["estimate"]) & (told["estimate"] <= told["upper"]))[told.test != "counts"].all()
+    assert ((told["lower"] <= told["estimate"]) & (told["estimate"] <= told["upper"]))[
+        told.test != "counts"
+    ].all()
 
 
 def test_the_same_counts_give_the_same_table_in_any_order_of_units() -> None:
@@ -95,7 +115,10 @@ def test_gamma_is_that_of_weighted_least_squares(layer: Layer) -> None:
     k, y = blocks.counts[:16].sum(0), blocks.counts[16:].sum(0)
     weights = betabinom.std(m, law.b + k, law.knee - law.b + n - k)
     best = least_squares(
-        lambda at: (y - np.exp(at[0]) * (k + law.b) ** at[1]) / weights, [0, 1], xtol=1e-12, ftol=1e-12
+        lambda at: (y - np.exp(at[0]) * (k + law.b) ** at[1]) / weights,
+        [0, 1],
+        xtol=1e-12,
+        ftol=1e-12,
     )
     row = next_activations(layer)
     assert row.estimate == pytest.approx(best.x[1], abs=1e-5)
@@ -153,13 +176,17 @@ def test_the_influence_of_a_unit_is_what_leaving_it_out_does(layer: Layer) -> No
     for unit in (0, 17, int(counts.counts.argmax()), int(counts.counts.argmin())):
         keep = np.arange(counts.units) != unit
         blocks = Blocks(counts.blocks.counts[:, keep], counts.blocks.samples, SIZE)
-        less = ActivationCounts(counts.counts[keep], counts.samples, first=counts.first[keep], blocks=blocks)
+        less = ActivationCounts(
+            counts.counts[keep], counts.samples, first=counts.first[keep], blocks=blocks
+        )
         without = Layer.of(less, 0.95, np.random.default_rng(0))
         for read in (of_counts, of_growth, of_first, of_blocks):
             whole, part = read(layer), read(without)
             assert isinstance(whole, Reading)
             assert isinstance(part, Reading)
-            assert whole.log_b - part.log_b == pytest.approx(whole.influence[unit], rel=0.15, abs=2e-4)
+            assert whole.log_b - part.log_b == pytest.approx(
+                whole.influence[unit], rel=0.15, abs=2e-4
+            )
 
 
 @pytest.mark.parametrize("read", [of_growth, of_first, of_blocks])
@@ -170,7 +197,10 @@ def test_differences_of_readings_scatter_as_they_say(read) -> None:
         one, other = of_counts(layer), read(layer)
         error = np.sqrt(layer.standard_error(other.influence - one.influence) ** 2 + other.apart)
         scores.append((other.log_b - one.log_b) / error)
-    print(f"{read.__name__}: mean {np.mean(scores):+.2f}, scatter {np.std(scores):.2f} standard errors")
+    print(
+        f"{read.__name__}: mean {np.mean(scores):+.2f}, scatter {np.std(scores):.2f} standard "
+        "errors"
+    )
     assert abs(np.mean(scores)) < 5 / np.sqrt(40)
     assert 0.6 < np.std(scores) < 1.4  # of 40 draws it is known to 11 %
 
@@ -179,10 +209,19 @@ def test_rivals_by_scipy() -> None:
     counts = draw_counts(300, 20, 0.5, 150, seed=3)
     k, units = counts.histogram()
     found = {name: rival(counts) for name, rival in RIVALS.items()}
-    exponential = max(units @ betabinom.logpmf(k, 150, 1, rest) for rest in np.geomspace(1, 100, 3000))
+    exponential = max(
+        units @ betabinom.logpmf(k, 150, 1, rest) for rest in np.geomspace(1, 100, 3000)
+    )
     assert units @ found["exponential"] == pytest.approx(exponential, abs=1e-3)
-    sums = [units[k > 0] @ np.log(k[k > 0] ** -a / np.sum(np.arange(1.0, 151) ** -a)) for a in np.linspace(-1, 3, 4001)]
-    by_hand = max(sums) + counts.working * np.log(counts.working / 300) + counts.idle * np.log(counts.idle / 300)
+    sums = [
+        units[k > 0] @ np.log(k[k > 0] ** -a / np.sum(np.arange(1.0, 151) ** -a))
+        for a in np.linspace(-1, 3, 4001)
+    ]
+    by_hand = (
+        max(sums)
+        + counts.working * np.log(counts.working / 300)
+        + counts.idle * np.log(counts.idle / 300)
+    )
     assert units @ found["power law"] == pytest.approx(by_hand, abs=1e-3)
 
 
@@ -205,7 +244,9 @@ def test_independence_is_the_variance_of_the_number_of_active_units() -> None:
     fired = rng.random((BLOCKS * SIZE, 600)) < rng.beta(0.4, 7.6, 600) * gain
     row = independence(Layer.of(counted(fired), 0.95, rng))
     rates = fired.mean(axis=0)
-    assert row.estimate == pytest.approx(fired.sum(axis=1).var() / np.sum(rates * (1 - rates)), rel=0.01)
+    assert row.estimate == pytest.approx(
+        fired.sum(axis=1).var() / np.sum(rates * (1 - rates)), rel=0.01
+    )
     assert row.verdict.endswith("units fire together")
 
 
@@ -220,7 +261,9 @@ def test_where_a_fixed_number_fires_units_compete() -> None:
 
 def test_drift_is_measured_as_a_share_of_the_rate() -> None:
     for change in (0.3, 0.8):
-        row = exchangeability(Layer.of(drawn_layer(7, change=change), 0.95, np.random.default_rng(0)))
+        row = exchangeability(
+            Layer.of(drawn_layer(7, change=change), 0.95, np.random.default_rng(0))
+        )
         print(row)
         assert row.lower < change < 1.1 * row.upper
         assert row.verdict.startswith("deviates by")
@@ -236,7 +279,9 @@ def test_broken_assumptions_are_named_by_the_right_row() -> None:
     assert "in b" in verdict(check(counted(on)), "sampling unit")
 
 
-def test_a_richer_family_that_gains_nothing_leaves_the_law_standing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_richer_family_that_gains_nothing_leaves_the_law_standing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from actilaw.fit.families import FAMILIES
 
     counts = drawn_layer(9)
@@ -277,20 +322,38 @@ def test_a_loss_is_one_more_reading() -> None:
         assert verdict(table, "b from the loss").startswith(starts)
         assert table.set_index("test").loc["readings of b", "n"] == 4
     flat = fit_loss(sizes, LossLaw(0.2, 3, 1e9, 0.5).loss(sizes) * noise)
-    assert verdict(check(counts, loss=flat), "b from the loss") == "cannot be told: the losses do not determine b"
+    assert (
+        verdict(check(counts, loss=flat), "b from the loss")
+        == "cannot be told: the losses do not determine b"
+    )
 
 
 def test_a_verdict_is_whether_the_interval_holds_the_claim() -> None:
     question = Question("t", "(1)", "s", "1")
     assert question.measured(1.2, 0.9, 1.5, 3, against=1.0, size="x").verdict == "holds"
-    assert question.measured(1.2, 1.1, 1.3, 3, against=1.0, size="+20%").verdict == "deviates by +20%"
+    assert (
+        question.measured(1.2, 1.1, 1.3, 3, against=1.0, size="+20%").verdict == "deviates by +20%"
+    )
     assert question.untold("no data").verdict == "cannot be told: no data"
 
 
 def test_a_higher_level_is_a_wider_interval() -> None:
     low, high = (check(drawn_layer(11), level=level).set_index("test") for level in (0.5, 0.99))
-    for test in ("kernel", "exponent", "back-test", "inflection", "readings of b", "sampling unit", "independence"):
-        assert high.loc[test, "lower"] < low.loc[test, "lower"] < low.loc[test, "upper"] < high.loc[test, "upper"]
+    for test in (
+        "kernel",
+        "exponent",
+        "back-test",
+        "inflection",
+        "readings of b",
+        "sampling unit",
+        "independence",
+    ):
+        assert (
+            high.loc[test, "lower"]
+            < low.loc[test, "lower"]
+            < low.loc[test, "upper"]
+            < high.loc[test, "upper"]
+        )
 
 
 def test_senseless_arguments_are_refused() -> None:

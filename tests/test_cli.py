@@ -33,7 +33,10 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], *said: str) -> N
 
 @pytest.fixture(scope="module")
 def census(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    layers = {"first": draw_counts(800, 20, 0.3, 200, seed=0), "second": draw_counts(500, 9, 0.6, 200, seed=1)}
+    layers = {
+        "first": draw_counts(800, 20, 0.3, 200, seed=0),
+        "second": draw_counts(500, 9, 0.6, 200, seed=1),
+    }
     return Census(layers).save(tmp_path_factory.mktemp("cli") / "layers.census")
 
 
@@ -50,20 +53,28 @@ def test_forecast_takes_numbers_and_multiples(census: Path) -> None:
     document = json.loads(actilaw("forecast", census, "--samples", "500,10x", "--json").stdout)
     assert [row["samples"] for row in document["first"]] == [500, 2000]
     expected = fit(draw_counts(800, 20, 0.3, 200, seed=0)).forecast([500, 2000])
-    assert [row["expected"] for row in document["first"]] == pytest.approx(list(expected["expected"]))
+    assert [row["expected"] for row in document["first"]] == pytest.approx(
+        list(expected["expected"])
+    )
     assert "2,000" in actilaw("forecast", census, "--samples", "10x").stdout
 
 
 def test_forecast_of_widths_names_what_it_assumes(census: Path) -> None:
-    document = json.loads(actilaw("forecast", census, "--units", "2x", "--samples", "1x,10x", "--json").stdout)
+    document = json.loads(
+        actilaw("forecast", census, "--units", "2x", "--samples", "1x,10x", "--json").stdout
+    )
     assert [row["units"] for row in document["second"]] == [1000] * 4
     expected = fit(draw_counts(500, 9, 0.6, 200, seed=1)).forecast([200, 2000], units=1000)
-    assert [row["expected"] for row in document["second"]] == pytest.approx(list(expected["expected"]))
+    assert [row["expected"] for row in document["second"]] == pytest.approx(
+        list(expected["expected"])
+    )
     assert "bN fixed" in actilaw("forecast", census, "--units", "2x").stdout
 
 
 def test_fit_and_forecast_by_a_family(census: Path) -> None:
-    document = json.loads(actilaw("forecast", census, "--family", "law", "--samples", "10x", "--json").stdout)
+    document = json.loads(
+        actilaw("forecast", census, "--family", "law", "--samples", "10x", "--json").stdout
+    )
     told = fit(draw_counts(800, 20, 0.3, 200, seed=0), "law").forecast(2000)["expected"][0]
     assert document["first"][0]["expected"] == pytest.approx(told)
     assert json.loads(actilaw("fit", census, "--json").stdout)["first"]["family"] == "law"
@@ -72,7 +83,13 @@ def test_fit_and_forecast_by_a_family(census: Path) -> None:
 
 def test_a_backtest_sets_rivals_side_by_side(census: Path) -> None:
     document = json.loads(actilaw("backtest", census, "--json").stdout)
-    assert {row["method"] for row in document["first"]} >= {"auto", "law", "Chao2", "Good-Toulmin", "stays"}
+    assert {row["method"] for row in document["first"]} >= {
+        "auto",
+        "law",
+        "Chao2",
+        "Good-Toulmin",
+        "stays",
+    }
     assert {row["missed"] for row in document["first"] if row["method"] == "stays"} == {1}
     table = actilaw("backtest", census).stdout
     assert "forecast from the" in table
@@ -87,7 +104,9 @@ def test_loss_reads_columns_by_name(tmp_path: Path) -> None:
     document = json.loads(actilaw("loss", tmp_path / "loss.csv", *columns, "--json").stdout)
     assert document["parameters"]["b"]["estimate"] == pytest.approx(0.6, rel=1e-3)
     assert "knee" in actilaw("loss", tmp_path / "loss.csv", *columns).stdout
-    assert_one_sentence(actilaw("loss", tmp_path / "loss.csv"), "expected a column 'samples'", "it has D, nll")
+    assert_one_sentence(
+        actilaw("loss", tmp_path / "loss.csv"), "expected a column 'samples'", "it has D, nll"
+    )
 
 
 def test_report_writes_a_page(census: Path, tmp_path: Path) -> None:
@@ -98,7 +117,10 @@ def test_report_writes_a_page(census: Path, tmp_path: Path) -> None:
 
 
 def test_a_layer_without_a_law_is_left_out_with_the_reason(tmp_path: Path) -> None:
-    layers = {"good": draw_counts(800, 20, 0.3, 200, seed=0), "silent": ActivationCounts(np.zeros(9, int), 200)}
+    layers = {
+        "good": draw_counts(800, 20, 0.3, 200, seed=0),
+        "silent": ActivationCounts(np.zeros(9, int), 200),
+    }
     path = Census(layers).save(tmp_path / "layers")
     done = actilaw("fit", path, "--json")
     assert done.returncode == 0
@@ -109,9 +131,15 @@ def test_a_layer_without_a_law_is_left_out_with_the_reason(tmp_path: Path) -> No
 def test_mistakes_are_one_sentence_and_exit_status_two(census: Path, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a census")
     assert_one_sentence(actilaw("fit", tmp_path / "nowhere"), "there is no file", "nowhere")
-    assert_one_sentence(actilaw("fit", tmp_path / "text"), "expected a census, but", "is not one or is damaged")
-    assert_one_sentence(actilaw("report", census, "-o", "/nowhere/page.html"), "folder /nowhere does not exist")
-    assert_one_sentence(actilaw("demo", "-o", "/nowhere/page.html"), "folder /nowhere does not exist")
+    assert_one_sentence(
+        actilaw("fit", tmp_path / "text"), "expected a census, but", "is not one or is damaged"
+    )
+    assert_one_sentence(
+        actilaw("report", census, "-o", "/nowhere/page.html"), "folder /nowhere does not exist"
+    )
+    assert_one_sentence(
+        actilaw("demo", "-o", "/nowhere/page.html"), "folder /nowhere does not exist"
+    )
     assert_one_sentence(actilaw("forecast", census, "--samples", "many"), "but got 'many'")
     assert_one_sentence(actilaw("forecast", census, "--samples", "0"), "whole samples in 1..")
     assert_one_sentence(actilaw("forecast", census, "--samples", "1e30"), "whole samples in 1..")
@@ -122,9 +150,16 @@ def test_mistakes_are_one_sentence_and_exit_status_two(census: Path, tmp_path: P
     assert_one_sentence(actilaw("loss", tmp_path / "ragged.csv"), "cannot be read as one")
     assert_one_sentence(actilaw("fit"), "Missing argument")
     assert_one_sentence(actilaw("fit", census, "--jason"), "No such option")
-    nan = Census({"relu": ActivationCounts(np.array([1, 5, 3]), 9, nonfinite=2)}).save(tmp_path / "nan")
+    nan = Census({"relu": ActivationCounts(np.array([1, 5, 3]), 9, nonfinite=2)}).save(
+        tmp_path / "nan"
+    )
     assert_one_sentence(actilaw("fit", nan), "2 of 9 samples had NaN or infinite")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["loss.zip", "nan", "ragged.csv", "text"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "loss.zip",
+        "nan",
+        "ragged.csv",
+        "text",
+    ]
 
 
 def test_a_name_of_a_layer_is_printed_as_it_is(tmp_path: Path) -> None:

@@ -52,7 +52,9 @@ def test_arrays_of_jax() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 40), st.integers(0, 2**32 - 1), st.integers(1, 5))
-def test_indices_count_what_the_dense_array_counts(entries: int, units: int, seed: int, parts: int) -> None:
+def test_indices_count_what_the_dense_array_counts(
+    entries: int, units: int, seed: int, parts: int
+) -> None:
     rng = np.random.default_rng(seed)
     active = rng.random((entries, units)) < 0.2
     width = max(1, int(active.sum(1).max()))
@@ -73,7 +75,9 @@ def test_indices_count_what_the_dense_array_counts(entries: int, units: int, see
 
 
 @given(st.integers(1, 10**15))
-def test_there_are_never_more_than_32_blocks_and_from_17_entries_on_more_than_16(entries: int) -> None:
+def test_there_are_never_more_than_32_blocks_and_from_17_entries_on_more_than_16(
+    entries: int,
+) -> None:
     blocks = -(-entries // block_size(entries))
     assert blocks <= 32
     assert blocks > 16 or entries <= 16
@@ -110,7 +114,11 @@ def test_a_rule_says_of_an_array_what_counting_counts(rule) -> None:
     x = np.random.default_rng(0).normal(size=(40, 9))
     counting = counter(rule)
     counting.update(x)
-    assert counting.counts().counts.tolist() == rule(x).sum(0).tolist() == rule(torch.from_numpy(x)).sum(0).tolist()
+    assert (
+        counting.counts().counts.tolist()
+        == rule(x).sum(0).tolist()
+        == rule(torch.from_numpy(x)).sum(0).tolist()
+    )
 
 
 def test_views_and_foreign_byte_orders() -> None:
@@ -138,22 +146,40 @@ def test_variance_of_the_active_units() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda c: c.update(np.ones(3)), InputError, r"activations \(samples, ..., units\) .* got shape \(3,\)"),
+        (
+            lambda c: c.update(np.ones(3)),
+            InputError,
+            r"activations \(samples, ..., units\) .* got shape \(3,\)",
+        ),
         (
             lambda c: c.update_indices(np.array([[5]]), 5),
             InputError,
             r"indices in 0\.\.4, or -1 for none, .* got 5\.\.5",
         ),
-        (lambda c: c.update_indices(np.array([1]), 5), InputError, r"shape \(n_samples, n_active\), but got .*\(1,\)"),
-        (lambda c: c.update(np.ones((3, 2)), keep=np.ones(4)), InputError, r"here \(3, 1\), .* got \(4, 1\)"),
+        (
+            lambda c: c.update_indices(np.array([1]), 5),
+            InputError,
+            r"shape \(n_samples, n_active\), but got .*\(1,\)",
+        ),
+        (
+            lambda c: c.update(np.ones((3, 2)), keep=np.ones(4)),
+            InputError,
+            r"here \(3, 1\), .* got \(4, 1\)",
+        ),
         (lambda c: c.update([[1.0], [1.0, 2.0]]), InputError, "expected an array of numbers"),
         (lambda c: c.update(None), InputError, "expected an array of numbers"),
         (lambda c: c.update_indices([[1.7]], 5), InputError, "expected whole indices"),
-        (lambda c: c.update_indices([[1, 1]], 5), InputError, "stand once in their row, but some stand twice"),
+        (
+            lambda c: c.update_indices([[1, 1]], 5),
+            InputError,
+            "stand once in their row, but some stand twice",
+        ),
         (lambda c: c.counts(), CountsError, "nothing was counted yet"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_nothing_is_lost(call, error: type, message: str) -> None:
+def test_what_makes_no_sense_is_refused_and_nothing_is_lost(
+    call, error: type, message: str
+) -> None:
     counting = counter()
     with pytest.raises(error, match=message):
         call(counting)
@@ -161,12 +187,16 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_lost(call, error: type, m
     assert (counting.counts().samples, counting.counts().entries) == (2, 2)
 
 
-@pytest.mark.parametrize("rule", [Threshold(0.1234567), Threshold(0.12345674), Relative(0.05), TopK(3)])
+@pytest.mark.parametrize(
+    "rule", [Threshold(0.1234567), Threshold(0.12345674), Relative(0.05), TopK(3)]
+)
 def test_a_rule_is_made_again_from_its_words(rule) -> None:
     assert rule_from(describe(rule)) == rule
 
 
-@pytest.mark.parametrize("text", ["big", "threshold", "threshold(1e)", "top(1.5)", "relative(0.1", "positive(3)"])
+@pytest.mark.parametrize(
+    "text", ["big", "threshold", "threshold(1e)", "top(1.5)", "relative(0.1", "positive(3)"]
+)
 def test_words_that_are_no_rule(text: str) -> None:
     with pytest.raises(InputError, match=r"expected positive, threshold\(0.1\)"):
         rule_from(text)

@@ -15,12 +15,20 @@ from actilaw import ActivationCounts, Census, load
 from actilaw.errors import CountsError, FileError, InputError
 
 SAMPLES = 12
-layers = st.lists(st.integers(0, SAMPLES), min_size=3, max_size=3).map(lambda c: ActivationCounts(np.array(c), SAMPLES))
+layers = st.lists(st.integers(0, SAMPLES), min_size=3, max_size=3).map(
+    lambda c: ActivationCounts(np.array(c), SAMPLES)
+)
 
 
 def test_summary_quantities_by_hand() -> None:
     layer = ActivationCounts(np.array([0, 3, 1, 0]), 4)
-    assert (layer.units, layer.samples, layer.working, layer.idle, layer.active) == (4, 4, 2, 2, 1.0)
+    assert (layer.units, layer.samples, layer.working, layer.idle, layer.active) == (
+        4,
+        4,
+        2,
+        2,
+        1.0,
+    )
 
 
 def test_counts_cannot_be_changed_afterwards() -> None:
@@ -51,7 +59,9 @@ def test_impossible_counts_are_refused(counts: list, samples: float, message: st
 
 
 @given(layers, layers, layers)
-def test_merge_is_commutative_and_associative(a: ActivationCounts, b: ActivationCounts, c: ActivationCounts) -> None:
+def test_merge_is_commutative_and_associative(
+    a: ActivationCounts, b: ActivationCounts, c: ActivationCounts
+) -> None:
     for left, right in ((a.merge(b), b.merge(a)), (a.merge(b).merge(c), a.merge(b.merge(c)))):
         np.testing.assert_array_equal(left.counts, right.counts)
         assert left.samples == right.samples
@@ -74,7 +84,9 @@ def test_rarefied_is_the_mean_over_every_subset_of_samples() -> None:
     fired = np.random.default_rng(3).random((7, 5)) < 0.25  # (samples, units)
     layer = ActivationCounts(fired.sum(0), 7)
     for d in range(8):
-        by_enumeration = np.mean([fired[list(part)].any(0).sum() for part in combinations(range(7), d)])
+        by_enumeration = np.mean(
+            [fired[list(part)].any(0).sum() for part in combinations(range(7), d)]
+        )
         assert layer.rarefied(d) == pytest.approx(by_enumeration, rel=1e-12)
 
 
@@ -94,7 +106,9 @@ def test_rarefied_looks_only_inside_the_samples(samples: float) -> None:
 
 
 @given(layers, layers)
-def test_a_saved_census_loads_as_it_was(tmp_path_factory: pytest.TempPathFactory, a: ActivationCounts, b) -> None:
+def test_a_saved_census_loads_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, a: ActivationCounts, b
+) -> None:
     path = tmp_path_factory.mktemp("census") / "layers.census"
     census = Census({"first.relu": a, "second relu": b})
     census.save(path)
@@ -106,7 +120,9 @@ def test_a_saved_census_loads_as_it_was(tmp_path_factory: pytest.TempPathFactory
 
 
 def test_what_the_counts_mean_is_kept_in_the_file(tmp_path) -> None:
-    layer = ActivationCounts(np.array([1]), 7, unit="position", criterion="threshold(0.5)", nonfinite=2)
+    layer = ActivationCounts(
+        np.array([1]), 7, unit="position", criterion="threshold(0.5)", nonfinite=2
+    )
     loaded = load(Census({"a": layer}).save(tmp_path / "a"))["a"]
     assert (loaded.unit, loaded.criterion, loaded.nonfinite) == ("position", "threshold(0.5)", 2)
 
@@ -152,7 +168,9 @@ def test_a_census_cut_short_anywhere_is_refused(tmp_path, counts: ActivationCoun
         (b"layers", b"lawyer"),
     ],
 )
-def test_a_forged_header_is_refused(tmp_path, counts: ActivationCounts, true: bytes, forged: bytes) -> None:
+def test_a_forged_header_is_refused(
+    tmp_path, counts: ActivationCounts, true: bytes, forged: bytes
+) -> None:
     path = Census({"a": counts}).save(tmp_path / "census")
     content = path.read_bytes()
     true, forged = true.replace(b'"format', b"format"), forged.replace(b'"format', b"format")
@@ -173,11 +191,21 @@ def test_a_forged_header_is_refused(tmp_path, counts: ActivationCounts, true: by
         {"nonfinite": -1},
     ],
 )
-def test_a_header_with_impossible_values_is_refused(tmp_path, counts: ActivationCounts, forged: dict) -> None:
-    about = {"samples": 500, "unit": "sample", "criterion": "positive", "nonfinite": 0, "regime": "frozen"}
+def test_a_header_with_impossible_values_is_refused(
+    tmp_path, counts: ActivationCounts, forged: dict
+) -> None:
+    about = {
+        "samples": 500,
+        "unit": "sample",
+        "criterion": "positive",
+        "nonfinite": 0,
+        "regime": "frozen",
+    }
     about |= {"entries": 500, "active_squares": None, "block_size": None} | forged
     header = {"format": 1, "about": {}, "layers": {"a": about}}
-    save_file({"a/counts": counts.counts}, tmp_path / "forged", metadata={"actilaw": json.dumps(header)})
+    save_file(
+        {"a/counts": counts.counts}, tmp_path / "forged", metadata={"actilaw": json.dumps(header)}
+    )
     with pytest.raises(FileError, match=r"is not one or is damaged"):
         load(tmp_path / "forged")
 
@@ -192,15 +220,21 @@ def test_a_link_is_followed_and_a_pipe_is_left_alone(tmp_path, counts: Activatio
         Census({"a": counts}).save(tmp_path / "pipe")
 
 
-@pytest.mark.parametrize(("total", "count", "d"), [(10**9, 5, 10**8), (10**12, 1000, 10**9), (10**15, 2, 10**14)])
+@pytest.mark.parametrize(
+    ("total", "count", "d"), [(10**9, 5, 10**8), (10**12, 1000, 10**9), (10**15, 2, 10**14)]
+)
 def test_rarefied_keeps_its_digits_at_any_number_of_samples(total: int, count: int, d: int) -> None:
     with mpmath.workdps(60):
         gone = mpmath.loggamma(total - count + 1) - mpmath.loggamma(total - count - d + 1)
         exact = 1 - mpmath.exp(gone - mpmath.loggamma(total + 1) + mpmath.loggamma(total - d + 1))
-    assert ActivationCounts(np.array([count]), total).rarefied(d) == pytest.approx(float(exact), rel=1e-12)
+    assert ActivationCounts(np.array([count]), total).rarefied(d) == pytest.approx(
+        float(exact), rel=1e-12
+    )
 
 
-def test_saving_where_nothing_can_be_written_leaves_nothing_behind(tmp_path, counts: ActivationCounts) -> None:
+def test_saving_where_nothing_can_be_written_leaves_nothing_behind(
+    tmp_path, counts: ActivationCounts
+) -> None:
     census = Census({"a": counts})
     with pytest.raises(FileError, match=r"the folder .* does not exist"):
         census.save(tmp_path / "missing" / "file")

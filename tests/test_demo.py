@@ -13,7 +13,11 @@ import pytest
 def demo(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
-        [sys.executable, "-m", "actilaw", "demo", "--json"], capture_output=True, text=True, cwd=folder, check=False
+        [sys.executable, "-m", "actilaw", "demo", "--json"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -19,10 +19,16 @@ FAMILY_AT: dict[str, tuple[Family, list[float]]] = {
     "silent": (Family((Law(), SILENT)), [-1.5, 2.0, -0.7]),
     "silent and always on": (Family((Law(), ALWAYS_ON, SILENT)), [-1.5, 2.0, -0.7, 0.3]),
     "mixture": (Family((Law(), Law())), [-4.0, 3.0, -1.0, 0.5, 0.2]),
-    "mixture with atoms": (Family((Law(), Law(), ALWAYS_ON, SILENT)), [-4.0, 3.0, -1.0, 0.5, 0.2, -2.0, -0.5]),
+    "mixture with atoms": (
+        Family((Law(), Law(), ALWAYS_ON, SILENT)),
+        [-4.0, 3.0, -1.0, 0.5, 0.2, -2.0, -0.5],
+    ),
     "heavy": (Family((Heavy((-1.0, 1.0)),)), [np.log(0.4), 1.0, 5.0]),
     "heavy, light tail": (Family((Heavy((-1.0, 1.0)),)), [np.log(1.6), 1.0, 5.0]),
-    "heavy with atoms": (Family((Heavy((-1.0, 1.0)), ALWAYS_ON, SILENT)), [np.log(0.7), 2.0, 3.0, -2.0, -0.5]),
+    "heavy with atoms": (
+        Family((Heavy((-1.0, 1.0)), ALWAYS_ON, SILENT)),
+        [np.log(0.7), 2.0, 3.0, -2.0, -0.5],
+    ),
 }
 EVERY_FAMILY = pytest.mark.parametrize("name", FAMILY_AT)
 
@@ -70,16 +76,23 @@ def test_scores_and_hessian_are_slopes(name: str, samples: int) -> None:
     assert value == pytest.approx(units @ family.log_pmf(at, k, samples), rel=1e-12)
     np.testing.assert_allclose(score, units @ scores, rtol=1e-10, atol=1e-8)
     for i, shift in enumerate(step * np.eye(at.size)):
-        by_k = (family.log_pmf(at + shift, k, samples) - family.log_pmf(at - shift, k, samples)) / (2 * step)
+        by_k = (family.log_pmf(at + shift, k, samples) - family.log_pmf(at - shift, k, samples)) / (
+            2 * step
+        )
         np.testing.assert_allclose(scores[:, i], by_k, rtol=1e-6, atol=1e-8)
         bend = (log_likelihood(at + shift)[1] - log_likelihood(at - shift)[1]) / (2 * step)
         np.testing.assert_allclose(hessian[i], bend, rtol=1e-5, atol=1e-6)
 
 
-def beta_counts(rng: np.random.Generator, samples: int, *groups: tuple[int, float, float]) -> ActivationCounts:
-    """Counts of units whose rates are Beta(b, β), for each group of (units, b, β); β = 0 is always on, b = 0 silent."""
+def beta_counts(
+    rng: np.random.Generator, samples: int, *groups: tuple[int, float, float]
+) -> ActivationCounts:
+    """Counts of units whose rates are Beta(b, β), for each group of (units, b, β); β = 0 is always
+    on, b = 0 silent.
+    """
     rates = [
-        np.full(units, float(b > 0)) if b == 0 or beta == 0 else rng.beta(b, beta, units) for units, b, beta in groups
+        np.full(units, float(b > 0)) if b == 0 or beta == 0 else rng.beta(b, beta, units)
+        for units, b, beta in groups
     ]
     return ActivationCounts(rng.binomial(samples, np.concatenate(rates)), samples)
 
@@ -102,13 +115,19 @@ def standard_errors(fitted: FittedFamily, counts: ActivationCounts) -> dict[str,
 
     slopes = np.array([(at(d) - at(-d)) / (2 * d.sum()) for d in np.diag(steps)])
     variances = np.einsum("ip,ij,jp->p", slopes, fitted.covariance, slopes)
-    return dict(zip(fitted.estimates(counts.units, counts.samples), np.sqrt(variances), strict=True))
+    return dict(
+        zip(fitted.estimates(counts.units, counts.samples), np.sqrt(variances), strict=True)
+    )
 
 
-def assert_recovered(fitted: FittedFamily, counts: ActivationCounts, truth: dict[str, float], seed: int) -> None:
+def assert_recovered(
+    fitted: FittedFamily, counts: ActivationCounts, truth: dict[str, float], seed: int
+) -> None:
     told, errors = fitted.estimates(counts.units, counts.samples), standard_errors(fitted, counts)
     off = {name: (told[name] - value) / errors[name] for name, value in truth.items()}
-    print(f"seed {seed}: standard errors off", {name: round(value, 2) for name, value in off.items()})
+    print(
+        f"seed {seed}: standard errors off", {name: round(value, 2) for name, value in off.items()}
+    )
     assert is_a_maximum(fitted, counts)
     assert max(map(abs, off.values())) < 4
 
@@ -117,7 +136,14 @@ def assert_recovered(fitted: FittedFamily, counts: ActivationCounts, truth: dict
 def test_a_law_is_recovered(seed: int) -> None:
     counts = beta_counts(np.random.default_rng(seed), 500, (4000, 0.4, 15.0))
     fitted = FAMILIES["law"](counts)
-    assert list(fitted.estimates(9, 9)) == ["active", "b", "alpha", "knee", "inflection", "working (law)"]
+    assert list(fitted.estimates(9, 9)) == [
+        "active",
+        "b",
+        "alpha",
+        "knee",
+        "inflection",
+        "working (law)",
+    ]
     assert_recovered(fitted, counts, {"b": 0.4, "knee": 15.4, "active": 4000 * 0.4 / 15.4}, seed)
 
 
@@ -126,15 +152,24 @@ def test_a_silent_share_is_recovered(seed: int) -> None:
     counts = beta_counts(np.random.default_rng(seed), 500, (3000, 0.6, 15.0), (1500, 0, 1))
     fitted = FAMILIES["silent"](counts)
     assert (fitted.name, fitted.family.description) == ("silent", "law + silent units")
-    assert_recovered(fitted, counts, {"b": 0.6, "active": 3000 * 0.6 / 15.6, "silent share": 1 / 3}, seed)
+    assert_recovered(
+        fitted, counts, {"b": 0.6, "active": 3000 * 0.6 / 15.6, "silent share": 1 / 3}, seed
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_always_on_units_are_recovered(seed: int) -> None:
-    counts = beta_counts(np.random.default_rng(seed), 500, (3000, 0.6, 15.0), (1500, 0, 1), (60, 1, 0))
+    counts = beta_counts(
+        np.random.default_rng(seed), 500, (3000, 0.6, 15.0), (1500, 0, 1), (60, 1, 0)
+    )
     fitted = FAMILIES["silent"](counts)
     assert fitted.family.description == "law + always-on units + silent units"
-    truth = {"b": 0.6, "active": 3000 * 0.6 / 15.6, "always-on share": 60 / 4560, "silent share": 1500 / 4560}
+    truth = {
+        "b": 0.6,
+        "active": 3000 * 0.6 / 15.6,
+        "always-on share": 60 / 4560,
+        "silent share": 1500 / 4560,
+    }
     assert_recovered(fitted, counts, truth, seed)
 
 
@@ -149,8 +184,12 @@ def test_two_laws_are_recovered_the_rarer_first(seed: int) -> None:
     assert law.active == pytest.approx(fitted.estimates(counts.units, 2000)["active"])
 
 
-def heavy_rates(rng: np.random.Generator, units: int, s: float, beta: float, m: float) -> np.ndarray:
-    """Rates of density (H1) for 0 < s < 1: p^(−s) below 1/m, p^(−1−s) above, thinned to the rest of it."""
+def heavy_rates(
+    rng: np.random.Generator, units: int, s: float, beta: float, m: float
+) -> np.ndarray:
+    """Rates of density (H1) for 0 < s < 1: p^(−s) below 1/m, p^(−1−s) above, thinned to the rest of
+    it.
+    """
     kept = np.empty(0)
     below, above = m**s / (1 - s), (m**s - 1) / s  # areas of m p^(−s) and of p^(−1−s)
     while kept.size < units:
@@ -171,7 +210,9 @@ def test_units_of_rare_contexts_are_recovered(seed: int) -> None:
     assert fitted.name == "heavy"
     assert_recovered(fitted, counts, {"s": 0.5, "rarest rate": 1e-3}, seed)
     law = FAMILIES["law"](counts)
-    assert fitted.family.law(fitted.parameters, 6000).b == pytest.approx(law.estimates(6000, 5000)["b"], rel=1e-6)
+    assert fitted.family.law(fitted.parameters, 6000).b == pytest.approx(
+        law.estimates(6000, 5000)["b"], rel=1e-6
+    )
     assert fitted.aic < law.aic - 10
 
 
@@ -215,7 +256,9 @@ def test_scores_at_another_number_of_samples_average_to_zero() -> None:
         family, parameters = family_at(name)
         for samples in (7, 90):
             k = np.arange(samples + 1)
-            mean = np.exp(family.log_pmf(parameters, k, samples)) @ family.scores(parameters, k, samples)
+            mean = np.exp(family.log_pmf(parameters, k, samples)) @ family.scores(
+                parameters, k, samples
+            )
             np.testing.assert_allclose(mean, 0, atol=1e-10)
 
 
@@ -224,10 +267,15 @@ def test_scores_at_another_number_of_samples_average_to_zero() -> None:
 def test_extreme_numbers_of_samples(name: str, samples: int) -> None:
     rng = np.random.default_rng(0)
     rates = np.concatenate((rng.beta(0.5, 8, 400), rng.beta(1, 300, 400), np.zeros(100)))
-    counts = rng.binomial(samples, rates) if samples < 10**6 else np.rint(samples * rates).astype(int)
+    counts = (
+        rng.binomial(samples, rates) if samples < 10**6 else np.rint(samples * rates).astype(int)
+    )
     fitted = FAMILIES[name](ActivationCounts(counts, samples))
     assert is_a_maximum(fitted, ActivationCounts(counts, samples))
-    assert fitted.log_likelihood >= FAMILIES["law"](ActivationCounts(counts, samples)).log_likelihood - 1e-6
+    assert (
+        fitted.log_likelihood
+        >= FAMILIES["law"](ActivationCounts(counts, samples)).log_likelihood - 1e-6
+    )
 
 
 def test_a_million_units_are_fitted_in_time() -> None:
@@ -243,7 +291,9 @@ def test_a_million_units_are_fitted_in_time() -> None:
 
 
 def test_a_law_of_very_rare_units_keeps_its_digits() -> None:
-    """Where D* is 10^12, slopes of ln P that were taken as plain differences would have none left."""
+    """Where D* is 10^12, slopes of ln P that were taken as plain differences would have none
+    left.
+    """
     rng, samples = np.random.default_rng(0), 2**50
     counts = ActivationCounts(rng.poisson(samples * rng.beta(0.3, 1e12, 20_000)), samples)
     fitted = FAMILIES["law"](counts)

@@ -20,7 +20,12 @@ def scipy_fit(counts: ActivationCounts) -> tuple[float, float]:
     def loss(parameters: np.ndarray) -> float:
         return -betabinom.logpmf(counts.counts, counts.samples, *np.exp(parameters)).sum()
 
-    best = minimize(loss, [0.0, 3.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-9, "maxiter": 2000})
+    best = minimize(
+        loss,
+        [0.0, 3.0],
+        method="Nelder-Mead",
+        options={"xatol": 1e-9, "fatol": 1e-9, "maxiter": 2000},
+    )
     fire, rest = np.exp(best.x)
     return counts.units * fire / (fire + rest), fire
 
@@ -34,15 +39,22 @@ def test_fit_recovers_the_truth_and_agrees_with_scipy(b: float) -> None:
     assert abs(off) < 5
     assert abs(fitted.law.active - 60) < 5 * fitted.standard_errors["active"]
     for name, by_scipy in zip(("active", "b"), scipy_fit(counts), strict=True):
-        assert getattr(fitted.law, name) == pytest.approx(by_scipy, abs=1e-3 * fitted.standard_errors[name])
+        assert getattr(fitted.law, name) == pytest.approx(
+            by_scipy, abs=1e-3 * fitted.standard_errors[name]
+        )
 
 
 def test_the_standard_errors_are_those_of_repeated_draws() -> None:
-    fits = [fit(draw_counts(units=1000, active=30, b=0.4, samples=300, seed=seed)) for seed in range(300)]
+    fits = [
+        fit(draw_counts(units=1000, active=30, b=0.4, samples=300, seed=seed))
+        for seed in range(300)
+    ]
     scatter = np.std([fitted.law.b for fitted in fits])
     told = np.mean([fitted.standard_errors["b"] for fitted in fits])
     print(f"scatter of b {scatter:.5f}, told {told:.5f}")
-    assert told == pytest.approx(scatter, rel=0.15)  # the scatter of 300 draws is itself known to 4 %
+    assert told == pytest.approx(
+        scatter, rel=0.15
+    )  # the scatter of 300 draws is itself known to 4 %
 
 
 def test_log_likelihood_is_scipys(counts: ActivationCounts) -> None:
@@ -80,7 +92,9 @@ def test_summary_holds_what_was_counted_and_what_was_estimated(counts: Activatio
         ([0, 9, 0, 9, 9], 9, "no maximum within reach"),
     ],
 )
-def test_counts_without_a_law_are_refused_with_the_reason(counts: list[int], samples: int, message: str) -> None:
+def test_counts_without_a_law_are_refused_with_the_reason(
+    counts: list[int], samples: int, message: str
+) -> None:
     with pytest.raises(CountsError, match=message):
         fit(ActivationCounts(np.array(counts), samples))
 
@@ -91,7 +105,9 @@ def test_activations_that_were_nan_are_refused() -> None:
 
 
 def test_an_unknown_family_is_refused(counts: ActivationCounts) -> None:
-    with pytest.raises(InputError, match=r"expected family to be one of auto, law.* but got 'gauss'"):
+    with pytest.raises(
+        InputError, match=r"expected family to be one of auto, law.* but got 'gauss'"
+    ):
         fit(counts, "gauss")
 
 
@@ -116,7 +132,9 @@ def test_forecast_of_idle_units_by_scipys_beta_functions(fitted: FittedLaw) -> N
     still_idle = np.exp(betaln(fitted.law.b, rest + 5000) - betaln(fitted.law.b, rest + 500))
     table = fitted.forecast(5000)
     assert list(table.columns) == ["samples", "expected", "lower", "upper"]
-    assert table["expected"][0] == pytest.approx(counts.working + counts.idle * (1 - still_idle), rel=1e-9)
+    assert table["expected"][0] == pytest.approx(
+        counts.working + counts.idle * (1 - still_idle), rel=1e-9
+    )
 
 
 def test_forecast_starts_at_the_count_rises_and_widens(fitted: FittedLaw) -> None:
@@ -165,7 +183,11 @@ def test_forecast_intervals_hold_the_truth_as_often_as_they_say() -> None:
 
 @pytest.mark.parametrize("level", [-1, 0, 1, 2])
 def test_a_level_is_a_probability(fitted: FittedLaw, level: float) -> None:
-    for ask in (lambda: fitted.summary(level), lambda: fitted.forecast(9, level), lambda: fitted.curve(9, level)):
+    for ask in (
+        lambda: fitted.summary(level),
+        lambda: fitted.forecast(9, level),
+        lambda: fitted.curve(9, level),
+    ):
         with pytest.raises(InputError, match=r"level as a fraction in \(0, 1\)"):
             ask()
 
@@ -187,6 +209,8 @@ def test_the_curve_of_the_law_is_its_working_units(fitted: FittedLaw) -> None:
         (9, 1.0, r"level as a fraction in \(0, 1\), but got 1"),
     ],
 )
-def test_senseless_forecasts_are_refused(fitted: FittedLaw, samples: float, level: float, message: str) -> None:
+def test_senseless_forecasts_are_refused(
+    fitted: FittedLaw, samples: float, level: float, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         fitted.forecast(samples, level=level)

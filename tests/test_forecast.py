@@ -17,16 +17,24 @@ from actilaw.fit.smooth import _kernel, fit_smooth
 from drawn import draw_counts
 
 
-def draw_blocks(rates: np.ndarray, blocks: int, size: int, rng: np.random.Generator) -> ActivationCounts:
+def draw_blocks(
+    rates: np.ndarray, blocks: int, size: int, rng: np.random.Generator
+) -> ActivationCounts:
     """Counts in blocks of `size` samples, every unit on its own."""
     part = rng.binomial(size, rates, size=(blocks, rates.size))
-    return ActivationCounts(part.sum(axis=0), blocks * size, blocks=Blocks(part, np.full(blocks, size), size))
+    return ActivationCounts(
+        part.sum(axis=0), blocks * size, blocks=Blocks(part, np.full(blocks, size), size)
+    )
 
 
-def draw_bursts(rates: np.ndarray, blocks: int, size: int, rng: np.random.Generator) -> ActivationCounts:
+def draw_bursts(
+    rates: np.ndarray, blocks: int, size: int, rng: np.random.Generator
+) -> ActivationCounts:
     """Counts of units that, where they fire, fire on eight samples in a row."""
     part = 8 * rng.binomial(size // 8, rates / 8, size=(blocks, rates.size))
-    return ActivationCounts(part.sum(axis=0), blocks * size, blocks=Blocks(part, np.full(blocks, size), size))
+    return ActivationCounts(
+        part.sum(axis=0), blocks * size, blocks=Blocks(part, np.full(blocks, size), size)
+    )
 
 
 # What a unit is seen on
@@ -53,7 +61,9 @@ def test_units_that_wake_together_are_seen_to() -> None:
     alone = draw_blocks(np.full(4000, 0.0008), 32, 8, rng)
     part = np.zeros((32, 4000), np.int64)
     for group in range(400):
-        part[rng.integers(32), 10 * group : 10 * group + 10] = 1  # ten units fire once, in the same block
+        part[rng.integers(32), 10 * group : 10 * group + 10] = (
+            1  # ten units fire once, in the same block
+        )
     together = ActivationCounts(part.sum(axis=0), 256, blocks=Blocks(part, np.full(32, 8), 8))
     assert occasions(alone).dispersion < 2
     assert 5 < occasions(together).dispersion < 20  # ten is the truth
@@ -100,7 +110,9 @@ def test_any_counts_are_forecast_within_bounds_or_refused(counts: list[int]) -> 
     except CountsError:
         return
     assert np.all(np.diff(table["expected"]) >= 0)
-    assert np.all((table["lower"] <= table["expected"] + 1e-6) & (table["expected"] <= table["upper"] + 1e-6))
+    assert np.all(
+        (table["lower"] <= table["expected"] + 1e-6) & (table["expected"] <= table["upper"] + 1e-6)
+    )
     assert layer.working <= table["lower"].min()
     assert table["upper"].max() <= layer.units
 
@@ -112,8 +124,13 @@ def test_bursts_deceive_counts_and_not_blocks() -> None:
     later = rng.binomial(9 * early.samples // 8, rates / 8)
     truth = np.count_nonzero(early.counts + later)
     with_blocks = fit(early).forecast(10 * early.samples).iloc[0]
-    without = fit(ActivationCounts(early.counts, early.samples)).forecast(10 * early.samples).iloc[0]
-    print(f"{truth} worked; {with_blocks.expected:.0f} forecast with blocks, {without.expected:.0f} without")
+    without = (
+        fit(ActivationCounts(early.counts, early.samples)).forecast(10 * early.samples).iloc[0]
+    )
+    print(
+        f"{truth} worked; {with_blocks.expected:.0f} forecast with blocks, {without.expected:.0f} "
+        "without"
+    )
     assert abs(with_blocks.expected - truth) < 0.5 * abs(without.expected - truth)
     assert with_blocks.lower <= truth <= with_blocks.upper
 
@@ -125,7 +142,10 @@ def test_errors_grow_where_activity_comes_in_bursts_of_many_units() -> None:
     part = rng.binomial(32, np.minimum(rates * gain, 1))
     shared = ActivationCounts(part.sum(axis=0), 24 * 32, blocks=Blocks(part, np.full(24, 32), 32))
     alone = ActivationCounts(shared.counts, shared.samples)
-    assert fit(shared, "law").standard_errors["active"] > 1.5 * fit(alone, "law").standard_errors["active"]
+    assert (
+        fit(shared, "law").standard_errors["active"]
+        > 1.5 * fit(alone, "law").standard_errors["active"]
+    )
     assert fit(shared, "law").law == fit(alone, "law").law
 
 
@@ -134,7 +154,9 @@ def test_errors_grow_where_activity_comes_in_bursts_of_many_units() -> None:
 
 @pytest.mark.parametrize("units", [40, 3000])
 def test_an_interval_without_doubt_is_binomial(units: int) -> None:
-    lower, upper = count_interval(units, np.array([0.3]), np.array([0.0]), dispersion=1.0, level=0.9)
+    lower, upper = count_interval(
+        units, np.array([0.3]), np.array([0.0]), dispersion=1.0, level=0.9
+    )
     by_scipy = binom.ppf([0.05, 0.95], units, 0.3)
     assert abs(lower[0] - by_scipy[0]) <= 1
     assert abs(upper[0] - by_scipy[1]) <= 1
@@ -146,7 +168,11 @@ def test_an_interval_holds_what_it_says() -> None:
     share = 1 / (1 + np.exp(-rng.normal(odds, sd, 20_000)))
     groups = rng.binomial(int(units / dispersion), share) * dispersion  # units wake five at a time
     lower, upper = count_interval(
-        units, np.array([1 / (1 + np.exp(-odds))]), np.array([sd**2]), dispersion=dispersion, level=0.95
+        units,
+        np.array([1 / (1 + np.exp(-odds))]),
+        np.array([sd**2]),
+        dispersion=dispersion,
+        level=0.95,
     )
     assert np.mean((lower <= groups) & (groups <= upper)) == pytest.approx(0.95, abs=0.01)
 
@@ -154,7 +180,9 @@ def test_an_interval_holds_what_it_says() -> None:
 def test_no_idle_units_leave_nothing_to_forecast() -> None:
     counts = ActivationCounts(np.array([3, 9, 1, 7]), 20)
     table = fit(counts).forecast([20, 200])
-    assert table["expected"].tolist() == table["lower"].tolist() == table["upper"].tolist() == [4, 4]
+    assert (
+        table["expected"].tolist() == table["lower"].tolist() == table["upper"].tolist() == [4, 4]
+    )
     with pytest.raises(InputError, match="expected idle units to ask about"):
         fit(counts).residual_risk(10)
 
@@ -183,7 +211,9 @@ def test_a_layer_of_its_own_width_is_forecast_as_it_is() -> None:
     table = fitted.forecast([500, 5000], units=2000)
     assert table["assumption"].tolist() == ["b fixed", "b fixed", "bN fixed", "bN fixed"]
     for _, part in table.groupby("assumption"):
-        np.testing.assert_allclose(part["expected"], fitted.forecast([500, 5000])["expected"], rtol=1e-9)
+        np.testing.assert_allclose(
+            part["expected"], fitted.forecast([500, 5000])["expected"], rtol=1e-9
+        )
 
 
 @pytest.mark.parametrize("width", [500, 8000])
@@ -203,7 +233,9 @@ def test_a_wider_layer_by_samples_it_has_not_reached_is_its_activations() -> Non
 
 
 def test_a_width_below_the_active_units_is_refused() -> None:
-    with pytest.raises(InputError, match=r"expected more units than the .* that one sample activates, but got 20"):
+    with pytest.raises(
+        InputError, match=r"expected more units than the .* that one sample activates, but got 20"
+    ):
         fit(draw_counts(2000, 40, 0.3, 500, seed=1)).forecast(units=20)
 
 
@@ -221,13 +253,17 @@ def test_rivals_by_their_formulas() -> None:
 
 
 def test_rivals_on_counts_of_their_own_law() -> None:
-    counts = np.random.default_rng(0).poisson(0.7, 20_000)  # all units alike: Chao's lower bound is the truth
+    counts = np.random.default_rng(0).poisson(
+        0.7, 20_000
+    )  # all units alike: Chao's lower bound is the truth
     layer = ActivationCounts(np.minimum(counts, 1000), 1000)
     assert chao2(layer, np.array([1e9]))[0] == pytest.approx(20_000, rel=0.03)
 
 
 def test_a_backtest_forecasts_from_blocks_what_was_then_counted() -> None:
-    counts = draw_blocks(np.random.default_rng(0).beta(0.3, 15, 1000), 30, 16, np.random.default_rng(1))
+    counts = draw_blocks(
+        np.random.default_rng(0).beta(0.3, 15, 1000), 30, 16, np.random.default_rng(1)
+    )
     table = backtest(counts, parts=[0.1, 1 / 3], methods=["auto", "law", "Chao2", "stays"])
     assert table["from_samples"].unique().tolist() == [48, 160]
     first = table[table["from_samples"] == 48].set_index("method")
@@ -245,7 +281,9 @@ def test_a_backtest_without_blocks_takes_samples_at_random() -> None:
     table = backtest(counts, parts=[0.2])
     assert table["from_samples"].unique().tolist() == [100]
     expected = counts.rarefied(100)
-    assert table["counted"][0] - table["woke"][0] == pytest.approx(expected, abs=5 * np.sqrt(expected))
+    assert table["counted"][0] - table["woke"][0] == pytest.approx(
+        expected, abs=5 * np.sqrt(expected)
+    )
     pd.testing.assert_frame_equal(table, backtest(counts, parts=[0.2]))
 
 
@@ -258,7 +296,9 @@ def test_backtests_refuse_what_they_cannot_do() -> None:
     silent = np.zeros((20, 5), np.int64)
     silent[19] = [1, 2, 0, 3, 4]
     late = ActivationCounts(silent.sum(axis=0), 160, blocks=Blocks(silent, np.full(20, 8), 8))
-    with pytest.raises(CountsError, match="no early part of these 160 samples can be forecast from"):
+    with pytest.raises(
+        CountsError, match="no early part of these 160 samples can be forecast from"
+    ):
         backtest(late, methods=["law", "auto"])
 
 
@@ -291,7 +331,9 @@ def test_the_bound_from_below_never_falls_and_does_not_depend_on_what_else_is_as
 def test_empty_blocks_are_no_occasions() -> None:
     counts = draw_blocks(np.linspace(0.001, 0.2, 500), 20, 16, np.random.default_rng(0))
     part = np.concatenate((np.zeros((3, 500), np.int64), counts.blocks.counts))
-    late = ActivationCounts(part.sum(axis=0), 320, blocks=Blocks(part, np.repeat([0, 16], [3, 20]), 16))
+    late = ActivationCounts(
+        part.sum(axis=0), 320, blocks=Blocks(part, np.repeat([0, 16], [3, 20]), 16)
+    )
     assert occasions(late).n == 20
     np.testing.assert_array_equal(fit(late).forecast(3200), fit(counts).forecast(3200))
     assert backtest(late, parts=[0.1, 0.5], methods="auto")["from_samples"].tolist() == [144]
@@ -299,6 +341,7 @@ def test_empty_blocks_are_no_occasions() -> None:
 
 def test_a_census_is_not_a_layer() -> None:
     with pytest.raises(
-        InputError, match=r'expected ActivationCounts of one layer, as census\["relu"\], but got Census'
+        InputError,
+        match=r'expected ActivationCounts of one layer, as census\["relu"\], but got Census',
     ):
         fit(Census({"relu": draw_counts(400, 20, 0.3, 500, seed=2)}))

@@ -29,13 +29,17 @@ def exact_heavy(k: int, samples: int, s: float, beta: float, m: float) -> float:
 @pytest.mark.parametrize("samples", [20, 10**9, 10**15])
 @pytest.mark.parametrize("t", [2.3, 1.2, 1.001, 1.00003, 0.99997, 0.999, 0.7, 0.1])
 @pytest.mark.parametrize(("beta", "m"), [(0.4, 30.0), (25.0, 2000.0), (5.0, 0.5), (3.0, 1e9)])
-def test_heavy_is_its_closed_form_to_the_last_digits(samples: int, t: float, beta: float, m: float) -> None:
+def test_heavy_is_its_closed_form_to_the_last_digits(
+    samples: int, t: float, beta: float, m: float
+) -> None:
     family, parameters = Family((Heavy(),)), np.log([t, beta, m])
     t, beta, m = np.exp(parameters)
     k = [0, 1, 2, 7, samples // 2, samples - 1, samples]
     with mpmath.workdps(50):
         exact = [exact_heavy(one, samples, 1 - mpmath.mpf(t), beta, m) for one in k]
-    np.testing.assert_allclose(family.log_pmf(parameters, np.array(k), samples), exact, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        family.log_pmf(parameters, np.array(k), samples), exact, rtol=1e-12, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("s", [-0.8, -1e-4, 1e-4, 0.5, 0.9])
@@ -49,7 +53,10 @@ def test_heavy_is_the_integral_over_its_rates(s: float) -> None:
             rest = np.log1p(-np.exp(log_p))
             return np.exp((k - s) * log_p + (beta - 1 + n - k) * rest) * -np.expm1(m * rest)
 
-        return sum(quad(density, a, b, epsabs=0)[0] for a, b in ((-300, -40), (-40, -8), (-8, -2), (-2, -1e-12)))
+        return sum(
+            quad(density, a, b, epsabs=0)[0]
+            for a, b in ((-300, -40), (-40, -8), (-8, -2), (-2, -1e-12))
+        )
 
     weights = np.array([integral(k) * float(mpmath.binomial(n, k)) for k in range(n + 1)])
     log_p = Family((Heavy(),)).log_pmf(np.log([1 - s, beta, m]), np.arange(n + 1), n)

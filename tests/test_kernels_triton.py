@@ -1,4 +1,6 @@
-"""The GPU's kernel against torch's own operations, bit for bit; without a GPU, in Triton's interpreter on the CPU."""
+"""The GPU's kernel against torch's own operations, bit for bit; without a GPU, in Triton's
+interpreter on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from actilaw.record.kernels import Rows, count_by_torch, rows_of
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if DEVICE == "cpu":
-    os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported, which reads it then and at the first run
+    os.environ["TRITON_INTERPRET"] = (
+        "1"  # before Triton is imported, which reads it then and at the first run
+    )
 pytest.importorskip("triton")
 from actilaw.record.kernels_triton import count_on_gpu  # noqa: E402
 
@@ -27,11 +31,27 @@ SHAPES = [
     (3, 150, 33),  # more positions than a tile holds
     (2, 70, 257),
 ]
-SPECIAL = [np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-45, 6e-8, 65504.0, -65504.0, 0.7, -0.7]
+SPECIAL = [
+    np.nan,
+    -np.nan,
+    np.inf,
+    -np.inf,
+    0.0,
+    -0.0,
+    1e-45,
+    -1e-45,
+    6e-8,
+    65504.0,
+    -65504.0,
+    0.7,
+    -0.7,
+]
 
 
 def draw(shape: tuple[int, int, int], precision: torch.dtype, seed: int = 0) -> Tensor:
-    """Normal activations, half of them zero, with a few that are special; (n_rows, n_positions, n_units)."""
+    """Normal activations, half of them zero, with a few that are special; (n_rows, n_positions,
+    n_units).
+    """
     rng = np.random.default_rng(seed)
     x = np.maximum(rng.normal(size=shape), 0) * rng.choice([-1, 1], shape)
     x.flat[rng.integers(x.size, size=x.size // 200 + 1)] = rng.choice(SPECIAL, x.size // 200 + 1)
@@ -52,9 +72,13 @@ def assert_same_counts(rows: Rows) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("some", [False, True], ids=["all", "kept"])
-@pytest.mark.parametrize("rule", [Positive(), Threshold(0.7), Threshold(1e30), Relative(0.1), TopK(3)], ids=str)
+@pytest.mark.parametrize(
+    "rule", [Positive(), Threshold(0.7), Threshold(1e30), Relative(0.1), TopK(3)], ids=str
+)
 @pytest.mark.parametrize("precision", PRECISIONS, ids=str)
-def test_counts_are_those_of_torch(precision: torch.dtype, rule: Criterion, some: bool, shape: tuple[int, int, int]):
+def test_counts_are_those_of_torch(
+    precision: torch.dtype, rule: Criterion, some: bool, shape: tuple[int, int, int]
+):
     x = draw(shape, precision)
     assert_same_counts(rows_of(x, rule, draw_keep(x) if some else None))
 
@@ -68,16 +92,22 @@ def test_counts_are_those_of_the_rule_itself_in_numpy(precision: torch.dtype) ->
     active = ((np.abs(numbers) > 0.7) & kept).any(1)
     np.testing.assert_array_equal(counted.units.cpu(), active.sum(0))
     np.testing.assert_array_equal(counted.active.cpu(), active.sum(1))
-    np.testing.assert_array_equal(counted.nonfinite.cpu(), (~np.isfinite(numbers) & kept).any((1, 2)))
+    np.testing.assert_array_equal(
+        counted.nonfinite.cpu(), (~np.isfinite(numbers) & kept).any((1, 2))
+    )
 
 
 @pytest.mark.parametrize("integer", [torch.int16, torch.int32, torch.int64], ids=str)
 @pytest.mark.parametrize("magnitude", [False, True])
 def test_any_bits_and_any_level(integer: torch.dtype, magnitude: bool) -> None:
-    """Levels below zero too, which let through everything but what is beyond the edges or not kept."""
+    """Levels below zero too, which let through everything but what is beyond the edges or not
+    kept.
+    """
     limits = np.iinfo(str(integer).removeprefix("torch."))
     rng = np.random.default_rng(2)
-    bits = torch.from_numpy(rng.integers(limits.min, limits.max, (30, 4, 40), limits.dtype, endpoint=True)).to(DEVICE)
+    bits = torch.from_numpy(
+        rng.integers(limits.min, limits.max, (30, 4, 40), limits.dtype, endpoint=True)
+    ).to(DEVICE)
     low = torch.from_numpy(rng.integers(limits.min, limits.max, (30, 4), limits.dtype)).to(DEVICE)
     assert_same_counts(Rows(bits, low, magnitude, limits.max - limits.max // 8, draw_keep(bits)))
 
@@ -92,7 +122,9 @@ def test_strided_inputs_are_read_by_their_strides() -> None:
 
 def test_rows_without_a_kept_position_count_nothing() -> None:
     x = draw((9, 2, 20), torch.float32)
-    counted = count_on_gpu(rows_of(x, Positive(), torch.zeros(9, 2, dtype=torch.bool, device=DEVICE)))
+    counted = count_on_gpu(
+        rows_of(x, Positive(), torch.zeros(9, 2, dtype=torch.bool, device=DEVICE))
+    )
     assert not counted.units.any()
     assert not counted.active.any()
     assert not counted.nonfinite.any()
@@ -101,7 +133,9 @@ def test_rows_without_a_kept_position_count_nothing() -> None:
 @pytest.mark.parametrize("shape", [(0, 1, 4), (3, 0, 4), (3, 1, 0), (0, 0, 0)], ids=str)
 def test_nothing_to_count_is_counted_as_zero(shape: tuple[int, int, int]) -> None:
     bits = torch.zeros(shape, dtype=torch.int16, device=DEVICE)
-    counted = count_on_gpu(Rows(bits, torch.zeros(shape[:2], dtype=torch.int16, device=DEVICE), False, 0x7C00, None))
+    counted = count_on_gpu(
+        Rows(bits, torch.zeros(shape[:2], dtype=torch.int16, device=DEVICE), False, 0x7C00, None)
+    )
     assert counted.units.tolist() == [0] * shape[2]
     assert counted.active.tolist() == [0] * shape[0]
     assert counted.nonfinite.tolist() == [False] * shape[0]
@@ -113,4 +147,6 @@ def test_many_tiles_at_once_on_a_gpu(precision: torch.dtype) -> None:
     """Thousands of programs adding to the same counts."""
     x = draw((20_000, 1, 1100), precision)
     assert_same_counts(rows_of(x, Positive()))
-    assert_same_counts(rows_of(x.view(500, 40, 1100), Relative(0.3), draw_keep(x.view(500, 40, 1100))))
+    assert_same_counts(
+        rows_of(x.view(500, 40, 1100), Relative(0.3), draw_keep(x.view(500, 40, 1100)))
+    )

@@ -17,14 +17,18 @@ def noisy(seed: int, scatter: float = 0.02) -> np.ndarray:
 
 def test_a_curve_without_noise_gives_its_law_back() -> None:
     law = fit_loss(SIZES, noisy(0, scatter=0)).law
-    assert [law.floor, law.amplitude, law.knee, law.b] == pytest.approx([0.2, 3.0, 300.0, 0.6], rel=1e-5)
+    assert [law.floor, law.amplitude, law.knee, law.b] == pytest.approx(
+        [0.2, 3.0, 300.0, 0.6], rel=1e-5
+    )
 
 
 def test_the_truth_lies_within_the_standard_errors_as_often_as_it_should() -> None:
     fits = [fit_loss(SIZES, noisy(seed)) for seed in range(100)]
     off = np.array([(fitted.b - TRUTH.b) / fitted.standard_errors["b"] for fitted in fits])
     print(f"(b - truth) / standard error: mean {off.mean():+.2f}, scatter {off.std():.2f}")
-    assert np.mean(np.abs(off) < 2.31) > 0.85  # the 95 % point of Student's t with 8 degrees of freedom
+    assert (
+        np.mean(np.abs(off) < 2.31) > 0.85
+    )  # the 95 % point of Student's t with 8 degrees of freedom
 
 
 def test_intervals_hold_the_next_loss_as_often_as_they_say() -> None:
@@ -42,7 +46,11 @@ def test_intervals_hold_the_next_loss_also_before_the_knee_is_passed() -> None:
     inside = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        told = fit_loss(sizes, truth.loss(sizes) * np.exp(rng.normal(0, 0.05, sizes.size))).interval(13_470).iloc[0]
+        told = (
+            fit_loss(sizes, truth.loss(sizes) * np.exp(rng.normal(0, 0.05, sizes.size)))
+            .interval(13_470)
+            .iloc[0]
+        )
         inside.append(told.lower <= truth.loss(13_470) * np.exp(rng.normal(0, 0.05)) <= told.upper)
     print(f"95 % intervals held {np.mean(inside):.1%} of 30 draws")
     assert np.mean(inside) > 0.95 - 3 * 0.04
@@ -53,7 +61,9 @@ def test_intervals_amid_the_data_are_as_narrow_as_their_scatter() -> None:
     assert 2 * 1.96 * 0.01 < np.log(told.upper / told.lower) < 2 * 2.31 * 0.04
 
 
-@pytest.mark.parametrize("losses", [[1e-4, 3, 2, 1, 0.9, 0.8], [1, 1.1, 1.2, 1.5, 1.7, 2.0], 1e300 * SIZES[:6] ** -0.3])
+@pytest.mark.parametrize(
+    "losses", [[1e-4, 3, 2, 1, 0.9, 0.8], [1, 1.1, 1.2, 1.5, 1.7, 2.0], 1e300 * SIZES[:6] ** -0.3]
+)
 def test_curves_of_any_shape_are_fitted_and_doubt_is_said(losses: list[float]) -> None:
     fitted = fit_loss(SIZES[:6], losses)
     assert fitted.undetermined
@@ -97,5 +107,7 @@ def test_losses_that_cannot_be_fitted_are_refused(samples: list, loss: list, mes
 
 
 def test_an_unknown_form_is_refused() -> None:
-    with pytest.raises(InputError, match=r"expected form=.activation. or one of power, .*, but got .line."):
+    with pytest.raises(
+        InputError, match=r"expected form=.activation. or one of power, .*, but got .line."
+    ):
         fit_loss(SIZES, noisy(0), form="line")

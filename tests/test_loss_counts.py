@@ -35,11 +35,15 @@ def test_a_joint_fit_finds_the_surface_and_its_knees() -> None:
     print(f"95 % intervals of {list(summary.index)} held {np.mean(held, axis=0)} of 30")
     assert np.all(np.mean(held, axis=0) > 0.95 - 4 * 0.04)
     assert fitted.law.at(2000).knee == pytest.approx(SURFACE.at(2000).knee, rel=0.2)
-    np.testing.assert_allclose(fitted.predict(DATA, WIDTHS), fitted.law.loss(WIDTHS, DATA), rtol=1e-10)
+    np.testing.assert_allclose(
+        fitted.predict(DATA, WIDTHS), fitted.law.loss(WIDTHS, DATA), rtol=1e-10
+    )
     told = fitted.interval([1e6, 1e7], units=400)
     assert list(told.columns) == ["samples", "units", "expected", "lower", "upper"]
     assert np.all((told.lower < told.expected) & (told.expected < told.upper))
-    with pytest.raises(InputError, match=r"a form with one knee, but .* has floor, amplitude, active, b"):
+    with pytest.raises(
+        InputError, match=r"a form with one knee, but .* has floor, amplitude, active, b"
+    ):
         _ = fitted.knee
 
 
@@ -55,7 +59,9 @@ def test_a_joint_fit_at_one_width_is_the_fit_of_its_curve() -> None:
     joint, single = fit_loss(CURVE, loss, units=np.full(14, 2000.0)), fit_loss(CURVE, loss)
     assert joint.law.at(2000).knee == pytest.approx(single.knee, rel=1e-4)
     assert joint.b == pytest.approx(single.b, rel=1e-4)
-    np.testing.assert_allclose(joint.interval(1e6, units=2000).iloc[0, 2:], single.interval(1e6).iloc[0, 1:], rtol=1e-3)
+    np.testing.assert_allclose(
+        joint.interval(1e6, units=2000).iloc[0, 2:], single.interval(1e6).iloc[0, 1:], rtol=1e-3
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +73,9 @@ def test_losses_tied_to_counts_take_their_b_and_knee(told) -> None:
     loss = scattered(LossLaw(0.5, 2, told.law.knee, told.law.b).loss(CURVE), 1)
     fitted = fit_loss(CURVE, loss, counts=told)
     assert (fitted.b, fitted.knee) == (told.law.b, told.law.knee)
-    assert fitted.law == LossLaw(fitted.floor, fitted.parameters["amplitude"], told.law.knee, told.law.b)
+    assert fitted.law == LossLaw(
+        fitted.floor, fitted.parameters["amplitude"], told.law.knee, told.law.b
+    )
     assert abs(fitted.floor - 0.5) < 3 * fitted.standard_errors["floor"]
     assert list(fitted.parameters) == ["floor", "amplitude"]
     assert fit_loss(CURVE, loss, counts=told.counts).floor == fitted.floor
@@ -83,7 +91,10 @@ def test_counts_and_losses_of_one_law_agree_as_often_as_they_should(told) -> Non
         small += found.p_value < 0.05
         held.append(((found.table.lower <= 1) & (found.table.upper >= 1)).to_numpy())
         verdicts |= set(found.table.verdict)
-    print(f"p < 0.05 in {small} of 40; intervals of the ratios held 1: {np.mean(held, axis=0)}; {verdicts}")
+    print(
+        f"p < 0.05 in {small} of 40; intervals of the ratios held 1: {np.mean(held, axis=0)}; "
+        f"{verdicts}"
+    )
     assert small <= 8
     assert np.all(np.mean(held, axis=0) > 0.85)
 
@@ -96,12 +107,16 @@ def test_a_deviation_is_told_with_its_size(told) -> None:
     assert found.table.loc["b", "verdict"].startswith("deviates by a factor of ")
     assert found.table.loc["b", "lower"] < 3 < found.table.loc["b", "upper"]
     assert found.spoilt > 2
-    early = fit_loss(CURVE[:6], scattered(LossLaw(0.5, 2, 1e4, 0.3).loss(CURVE[:6]), 1), counts=told).agreement
+    early = fit_loss(
+        CURVE[:6], scattered(LossLaw(0.5, 2, 1e4, 0.3).loss(CURVE[:6]), 1), counts=told
+    ).agreement
     assert early.table.loc["b", "verdict"] == "cannot be told"
 
 
 def test_counts_go_with_the_loss_law_alone(told) -> None:
-    with pytest.raises(InputError, match="expected counts= with form='activation' and without units="):
+    with pytest.raises(
+        InputError, match="expected counts= with form='activation' and without units="
+    ):
         fit_loss(SIZES, 1 / SIZES, "power", counts=told)
 
 
@@ -128,7 +143,9 @@ def test_the_held_out_error_is_that_of_a_fit_to_the_rest() -> None:
     off = np.abs(np.log(rest.predict(SIZES[-2:]) / loss[-2:])).mean()
     assert table.loc["M3", "held_out_error"] == pytest.approx(off, rel=1e-9)
     noise = np.log(fit_loss(SIZES, loss, "power").predict(SIZES) / loss)
-    least = 12 * np.log(np.mean(noise**2)) + 12 * (1 + np.log(2 * np.pi)) + 2 * 3 * 12 / 8  # under Gaussian noise
+    least = (
+        12 * np.log(np.mean(noise**2)) + 12 * (1 + np.log(2 * np.pi)) + 2 * 3 * 12 / 8
+    )  # under Gaussian noise
     assert table.loc["power", "aicc"] == pytest.approx(least, abs=6)
 
 
@@ -136,15 +153,23 @@ def test_forms_with_too_many_parameters_are_left_missing() -> None:
     table = compare_loss_forms(SIZES[:6], scattered(5 * SIZES[:6] ** -0.4, 0))
     assert np.isnan(table.loc["bnsl", "held_out_error"])
     assert np.isfinite(table.loc["activation", "held_out_error"])
-    with pytest.raises(InputError, match="at least 3 different sizes besides those held out, but got 3 in all"):
+    with pytest.raises(
+        InputError, match="at least 3 different sizes besides those held out, but got 3 in all"
+    ):
         compare_loss_forms(SIZES[:3], SIZES[:3] ** -0.4)
 
 
 def test_the_command_compares_forms_and_takes_widths(tmp_path: Path) -> None:
-    table = pd.DataFrame({"samples": DATA, "width": WIDTHS, "loss": scattered(SURFACE.loss(WIDTHS, DATA), 0)})
+    table = pd.DataFrame(
+        {"samples": DATA, "width": WIDTHS, "loss": scattered(SURFACE.loss(WIDTHS, DATA), 0)}
+    )
     table.to_csv(tmp_path / "grid.csv", index=False)
     table[:8].to_csv(tmp_path / "curve.csv", index=False)
-    joint = json.loads(actilaw("loss", tmp_path / "grid.csv", "--units-column", "width", "--compare", "--json").stdout)
+    joint = json.loads(
+        actilaw(
+            "loss", tmp_path / "grid.csv", "--units-column", "width", "--compare", "--json"
+        ).stdout
+    )
     assert set(joint["parameters"]) == {"floor", "amplitude", "active", "b"}
     assert {row["units"] for row in joint["forecast"]} == {400, 2000, 10_000}
     assert joint["comparison"][0]["form"] == "activation"

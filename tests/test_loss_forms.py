@@ -1,4 +1,6 @@
-"""Each form against its paper's formula, its slopes against differences, its fit against SciPy's."""
+"""Each form against its paper's formula, its slopes against differences, its fit against
+SciPy's.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ TRUTH = {
 
 
 def by_the_paper(name: str, p: dict[str, float]) -> np.ndarray:
-    """The loss as the form's paper writes it; M4, which is implicit there, is tested by its own equation."""
+    """The loss as the form's paper writes it; M4, which is implicit there, is tested by its own
+    equation.
+    """
     e, A, b = p.get("floor", 0.0), p.get("amplitude", 0.0), p.get("b", 0.0)
     if name == "activation":
         return e + A * (1 + D / p["knee"]) ** -b
@@ -56,14 +60,18 @@ def curve(name: str, parameters: dict[str, float]) -> np.ndarray:
 
 @pytest.mark.parametrize("name", [name for name in FORMS if name != "M4"])
 def test_a_form_is_its_papers_formula(name: str) -> None:
-    np.testing.assert_allclose(curve(name, TRUTH[name]), by_the_paper(name, TRUTH[name]), rtol=1e-12)
+    np.testing.assert_allclose(
+        curve(name, TRUTH[name]), by_the_paper(name, TRUTH[name]), rtol=1e-12
+    )
 
 
 @given(st.floats(0.02, 50), st.floats(0.02, 5), st.floats(1, 1e6))
 def test_m4_solves_its_papers_equation(a: float, b: float, knee: float) -> None:
     e, gap = 0.2, 3.0
     loss = curve("M4", {"floor": e, "amplitude": gap, "knee": knee, "a": a, "b": b})
-    near = (loss - e > 1e-9) & (e + gap - loss > 1e-9)  # elsewhere the differences below are rounding
+    near = (loss - e > 1e-9) & (
+        e + gap - loss > 1e-9
+    )  # elsewhere the differences below are rounding
     left = np.log((loss - e)[near]) - a * np.log((e + gap - loss)[near])
     right = (1 - a) * np.log(gap) + b * np.log(knee) - b * np.log(D[near])
     np.testing.assert_allclose(left, right, atol=1e-6 * (1 + a))
@@ -75,7 +83,9 @@ def test_bnsl_with_one_end_flat_and_a_break_of_one_e_fold_is_the_loss_law() -> N
     np.testing.assert_allclose(curve("bnsl", broken), curve("activation", law), rtol=1e-12)
 
 
-@pytest.mark.parametrize("form", ALL, ids=lambda form: f"{form.name}-{len(form.parameters)}-{form.width}")
+@pytest.mark.parametrize(
+    "form", ALL, ids=lambda form: f"{form.name}-{len(form.parameters)}-{form.width}"
+)
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_slopes_agree_with_differences(form: Form, seed: int) -> None:
@@ -85,9 +95,15 @@ def test_slopes_agree_with_differences(form: Form, seed: int) -> None:
     _, slopes = form.log_loss(where, at(form))
     step = 1e-6
     for i, direction in enumerate(np.eye(where.size)):
-        above, below = (form.log_loss(where + sign * step * direction, at(form))[0][0] for sign in (1, -1))
-        scale = max(1.0, float(np.abs(above).max()))  # what a difference of large numbers can resolve
-        np.testing.assert_allclose(slopes[0, :, i], (above - below) / (2 * step), rtol=2e-4, atol=1e-8 * scale)
+        above, below = (
+            form.log_loss(where + sign * step * direction, at(form))[0][0] for sign in (1, -1)
+        )
+        scale = max(
+            1.0, float(np.abs(above).max())
+        )  # what a difference of large numbers can resolve
+        np.testing.assert_allclose(
+            slopes[0, :, i], (above - below) / (2 * step), rtol=2e-4, atol=1e-8 * scale
+        )
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -121,12 +137,17 @@ def test_without_a_loss_far_out_the_fit_and_its_errors_are_those_of_scipy(name: 
 def test_a_form_with_more_parameters_than_sizes_is_refused(name: str) -> None:
     p = len(FORMS[name].parameters)
     units = N[:p] if FORMS[name].width else None
-    with pytest.raises(InputError, match=f"has {p} parameters and needs at least {p + 1} different sizes, but got {p}"):
+    with pytest.raises(
+        InputError,
+        match=f"has {p} parameters and needs at least {p + 1} different sizes, but got {p}",
+    ):
         fit_loss(D[:p], 1 / D[:p], name, units=units)
 
 
 def test_widths_go_with_their_forms_alone() -> None:
-    with pytest.raises(InputError, match="'chinchilla' does not go with what was given: expected units= with it"):
+    with pytest.raises(
+        InputError, match="'chinchilla' does not go with what was given: expected units= with it"
+    ):
         fit_loss(D, 1 / D, "chinchilla")
     with pytest.raises(InputError, match="with units= expected one of activation, chinchilla"):
         fit_loss(D, 1 / D, "M3", units=N)
@@ -140,7 +161,9 @@ def test_a_form_without_a_knee_says_so() -> None:
     fitted = fit_loss(D, curve("power", TRUTH["power"]), "power")
     assert fitted.b == pytest.approx(0.3)
     assert fitted.floor == 0
-    with pytest.raises(InputError, match=r"a form with one knee, but amplitude D\^\(-b\) has amplitude, b"):
+    with pytest.raises(
+        InputError, match=r"a form with one knee, but amplitude D\^\(-b\) has amplitude, b"
+    ):
         _ = fitted.knee
     with pytest.raises(InputError, match="'power' is no loss law"):
         _ = fitted.law

@@ -1,4 +1,6 @@
-"""Intervals: the textbook's where the curve is a line, brute force where it is not, and how often they hold."""
+"""Intervals: the textbook's where the curve is a line, brute force where it is not, and how often
+they hold.
+"""
 
 from __future__ import annotations
 
@@ -30,16 +32,24 @@ def test_on_a_pure_power_law_intervals_are_those_of_a_straight_line() -> None:
     x, y = np.log(SIZES), np.log(5 * SIZES**-0.4) + EVEN
     design = np.stack([np.ones(12), x], axis=1)
     line, squares, *_ = np.linalg.lstsq(design, y, rcond=None)
-    s, inverse, t = np.sqrt(squares[0] / 10), np.linalg.inv(design.T @ design), student.ppf(0.75, 10)
+    s, inverse, t = (
+        np.sqrt(squares[0] / 10),
+        np.linalg.inv(design.T @ design),
+        student.ppf(0.75, 10),
+    )
     fitted = fit_loss(SIZES, np.exp(y), "power")
     row = fitted.summary(0.5).loc["b"]  # so near the best fit that no loss is far out on the way
     assert row.estimate == pytest.approx(-line[1], rel=1e-7)
     assert row.standard_error == pytest.approx(s * np.sqrt(inverse[1, 1]), rel=1e-6)
-    assert [row.lower, row.upper] == pytest.approx(-line[1] + t * row.standard_error * np.array([-1, 1]), rel=1e-4)
+    assert [row.lower, row.upper] == pytest.approx(
+        -line[1] + t * row.standard_error * np.array([-1, 1]), rel=1e-4
+    )
     at = np.array([1.0, np.log(1e7)])
     reach = t * s * np.sqrt(1 + at @ inverse @ at)
     told = fitted.interval(1e7, 0.5).iloc[0]
-    assert np.log([told.lower, told.upper]) == pytest.approx(at @ line + reach * np.array([-1, 1]), abs=1e-3 * reach)
+    assert np.log([told.lower, told.upper]) == pytest.approx(
+        at @ line + reach * np.array([-1, 1]), abs=1e-3 * reach
+    )
 
 
 def test_the_bounds_of_the_knee_are_where_brute_force_finds_the_fit_spoilt() -> None:
@@ -65,7 +75,10 @@ def test_intervals_of_parameters_hold_the_truth_as_often_as_they_say(off: int) -
     for seed in range(80):
         summary = fit_loss(SIZES, noisy(seed, off=off)).summary()
         held[seed] = [summary.lower[n] <= getattr(TRUTH, n) <= summary.upper[n] for n in names]
-    print(f"{off} losses far out: 95 % intervals held", dict(zip(names, held.mean(axis=0), strict=True)))
+    print(
+        f"{off} losses far out: 95 % intervals held",
+        dict(zip(names, held.mean(axis=0), strict=True)),
+    )
     assert np.all(np.abs(held.mean(axis=0) - 0.95) < 3.5 * 0.024)
 
 
@@ -98,7 +111,10 @@ def test_neither_units_nor_order_matter(seed: int, of_samples: float, of_loss: f
 
 def test_what_the_losses_leave_open_is_said_with_its_bound() -> None:
     power = fit_loss(SIZES, 5 * SIZES**-0.4 * np.exp(EVEN))
-    assert any(said.startswith("knee below ") and said.endswith("no plateau is seen") for said in power.remarks())
+    assert any(
+        said.startswith("knee below ") and said.endswith("no plateau is seen")
+        for said in power.remarks()
+    )
     assert any(said.startswith("floor below ") for said in power.remarks())
     truth = LossLaw(0.2, 3, 3e5, 0.5)
     early = fit_loss(SIZES, truth.loss(SIZES) * np.exp(EVEN))
@@ -119,7 +135,8 @@ def test_a_level_outside_its_range_and_weights_of_another_shape_are_refused() ->
     with pytest.raises(InputError, match="expected level as a fraction"):
         fit_loss(SIZES, noisy(0)).summary(95)
     with pytest.raises(
-        InputError, match=r"expected samples and weights of one shape \(n,\), but got \(12,\) and \(1,\)"
+        InputError,
+        match=r"expected samples and weights of one shape \(n,\), but got \(12,\) and \(1,\)",
     ):
         fit_loss(SIZES, noisy(0), weights=[1])
     with pytest.raises(InputError, match="positive, finite weights, but 1 of 12"):

@@ -26,7 +26,12 @@ def noisy(seed: int, scatter: float = 0.02, off: int = 0) -> np.ndarray:
 
 
 def test_constants_are_those_of_the_normal_law() -> None:
-    assert pytest.approx(quad(lambda z: np.clip(z, -K, K) ** 2 * norm.pdf(z), -30, 30, limit=200)[0], rel=1e-7) == BETA
+    assert (
+        pytest.approx(
+            quad(lambda z: np.clip(z, -K, K) ** 2 * norm.pdf(z), -30, 30, limit=200)[0], rel=1e-7
+        )
+        == BETA
+    )
 
 
 @given(st.lists(finite, min_size=6, max_size=30), st.integers(0, 10**6), st.floats(0.1, 0.9))
@@ -52,7 +57,9 @@ def test_the_fit_is_scipys_huber_fit_at_the_same_scale(seed: int) -> None:
         return np.log(LossLaw(*np.exp(p)).loss(SIZES) / loss)
 
     start = np.log([TRUTH.floor, TRUTH.amplitude, TRUTH.knee, TRUTH.b])
-    found = least_squares(residuals, start, loss="huber", f_scale=K * scale, xtol=1e-14, ftol=1e-14, gtol=1e-14)
+    found = least_squares(
+        residuals, start, loss="huber", f_scale=K * scale, xtol=1e-14, ftol=1e-14, gtol=1e-14
+    )
     assert np.log(list(fitted.parameters.values())) == pytest.approx(found.x, abs=1e-4)
     assert fitted.valley.fitted.cost[0] == pytest.approx(
         scale * (2 * found.cost / scale**2 + fitted.valley.problem.freedom * BETA), rel=1e-8
@@ -70,10 +77,15 @@ def test_no_start_drawn_at_random_leads_lower(seed: int) -> None:
         r = problem.curve(p[np.newaxis], lane)[0] - problem.measured
         scale = huber_scale(r, ones, problem.freedom)[0]
         u = np.abs(r[0]) / scale
-        return float(scale * (np.where(u <= K, u**2, 2 * K * u - K**2).sum() + problem.freedom * BETA))
+        return float(
+            scale * (np.where(u <= K, u**2, 2 * K * u - K**2).sum() + problem.freedom * BETA)
+        )
 
     box = list(zip(problem.low, problem.high, strict=True))
-    tried = [minimize(objective, rng.uniform(problem.low, problem.high), bounds=box).fun for _ in range(15)]
+    tried = [
+        minimize(objective, rng.uniform(problem.low, problem.high), bounds=box).fun
+        for _ in range(15)
+    ]
     assert fitted.valley.fitted.cost[0] <= min(tried) * (1 + 1e-6)
 
 
@@ -87,7 +99,9 @@ def test_one_loss_far_out_moves_the_fit_by_less_than_its_standard_error() -> Non
         start = np.log(list(one.parameters.values()))
         found = least_squares(lambda p, y=dirty: np.log(LossLaw(*np.exp(p)).loss(SIZES) / y), start)
         plain.append(abs(np.exp(found.x[3]) - one.b) / one.standard_errors["b"])
-    print(f"moved by {np.median(moved):.2f} standard errors, least squares by {np.median(plain):.2f}")
+    print(
+        f"moved by {np.median(moved):.2f} standard errors, least squares by {np.median(plain):.2f}"
+    )
     assert np.median(moved) < 1
     assert np.median(plain) > 2 * np.median(moved)
 
@@ -107,5 +121,7 @@ def test_the_likelihood_is_that_of_hubers_law_at_its_best_scale() -> None:
         return np.where(np.abs(u) <= K, u**2, 2 * K * np.abs(u) - K**2)
 
     z = quad(lambda u: np.exp(-rho(u) / 2), -60, 60, points=[-K, K], limit=200)[0]
-    best = max(float(np.sum(w * (-rho(r / s) / 2 - np.log(s * z)))) for s in np.geomspace(0.05, 20, 4001))
+    best = max(
+        float(np.sum(w * (-rho(r / s) / 2 - np.log(s * z)))) for s in np.geomspace(0.05, 20, 4001)
+    )
     assert log_likelihood(r, w) == pytest.approx(best, abs=1e-4)

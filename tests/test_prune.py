@@ -17,7 +17,13 @@ def half_idle() -> nn.Sequential:
     """5 → 12 → 8 → 3 with some units that cannot fire on inputs in 0..1."""
     torch.manual_seed(0)
     model = nn.Sequential(
-        OrderedDict(a=nn.Linear(5, 12), relu_a=nn.ReLU(), b=nn.Linear(12, 8), relu_b=nn.ReLU(), c=nn.Linear(8, 3))
+        OrderedDict(
+            a=nn.Linear(5, 12),
+            relu_a=nn.ReLU(),
+            b=nn.Linear(12, 8),
+            relu_b=nn.ReLU(),
+            c=nn.Linear(8, 3),
+        )
     )
     with torch.no_grad():
         model.a.bias[::3] = -100
@@ -69,7 +75,10 @@ def test_the_given_model_is_untouched() -> None:
     assert result.model.training
     assert not result.model.a.weight.requires_grad
     assert result.model.b.weight.requires_grad
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in [*model.modules(), *result.model.modules()])
+    assert not any(
+        m._forward_hooks or m._forward_pre_hooks
+        for m in [*model.modules(), *result.model.modules()]
+    )
 
 
 def test_sequences_and_dropout_between_the_linear_layers() -> None:
@@ -110,7 +119,9 @@ def test_nothing_idle_removes_nothing() -> None:
 
 
 class Net(nn.Module):
-    """Linear-ReLU-Linear with something in the middle that removal must not pass over in silence."""
+    """Linear-ReLU-Linear with something in the middle that removal must not pass over in
+    silence.
+    """
 
     def __init__(self, middle: str) -> None:
         super().__init__()
@@ -140,7 +151,9 @@ class Net(nn.Module):
     ],
 )
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
-def test_units_that_are_not_only_between_linear_layers_are_refused(middle: str, message: str, precision) -> None:
+def test_units_that_are_not_only_between_linear_layers_are_refused(
+    middle: str, message: str, precision
+) -> None:
     model = Net(middle).to(precision)
     census = Census({"relu": ActivationCounts(np.array([0, 3, 0, 2, 0, 1]), 64)})
     with pytest.raises(ModelError, match=message):
@@ -149,12 +162,16 @@ def test_units_that_are_not_only_between_linear_layers_are_refused(middle: str, 
 
 def test_a_census_of_another_model_or_rule_is_refused() -> None:
     model = half_idle()
-    with pytest.raises(InputError, match="has 12 units but the census counted 2: record the same model"):
+    with pytest.raises(
+        InputError, match="has 12 units but the census counted 2: record the same model"
+    ):
         prune(model, Census({"relu_a": ActivationCounts(np.array([0, 1]), 4)}), INPUTS[:4])
     counts = ActivationCounts(np.array([0] * 6 + [1] * 6), 4, criterion="threshold(0.1)")
     with pytest.raises(InputError, match=r"counted by the rule threshold\(0.1\)"):
         prune(model, Census({"relu_a": counts}), INPUTS[:4])
-    with pytest.raises(ModelError, match=r"expected layer 'b' to be a rectifier .* but it is Linear"):
+    with pytest.raises(
+        ModelError, match=r"expected layer 'b' to be a rectifier .* but it is Linear"
+    ):
         prune(model, Census({"b": ActivationCounts(np.array([0] * 4 + [1] * 4), 4)}), INPUTS[:4])
     with pytest.raises(ModelError, match="no module of the model"):
         prune(model, Census({"elsewhere": ActivationCounts(np.array([0, 1]), 4)}), INPUTS[:4])
@@ -163,19 +180,25 @@ def test_a_census_of_another_model_or_rule_is_refused() -> None:
 def test_units_after_a_convolution_are_refused() -> None:
     model = nn.Sequential(nn.Conv1d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2))
     with pytest.raises(ModelError, match="to come straight from a Linear layer, not from Conv1d"):
-        prune(model, Census({"1": ActivationCounts(np.array([0, 1, 2, 0]), 4)}), torch.rand(2, 1, 5))
+        prune(
+            model, Census({"1": ActivationCounts(np.array([0, 1, 2, 0]), 4)}), torch.rand(2, 1, 5)
+        )
 
 
 def test_units_that_were_nan_are_not_idle() -> None:
     census = Census({"relu_a": ActivationCounts(np.array([0] * 6 + [1] * 6), 4, nonfinite=3)})
-    with pytest.raises(InputError, match="3 of 4 samples had NaN or infinite ones, which count as idle"):
+    with pytest.raises(
+        InputError, match="3 of 4 samples had NaN or infinite ones, which count as idle"
+    ):
         prune(half_idle(), census, INPUTS[:4])
 
 
 def test_examples_that_are_none_are_refused() -> None:
     model = half_idle()
     for examples in (INPUTS[:0], [1.0, 2.0], None):
-        with pytest.raises(InputError, match="expected example inputs that are tensors with at least one sample"):
+        with pytest.raises(
+            InputError, match="expected example inputs that are tensors with at least one sample"
+        ):
             prune(model, census_of(model, INPUTS), examples)
 
 
@@ -185,5 +208,11 @@ def test_a_model_without_gradients_to_follow_is_refused_in_a_sentence() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x)
 
-    with pytest.raises(ModelError, match="torch-pruning can follow along their gradients, but it failed with"):
-        prune(Closed("plain"), Census({"relu": ActivationCounts(np.array([0, 3, 0, 2, 0, 1]), 64)}), torch.rand(4, 6))
+    with pytest.raises(
+        ModelError, match="torch-pruning can follow along their gradients, but it failed with"
+    ):
+        prune(
+            Closed("plain"),
+            Census({"relu": ActivationCounts(np.array([0, 3, 0, 2, 0, 1]), 64)}),
+            torch.rand(4, 6),
+        )

@@ -31,7 +31,8 @@ def test_links_in_readme_and_docs_lead_somewhere() -> None:
 
 def test_imports_point_from_right_to_left() -> None:
     order = (
-        "errors files gamma inputs blocks counts census theory record fit baselines forecast checks monitor prune "
+        "errors files gamma inputs blocks counts census theory record fit baselines forecast "
+        "checks monitor prune "
         "study tables report simulate law_command loss_command demo cli"
     )
     order = order.split()
@@ -42,7 +43,13 @@ def test_imports_point_from_right_to_left() -> None:
         if here not in order:
             continue
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("actilaw."):
+            if (
+                isinstance(node, ast.ImportFrom)
+                and node.module
+                and node.module.startswith("actilaw.")
+            ):
                 there = node.module.split(".")[1]
-                assert order.index(there) <= order.index(here), f"{file.name} imports {node.module} from its right"
+                assert order.index(there) <= order.index(here), (
+                    f"{file.name} imports {node.module} from its right"
+                )
                 assert (here, there) not in apart, f"{file.name} imports {node.module}"

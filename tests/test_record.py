@@ -16,7 +16,12 @@ from actilaw.errors import CountsError, InputError, ModelError
 def mlp(inplace: bool = False) -> nn.Sequential:
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Linear(6, 40), nn.ReLU(inplace), nn.Dropout(0.5), nn.Linear(40, 30), nn.ReLU6(inplace), nn.Linear(30, 3)
+        nn.Linear(6, 40),
+        nn.ReLU(inplace),
+        nn.Dropout(0.5),
+        nn.Linear(40, 30),
+        nn.ReLU6(inplace),
+        nn.Linear(30, 3),
     )
 
 
@@ -24,7 +29,9 @@ def brute_force(model: nn.Module, names: list[str], batches: list[Tensor]) -> di
     """All outputs of the named modules, as arrays, batches joined."""
     kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
     hooks = [
-        module.register_forward_hook(lambda _m, _i, out, name=name: kept[name].append(out.detach().numpy().copy()))
+        module.register_forward_hook(
+            lambda _m, _i, out, name=name: kept[name].append(out.detach().numpy().copy())
+        )
         for name, module in model.named_modules()
         if name in names
     ]
@@ -47,13 +54,19 @@ def test_counts_of_a_multilayer_perceptron(inplace: bool) -> None:
     for name, activations in brute_force(mlp().eval(), ["1", "4"], batches).items():
         np.testing.assert_array_equal(census[name].counts, (activations > 0).sum(0))
         assert census[name].samples == 50
-        assert (census[name].criterion, census[name].unit, census[name].nonfinite) == ("positive", "sample", 0)
+        assert (census[name].criterion, census[name].unit, census[name].nonfinite) == (
+            "positive",
+            "sample",
+            0,
+        )
 
 
 @pytest.mark.parametrize("unit", ["sample", "position"])
 def test_channels_of_a_convolution(unit: str) -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.Flatten(), nn.Linear(180, 7), nn.ReLU())
+    model = nn.Sequential(
+        nn.Conv2d(1, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.Flatten(), nn.Linear(180, 7), nn.ReLU()
+    )
     model.eval()
     images = torch.randn(20, 1, 8, 8) - 1
     with record(model, unit=unit) as recording:
@@ -72,7 +85,9 @@ def test_sequences_with_and_without_padding(unit: str, masked: bool) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 25), nn.ReLU(), nn.Linear(25, 4))
     tokens = torch.randn(10, 7, 4)
-    padding = torch.arange(7) < torch.randint(0, 8, (10, 1))  # (samples, positions), some samples all padding
+    padding = torch.arange(7) < torch.randint(
+        0, 8, (10, 1)
+    )  # (samples, positions), some samples all padding
     keep = padding if masked else torch.ones_like(padding)
     with record(model, unit=unit, mask=(lambda inputs: padding) if masked else None) as recording:
         model(tokens)
@@ -147,7 +162,11 @@ def test_a_census_may_be_asked_for_while_recording() -> None:
 def test_nan_and_infinite_activations_are_counted_not_hidden() -> None:
     model = nn.Sequential(OrderedDict(relu=nn.ReLU()))
     x = torch.ones(4, 2)
-    x[1, 0], x[2, 1], x[3, 0] = torch.nan, torch.inf, -torch.inf  # a rectifier turns the last into zero
+    x[1, 0], x[2, 1], x[3, 0] = (
+        torch.nan,
+        torch.inf,
+        -torch.inf,
+    )  # a rectifier turns the last into zero
     with record(model) as recording:
         model(x)
     assert recording.census()["relu"].nonfinite == 2
@@ -178,16 +197,36 @@ def test_layers_by_name_glob_list_and_function() -> None:
 @pytest.mark.parametrize(
     ("model", "arguments", "error", "message"),
     [
-        (nn.Sequential(nn.Linear(2, 2)), {}, ModelError, "expected a model with a layer of units, but layers='auto'"),
-        (nn.Sequential(nn.ReLU()), {"layers": "relu"}, ModelError, r"layers='relu' matches none of the 1 modules"),
+        (
+            nn.Sequential(nn.Linear(2, 2)),
+            {},
+            ModelError,
+            "expected a model with a layer of units, but layers='auto'",
+        ),
+        (
+            nn.Sequential(nn.ReLU()),
+            {"layers": "relu"},
+            ModelError,
+            r"layers='relu' matches none of the 1 modules",
+        ),
         (
             nn.Sequential(nn.ReLU()),
             {"layers": ["0", "rleu"]},
             ModelError,
             r"layers that the model has, but 'rleu' matches",
         ),
-        ("gpt2", {}, ModelError, "expected a torch module to record, but got str: load the model first"),
-        (nn.Sequential(nn.ReLU()), {"active": [3]}, InputError, r"expected rules such as .* but got \[3\]"),
+        (
+            "gpt2",
+            {},
+            ModelError,
+            "expected a torch module to record, but got str: load the model first",
+        ),
+        (
+            nn.Sequential(nn.ReLU()),
+            {"active": [3]},
+            InputError,
+            r"expected rules such as .* but got \[3\]",
+        ),
         (
             nn.Sequential(nn.ReLU()),
             {"unit": "pixel"},
@@ -197,7 +236,9 @@ def test_layers_by_name_glob_list_and_function() -> None:
         (nn.Sequential(nn.ReLU()), {"active": "big"}, InputError, "but got 'big'"),
     ],
 )
-def test_models_and_arguments_that_make_no_sense(model: nn.Module, arguments: dict, error: type, message: str) -> None:
+def test_models_and_arguments_that_make_no_sense(
+    model: nn.Module, arguments: dict, error: type, message: str
+) -> None:
     with pytest.raises(error, match=message):
         record(model, **arguments)
 

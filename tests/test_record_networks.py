@@ -1,4 +1,6 @@
-"""Real architectures and awkward situations, each against brute force: every activation kept, then counted in NumPy."""
+"""Real architectures and awkward situations, each against brute force: every activation kept, then
+counted in NumPy.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def kept_activations(model: nn.Module, layer: str, at_input: bool, run) -> np.nd
     if at_input:
         hook = module.register_forward_pre_hook(lambda _m, inputs: keep(inputs[0]))
     else:
-        hook = module.register_forward_hook(lambda _m, _i, out: keep(out[0] if isinstance(out, tuple) else out))
+        hook = module.register_forward_hook(
+            lambda _m, _i, out: keep(out[0] if isinstance(out, tuple) else out)
+        )
     run()
     hook.remove()
     return np.concatenate(kept)
@@ -63,7 +67,9 @@ def tiny(kind: str) -> nn.Module:
         return transformers.LlamaForCausalLM(config).eval()
     if kind == "mixtral":
         experts = {"num_local_experts": 6, "num_experts_per_tok": 2}
-        config = transformers.MixtralConfig(**shape, **experts, intermediate_size=24, num_key_value_heads=1)
+        config = transformers.MixtralConfig(
+            **shape, **experts, intermediate_size=24, num_key_value_heads=1
+        )
         return transformers.MixtralForCausalLM(config).eval()
     config = transformers.GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=50, n_positions=16)
     return transformers.GPT2LMHeadModel(config).eval()
@@ -100,7 +106,11 @@ def test_experts_are_counted_at_their_router(unit: str) -> None:
     logits = kept_activations(model, "model.layers.1.mlp.gate", False, run).reshape(6, 11, 6)
     chosen = (-logits).argsort(-1).argsort(-1) < 2
     expected, samples = by_hand(chosen, PADDING.bool().numpy(), unit)
-    assert (counts.counts.tolist(), counts.samples, counts.criterion) == (expected, samples, "top(2)")
+    assert (counts.counts.tolist(), counts.samples, counts.criterion) == (
+        expected,
+        samples,
+        "top(2)",
+    )
     assert "model.layers.0.mlp.experts" in recording.uncovered
 
 
@@ -114,7 +124,9 @@ def test_grouped_and_biased_routers_are_counted_by_their_choice() -> None:
         "topk_group": 1,
         "first_k_dense_replace": 0,
     }
-    config = transformers.DeepseekV3Config(**shape, **experts, intermediate_size=24, moe_intermediate_size=8)
+    config = transformers.DeepseekV3Config(
+        **shape, **experts, intermediate_size=24, moe_intermediate_size=8
+    )
     model = transformers.DeepseekV3ForCausalLM(config).eval()
     chosen: list[Tensor] = []
     module = dict(model.named_modules())["model.layers.1.mlp.experts"]
@@ -129,19 +141,32 @@ def test_grouped_and_biased_routers_are_counted_by_their_choice() -> None:
 def test_a_cache_and_a_mask_of_all_tokens() -> None:
     model = tiny("gpt2")
     with record(model, unit="token", mask="attention_mask") as recording, torch.no_grad():
-        model.generate(TOKENS, attention_mask=PADDING.flip(1), max_new_tokens=3, min_new_tokens=3, do_sample=False)
+        model.generate(
+            TOKENS,
+            attention_mask=PADDING.flip(1),
+            max_new_tokens=3,
+            min_new_tokens=3,
+            do_sample=False,
+        )
     assert recording.census()["transformer.h.0.mlp.act"].samples == PADDING.sum() + 6 * 2
 
 
 def test_one_mask_for_encoder_and_decoder_is_refused() -> None:
-    config = transformers.T5Config(d_model=16, d_kv=8, d_ff=20, num_layers=1, num_heads=2, vocab_size=50)
-    with pytest.raises(InputError, match="the model has an encoder and a decoder: record them apart"):
+    config = transformers.T5Config(
+        d_model=16, d_kv=8, d_ff=20, num_layers=1, num_heads=2, vocab_size=50
+    )
+    with pytest.raises(
+        InputError, match="the model has an encoder and a decoder: record them apart"
+    ):
         record(transformers.T5ForConditionalGeneration(config), mask="attention_mask")
 
 
 def test_a_mask_needs_the_model_whose_arguments_make_it() -> None:
     model = mlp()
-    with record(model, mask=lambda x: torch.ones(len(x))), pytest.raises(InputError, match="layer '1' ran by itself"):
+    with (
+        record(model, mask=lambda x: torch.ones(len(x))),
+        pytest.raises(InputError, match="layer '1' ran by itself"),
+    ):
         model[:2](INPUTS)
 
 
@@ -255,7 +280,9 @@ def test_latents_of_a_sparse_autoencoder() -> None:
 
 def mlp(width: int = 40) -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(6, width), nn.ReLU(), nn.Linear(width, 30), nn.GELU(), nn.Linear(30, 3))
+    return nn.Sequential(
+        nn.Linear(6, width), nn.ReLU(), nn.Linear(width, 30), nn.GELU(), nn.Linear(30, 3)
+    )
 
 
 INPUTS = torch.randn(100, 6, generator=torch.Generator().manual_seed(1))
@@ -334,13 +361,19 @@ def recorded_with_mask(model: nn.Module, called: nn.Module) -> Census:
 
 
 class Block(nn.Module):
-    """A residual block whose one rectifier was registered before its convolutions, with a norm between."""
+    """A residual block whose one rectifier was registered before its convolutions, with a norm
+    between.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.relu = nn.ReLU()
-        self.conv1, self.norm1, self.conv2 = nn.Conv2d(1, 6, 3, padding=1), nn.GroupNorm(2, 6), nn.Conv2d(6, 6, 1)
+        self.conv1, self.norm1, self.conv2 = (
+            nn.Conv2d(1, 6, 3, padding=1),
+            nn.GroupNorm(2, 6),
+            nn.Conv2d(6, 6, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.norm1(self.conv1(x)))
@@ -393,7 +426,9 @@ def test_autocast_and_gradient_accumulation() -> None:
         for batch in INPUTS.split(20):
             with torch.autocast("cpu", torch.bfloat16):
                 model(batch).sum().backward()
-    x = kept_activations(model, "1", False, lambda: [torch.autocast("cpu", torch.bfloat16)(model)(INPUTS)])
+    x = kept_activations(
+        model, "1", False, lambda: [torch.autocast("cpu", torch.bfloat16)(model)(INPUTS)]
+    )
     assert recording.census()["1"].counts.tolist() == (x > 0).sum(0).tolist()
     assert recording.census()["1"].regime == "frozen"
 
@@ -517,9 +552,20 @@ dist.destroy_process_group()
 def test_two_processes_count_to_the_last_bit_what_one_counts(tmp_path: Path) -> None:
     script, path = tmp_path / "rank.py", tmp_path / "census"
     script.write_text(RANK.format(tests=str(Path(__file__).parent), path=str(path)))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        str(script),
+    ]
     done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert_same(load(path), recorded(mlp(), [INPUTS]))
@@ -545,7 +591,9 @@ print(json.dumps(peaks))"""
 
 def test_merging_files_is_associative_and_commutative() -> None:
     model = mlp()
-    a, b, c = (recorded(model, [INPUTS[part]]) for part in (slice(0, 33), slice(33, 40), slice(40, 100)))
+    a, b, c = (
+        recorded(model, [INPUTS[part]]) for part in (slice(0, 33), slice(33, 40), slice(40, 100))
+    )
     assert_same(a.merge(b).merge(c), a.merge(b.merge(c)))
     assert_same(a.merge(b), b.merge(a))
     merged, whole = a.merge(b).merge(c)["1"], recorded(model, [INPUTS])["1"]

@@ -1,4 +1,6 @@
-"""`actilaw record` and `actilaw merge` as a user runs them; killed at any moment, a run ends as if undisturbed."""
+"""`actilaw record` and `actilaw merge` as a user runs them; killed at any moment, a run ends as if
+undisturbed.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def command(*arguments: object) -> list[str]:
 
 def actilaw(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
-    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=folder, env=offline, check=False)
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, cwd=folder, env=offline, check=False
+    )
 
 
 RECORD = ("record", "--model", "makers:model")
@@ -95,7 +99,9 @@ def test_a_run_killed_at_any_moment_goes_on_and_ends_as_if_undisturbed(folder: P
         running = subprocess.Popen(command(*slow, "killed"), cwd=folder)
         start = time.monotonic()
         batches = load(folder / "killed").about["batches"] if (folder / "killed").exists() else 0
-        while time.monotonic() - start < 30:  # wait until it has got on a little, then a little more
+        while (
+            time.monotonic() - start < 30
+        ):  # wait until it has got on a little, then a little more
             time.sleep(0.05)
             if (folder / "killed").exists() and load(folder / "killed").about["batches"] > batches:
                 break
@@ -133,17 +139,40 @@ def test_merging_two_files(folder: Path) -> None:
     [
         ((*RECORD, "-o", "c"), "expected either --data package.module:function or --text FILE"),
         ((*RECORD, "--data", "makers:nothing", "-o", "c"), "the loader is empty"),
-        ((*RECORD, "--data", "makers:number", "-o", "c"), "expected an iterable of batches, but got int"),
-        ((*RECORD, "--data", "makers:nowhere", "-o", "c"), "expected 'makers:nowhere' to name a function"),
-        ((*RECORD, "--data", "makers", "-o", "c"), "expected package.module:function, but got 'makers'"),
-        (("record", "--model", "makers:broken", "--data", "makers:data", "-o", "c"), "expected a model with a layer"),
-        ((*RECORD, "--data", "makers:data", "--active", "big", "-o", "c"), "expected positive, threshold(0.1)"),
+        (
+            (*RECORD, "--data", "makers:number", "-o", "c"),
+            "expected an iterable of batches, but got int",
+        ),
+        (
+            (*RECORD, "--data", "makers:nowhere", "-o", "c"),
+            "expected 'makers:nowhere' to name a function",
+        ),
+        (
+            (*RECORD, "--data", "makers", "-o", "c"),
+            "expected package.module:function, but got 'makers'",
+        ),
+        (
+            ("record", "--model", "makers:broken", "--data", "makers:data", "-o", "c"),
+            "expected a model with a layer",
+        ),
+        (
+            (*RECORD, "--data", "makers:data", "--active", "big", "-o", "c"),
+            "expected positive, threshold(0.1)",
+        ),
         ((*RECORD, "--data", "makers:data", "-o", "missing/c"), "does not exist"),
-        (("record", "--model", "nowhere", "--text", "makers.py", "-o", "c"), "expected a model of Transformers at"),
-        (("record", "--model", "x", "--text", "nowhere.txt", "-o", "c"), "expected a UTF-8 text file"),
+        (
+            ("record", "--model", "nowhere", "--text", "makers.py", "-o", "c"),
+            "expected a model of Transformers at",
+        ),
+        (
+            ("record", "--model", "x", "--text", "nowhere.txt", "-o", "c"),
+            "expected a UTF-8 text file",
+        ),
     ],
 )
-def test_mistakes_are_one_sentence_and_leave_nothing(folder: Path, arguments: tuple, said: str) -> None:
+def test_mistakes_are_one_sentence_and_leave_nothing(
+    folder: Path, arguments: tuple, said: str
+) -> None:
     done = actilaw(folder, *arguments)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
@@ -162,18 +191,36 @@ def test_a_file_of_another_run_is_left_alone(folder: Path) -> None:
 
 def test_a_run_goes_on_only_with_the_same_network_flags_and_batches(folder: Path) -> None:
     actilaw(folder, "record", "--model", "makers:unseeded", "--data", "makers:data", "-o", "a")
-    again = actilaw(folder, "record", "--model", "makers:unseeded", "--data", "makers:data", "-o", "a")
+    again = actilaw(
+        folder, "record", "--model", "makers:unseeded", "--data", "makers:data", "-o", "a"
+    )
     assert "of other weights" in again.stderr
-    masked = actilaw(folder, "record", "--model", "makers:unseeded", "--data", "makers:data", "--mask", "x", "-o", "a")
+    masked = actilaw(
+        folder,
+        "record",
+        "--model",
+        "makers:unseeded",
+        "--data",
+        "makers:data",
+        "--mask",
+        "x",
+        "-o",
+        "a",
+    )
     assert "mask" in masked.stderr
     actilaw(folder, *RECORD, "--data", "makers:data", "-o", "b")
     census = load(folder / "b")
-    Census(dict(census), {**census.about, "finished": False, "batches": 30, "entries": 300}).save(folder / "b")
+    Census(dict(census), {**census.about, "finished": False, "batches": 30, "entries": 300}).save(
+        folder / "b"
+    )
     (folder / "makers.py").write_text(
         MAKERS.replace("def data()", "def old()").replace("def other_batches()", "def data()")
     )
     other = actilaw(folder, *RECORD, "--data", "makers:data", "-o", "b")
-    assert "holds the counts of 30 batches with 300 entries, but the first 30 batches now have 600" in other.stderr
+    assert (
+        "holds the counts of 30 batches with 300 entries, but the first 30 batches now have 600"
+        in other.stderr
+    )
     assert (again.returncode, masked.returncode, other.returncode) == (2, 2, 2)
 
 
@@ -181,7 +228,10 @@ def test_censuses_that_differ_are_not_merged(folder: Path) -> None:
     actilaw(folder, *RECORD, "--data", "makers:data", "-o", "a")
     actilaw(folder, *RECORD, "--data", "makers:data", "--active", "threshold(0.1)", "-o", "b")
     actilaw(folder, *RECORD, "--data", "makers:data", "--layers", "1", "-o", "c")
-    rules, layers = actilaw(folder, "merge", "a", "b", "-o", "d"), actilaw(folder, "merge", "a", "c", "-o", "d")
+    rules, layers = (
+        actilaw(folder, "merge", "a", "b", "-o", "d"),
+        actilaw(folder, "merge", "a", "c", "-o", "d"),
+    )
     assert "layer '1': counts can be merged only if criterion agree" in rules.stderr
     assert "only one has 4" in layers.stderr
     assert (rules.returncode, layers.returncode) == (2, 2)
@@ -195,7 +245,9 @@ def test_a_language_model_over_a_text_file(tmp_path: Path) -> None:
     tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.train_from_iterator([text], trainers.WordLevelTrainer(special_tokens=["[UNK]"]))
-    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]").save_pretrained(tmp_path / "lm")
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]"
+    ).save_pretrained(tmp_path / "lm")
     torch.manual_seed(0)
     config = transformers.GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=40, n_positions=64)
     transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path / "lm")
@@ -207,7 +259,9 @@ def test_a_language_model_over_a_text_file(tmp_path: Path) -> None:
     tokens = tokenizer.encode(text).ids
     model = transformers.GPT2LMHeadModel.from_pretrained(tmp_path / "lm").eval()
     kept: list[torch.Tensor] = []
-    model.transformer.h[1].mlp.act.register_forward_hook(lambda _m, _i, out: kept.append(out.flatten(0, 1)))
+    model.transformer.h[1].mlp.act.register_forward_hook(
+        lambda _m, _i, out: kept.append(out.flatten(0, 1))
+    )
     with torch.no_grad():
         for start in range(0, len(tokens), 32):
             model(torch.tensor([tokens[start : start + 32]]))
@@ -215,4 +269,6 @@ def test_a_language_model_over_a_text_file(tmp_path: Path) -> None:
     counts = census["transformer.h.1.mlp.act"]
     assert counts.samples == len(tokens) == len(x)
     difference = counts.counts - (x > 0.1 * x.amax(-1, keepdim=True)).sum(0).numpy()
-    assert abs(difference).sum() <= 3  # batches of three and of one round differently in the last bit
+    assert (
+        abs(difference).sum() <= 3
+    )  # batches of three and of one round differently in the last bit

@@ -36,11 +36,19 @@ def page_of(path) -> Page:
     return Page(path.read_text())
 
 
-def test_the_page_says_what_was_counted_and_needs_nothing_but_itself(tmp_path, counts: ActivationCounts) -> None:
+def test_the_page_says_what_was_counted_and_needs_nothing_but_itself(
+    tmp_path, counts: ActivationCounts
+) -> None:
     page = page_of(report(Census({"relu": counts}), tmp_path / "page.html"))
     assert page.open == []
     assert page.loads == []
-    for said in ("Layer relu", f"{counts.working:,}", "working units K", f"{counts.samples:,}", "Idle fraction"):
+    for said in (
+        "Layer relu",
+        f"{counts.working:,}",
+        "working units K",
+        f"{counts.samples:,}",
+        "Idle fraction",
+    ):
         assert said in page.text
 
 
@@ -54,7 +62,9 @@ def test_an_early_forecast_is_judged_by_the_count(tmp_path) -> None:
     assert f"{census['relu'].working:,} were counted" in text
 
 
-def test_a_layer_that_cannot_be_fitted_is_shown_with_the_reason(tmp_path, counts: ActivationCounts) -> None:
+def test_a_layer_that_cannot_be_fitted_is_shown_with_the_reason(
+    tmp_path, counts: ActivationCounts
+) -> None:
     silent = ActivationCounts(np.zeros(5, int), 10)
     text = page_of(report(Census({"good": counts, "silent": silent}), tmp_path / "page.html")).text
     assert "No law was fitted: no unit was ever activated" in text
@@ -97,7 +107,9 @@ def test_losses_of_several_widths_are_no_single_curve(tmp_path, counts: Activati
     assert not (tmp_path / "page.html").exists()
 
 
-def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path, counts: ActivationCounts) -> None:
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(
+    tmp_path, counts: ActivationCounts
+) -> None:
     with pytest.raises(FileError, match=r"the folder .* does not exist; create it first"):
         report(Census({"relu": counts}), tmp_path / "missing" / "page.html")
     assert list(tmp_path.iterdir()) == []

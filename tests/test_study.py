@@ -73,7 +73,9 @@ def test_a_learning_curve_falls(task: Task) -> None:
 
 @pytest.mark.parametrize("samples", [0, -5, 5000])
 def test_a_training_set_beyond_the_data_is_refused(task: Task, samples: int) -> None:
-    with pytest.raises(InputError, match=r"training samples in 1\.\.1347, those the task has, but got"):
+    with pytest.raises(
+        InputError, match=r"training samples in 1\.\.1347, those the task has, but got"
+    ):
         learning_curve(task, [samples])
 
 
@@ -84,7 +86,9 @@ def source() -> Text:
 
 @pytest.fixture(scope="module")
 def text() -> Text:
-    """Every token is as frequent as any other, and follows from the one before: 5 times it, plus 3, modulo 64."""
+    """Every token is as frequent as any other, and follows from the one before: 5 times it, plus 3,
+    modulo 64.
+    """
     tokens = [np.random.default_rng(0).integers(64, size=200)]
     for _ in range(31):
         tokens.append((5 * tokens[-1] + 3) % 64)
@@ -118,7 +122,13 @@ def test_text_is_halved_and_every_window_stands_where_it_is_said_to(source: Text
 
 def test_every_hidden_layer_has_a_name_and_a_price(task: Task) -> None:
     model = train(task, 64, depth=2, steps=150)
-    assert [name for name, _ in model.named_children()] == ["hidden", "relu", "hidden2", "relu2", "output"]
+    assert [name for name, _ in model.named_children()] == [
+        "hidden",
+        "relu",
+        "hidden2",
+        "relu2",
+        "output",
+    ]
     assert evaluate(model, task.test_inputs, task.test_labels)[1] > 0.9
     dear = train(task, 64, depth=2, l1=0.03, steps=150)
     for layer in (2, 4):
@@ -130,7 +140,9 @@ def test_training_works_where_gradients_are_off(task: Task) -> None:
         assert evaluate(train(task, 64, steps=100), task.inputs, task.labels)[1] > 0.8
 
 
-@pytest.mark.parametrize("feedforward", [plain(64), plain(64, nn.GELU), gated(64), routed(32, hidden=4)])
+@pytest.mark.parametrize(
+    "feedforward", [plain(64), plain(64, nn.GELU), gated(64), routed(32, hidden=4)]
+)
 def test_a_transformer_learns_what_follows_a_token(text: Text, feedforward) -> None:
     model = train_transformer(text, feedforward, steps=80)
     assert next_token_loss(model, text.test_inputs) < 0.1 * math.log(text.vocabulary)
@@ -145,19 +157,25 @@ def test_a_transformer_sees_no_token_before_its_time(text: Text) -> None:
 
 
 @pytest.mark.parametrize("feedforward", [plain(64), gated(64)])
-def test_a_price_on_a_transformers_activations_lowers_them_and_leaves_no_hook(text: Text, feedforward) -> None:
+def test_a_price_on_a_transformers_activations_lowers_them_and_leaves_no_hook(
+    text: Text, feedforward
+) -> None:
     magnitudes = []
     for l1 in (0.0, 0.01):
         model = train_transformer(text, feedforward, l1=l1, steps=30)
         assert not any(module._forward_pre_hooks for module in model.modules())
         taken: list[torch.Tensor] = []
-        model.blocks[0].feedforward.down_proj.register_forward_pre_hook(lambda _, x, taken=taken: taken.append(x[0]))
+        model.blocks[0].feedforward.down_proj.register_forward_pre_hook(
+            lambda _, x, taken=taken: taken.append(x[0])
+        )
         model(text.test_inputs[:4])
         magnitudes.append(taken[0].abs().sum(-1).mean().item())
     assert magnitudes[1] < magnitudes[0] / 2
 
 
-def test_every_token_is_counted_at_the_two_experts_that_its_router_chose(mixture: nn.Module, text: Text) -> None:
+def test_every_token_is_counted_at_the_two_experts_that_its_router_chose(
+    mixture: nn.Module, text: Text
+) -> None:
     stream, chosen = text.test_inputs[:60], []
     router = mixture.get_submodule("blocks.1.feedforward.router")
     hook = router.register_forward_hook(lambda _, x, output: chosen.append(output[0]))
@@ -188,7 +206,11 @@ def test_top_k_keeps_the_largest_that_are_above_zero() -> None:
 
 def test_autoencoders_explain_most_of_the_variance_with_few_latents(task: Task) -> None:
     found = {}
-    for name, activation, l1 in (("top", TopK(4), 0.0), ("cheap", nn.ReLU(), 0.0), ("dear", nn.ReLU(), 0.03)):
+    for name, activation, l1 in (
+        ("top", TopK(4), 0.0),
+        ("cheap", nn.ReLU(), 0.0),
+        ("dear", nn.ReLU(), 0.03),
+    ):
         model = train_autoencoder(task.inputs, 128, activation, l1=l1, steps=100)
         again, latents = model(task.test_inputs)
         assert (again - normalised(task.test_inputs)).square().mean() < 0.5
@@ -223,5 +245,7 @@ def test_a_case_repeats_itself_and_is_kept_in_a_file(tmp_path) -> None:
 
 def test_there_are_enough_cases_and_no_others() -> None:
     assert len(CASES) >= 14
-    with pytest.raises(InputError, match=r"expected one of the cases digits-512, .* but got 'digits'"):
+    with pytest.raises(
+        InputError, match=r"expected one of the cases digits-512, .* but got 'digits'"
+    ):
         make_case("digits")

@@ -1,4 +1,6 @@
-"""actilaw: which units work, how many more will wake, where the loss goes, and what can be removed."""
+"""actilaw: which units work, how many more will wake, where the loss goes, and what can be
+removed.
+"""
 
 from actilaw.census import Census, load
 from actilaw.checks import check

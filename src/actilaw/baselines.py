@@ -1,13 +1,14 @@
 """What others would forecast from the same counts: for comparison, never for use.
 
-    (C1) Chao2, extrapolated: K + f0 (1 − (1 − Q1/(T f0 + Q1))^t), f0 = (T−1)/T Q1²/(2 Q2), after T of T + t samples
+    (C1) Chao2, extrapolated: K + f0 (1 − (1 − Q1/(T f0 + Q1))^t), f0 = (T−1)/T Q1²/(2 Q2), after T
+         of T + t samples
          (Chao 1987; Colwell et al. 2012, eq. 18; what iNEXT computes for incidence data)
     (C2) smoothed Good-Toulmin: K − Σ_i (−t/T)^i P(L >= i) Q_i, L binomial(k, 2/(2 + t/T)),
          k = ½ log₃(T (t/T)² / (t/T − 1)) (Orlitsky, Suresh & Wu 2016)
     (C3) K stays as it is
 
-Q_i is the number of units activated by exactly i samples. None knows how many units there are; all are given that
-number as an upper bound.
+Q_i is the number of units activated by exactly i samples. None knows how many units there are; all
+are given that number as an upper bound.
 """
 
 from __future__ import annotations
@@ -30,8 +31,14 @@ def chao2(counts: ActivationCounts, samples: Vector) -> Vector:
     unseen *= (counts.samples - 1) / counts.samples
     if unseen == 0:
         return np.full_like(samples, counts.working)
-    still = np.log1p(-once / (counts.samples * unseen + once)) if counts.samples * unseen > 0 else -np.inf
-    return np.minimum(counts.working - unseen * np.expm1((samples - counts.samples) * still), counts.units)
+    still = (
+        np.log1p(-once / (counts.samples * unseen + once))
+        if counts.samples * unseen > 0
+        else -np.inf
+    )
+    return np.minimum(
+        counts.working - unseen * np.expm1((samples - counts.samples) * still), counts.units
+    )
 
 
 def good_toulmin(counts: ActivationCounts, samples: Vector) -> Vector:

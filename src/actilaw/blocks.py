@@ -1,7 +1,9 @@
-"""Counts in contiguous blocks of samples: prefixes for back-tests, replicates for a jackknife, windows over training.
+"""Counts in contiguous blocks of samples: prefixes for back-tests, replicates for a jackknife,
+windows over training.
 
-How many samples will come is not known in advance, so the blocks grow: there are never more than 32, all of the same
-size, a power of two that doubles when they are full. From 17 entries on there are always 17 to 32 of them.
+How many samples will come is not known in advance, so the blocks grow: there are never more than
+32, all of the same size, a power of two that doubles when they are full. From 17 entries on there
+are always 17 to 32 of them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ MOST = 32
 
 
 def block_size(entries: int) -> int:
-    """Entries per block once `entries` have been seen: the smallest power of two that leaves at most 32 blocks."""
+    """Entries per block once `entries` have been seen: the smallest power of two that leaves at
+    most 32 blocks.
+    """
     return 1 << max(0, -(-entries // MOST) - 1).bit_length()
 
 
@@ -27,8 +31,9 @@ class Blocks:
 
     Attributes:
         counts: activations of each unit in each block; (n_blocks, n_units), integers.
-        samples: samples in each block; (n_blocks,), integers. Blocks are of equal size in entries of the first axis;
-            where an entry holds several samples (positions), or a mask leaves some out, their samples differ.
+        samples: samples in each block; (n_blocks,), integers. Blocks are of equal size in entries
+            of the first axis; where an entry holds several samples (positions), or a mask leaves
+            some out, their samples differ.
         size: entries of the first axis per block, a power of two; the last block may be part full.
 
     Raises:
@@ -42,12 +47,18 @@ class Blocks:
     def __post_init__(self) -> None:
         if self.counts.ndim != 2 or self.samples.shape != (len(self.counts),):
             raise CountsError(
-                "expected block counts of shape (n_blocks, n_units) and samples of shape (n_blocks,), "
+                "expected block counts of shape (n_blocks, n_units) and samples of shape "
+                "(n_blocks,), "
                 f"but got {self.counts.shape} and {self.samples.shape}"
             )
-        if self.counts.dtype.kind != "i" or self.samples.dtype.kind != "i" or not 1 <= len(self.counts) <= MOST:
+        if (
+            self.counts.dtype.kind != "i"
+            or self.samples.dtype.kind != "i"
+            or not 1 <= len(self.counts) <= MOST
+        ):
             raise CountsError(
-                f"expected 1 to {MOST} blocks of whole numbers, but got {len(self.counts)} of {self.counts.dtype}"
+                f"expected 1 to {MOST} blocks of whole numbers, but got {len(self.counts)} of "
+                f"{self.counts.dtype}"
             )
         if self.size < 1 or self.size & (self.size - 1):
             raise CountsError(f"expected a block size that is a power of two, but got {self.size}")
@@ -60,12 +71,20 @@ class Blocks:
     def coarsened(self, size: int) -> Blocks:
         """The same counts in blocks of `size`, a power of two at least the present one."""
         starts = np.arange(0, len(self), size // self.size)
-        return Blocks(np.add.reduceat(self.counts, starts, axis=0), np.add.reduceat(self.samples, starts), size)
+        return Blocks(
+            np.add.reduceat(self.counts, starts, axis=0),
+            np.add.reduceat(self.samples, starts),
+            size,
+        )
 
     def merge(self, other: Blocks) -> Blocks:
-        """Counts of two recordings that ran side by side: block by block, in blocks of the larger size."""
+        """Counts of two recordings that ran side by side: block by block, in blocks of the larger
+        size.
+        """
         size = max(self.size, other.size)
-        longer, shorter = sorted((self.coarsened(size), other.coarsened(size)), key=len, reverse=True)
+        longer, shorter = sorted(
+            (self.coarsened(size), other.coarsened(size)), key=len, reverse=True
+        )
         counts, samples = longer.counts.copy(), longer.samples.copy()
         counts[: len(shorter)] += shorter.counts
         samples[: len(shorter)] += shorter.samples

@@ -1,4 +1,6 @@
-"""Counts of a network's named layers, and the file that holds them: safetensors with a JSON header, never a pickle."""
+"""Counts of a network's named layers, and the file that holds them: safetensors with a JSON header,
+never a pickle.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class Census(Mapping[str, ActivationCounts]):
 
     Args:
         layers: counts by name of layer.
-        about: whatever should be remembered of the recording (model, data, seeds); JSON values by name.
+        about: whatever should be remembered of the recording (model, data, seeds); JSON values by
+            name.
     """
 
     layers: Mapping[str, ActivationCounts]
@@ -37,7 +40,9 @@ class Census(Mapping[str, ActivationCounts]):
 
     def __post_init__(self) -> None:
         if not self.layers:
-            raise CountsError("expected counts of at least one layer, but got none: record a model first")
+            raise CountsError(
+                "expected counts of at least one layer, but got none: record a model first"
+            )
         object.__setattr__(self, "layers", dict(self.layers))
         object.__setattr__(self, "about", dict(self.about))
 
@@ -45,7 +50,9 @@ class Census(Mapping[str, ActivationCounts]):
         try:
             return self.layers[layer]
         except KeyError:
-            raise KeyError(f"no layer {layer!r} in this census; it has {', '.join(self.layers)}") from None
+            raise KeyError(
+                f"no layer {layer!r} in this census; it has {', '.join(self.layers)}"
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.layers)
@@ -57,12 +64,20 @@ class Census(Mapping[str, ActivationCounts]):
         """Counts over the samples of both, layer by layer; `about` keeps what is the same in both.
 
         Raises:
-            InputError: if the two name different layers, or a layer differs in units, criterion or unit.
+            InputError: if the two name different layers, or a layer differs in units, criterion or
+                unit.
         """
         if set(self) != set(other):
             apart = ", ".join(sorted(set(self) ^ set(other)))
-            raise InputError(f"censuses can be merged only if both hold the same layers, but only one has {apart}")
-        about = {key: value for key, value in self.about.items() if key in other.about and other.about[key] == value}
+            raise InputError(
+                "censuses can be merged only if both hold the same layers, but only one has "
+                f"{apart}"
+            )
+        about = {
+            key: value
+            for key, value in self.about.items()
+            if key in other.about and other.about[key] == value
+        }
         return Census({name: _merge_layer(name, self[name], other[name]) for name in self}, about)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -71,12 +86,20 @@ class Census(Mapping[str, ActivationCounts]):
         Raises:
             FileError: if it cannot be written.
         """
-        from actilaw import __version__  # the package imports this module, so only a call may ask back
+        from actilaw import (
+            __version__,
+        )  # the package imports this module, so only a call may ask back
 
         layers = {name: _header(counts) for name, counts in self.items()}
         header = {"format": FORMAT, "version": __version__, "about": self.about, "layers": layers}
-        arrays = {f"{name}/{part}": array for name, counts in self.items() for part, array in _arrays(counts).items()}
-        return write_atomically(path, to_safetensors(arrays, metadata={"actilaw": json.dumps(header)}))
+        arrays = {
+            f"{name}/{part}": array
+            for name, counts in self.items()
+            for part, array in _arrays(counts).items()
+        }
+        return write_atomically(
+            path, to_safetensors(arrays, metadata={"actilaw": json.dumps(header)})
+        )
 
 
 def load(path: str | os.PathLike[str]) -> Census:
@@ -86,12 +109,17 @@ def load(path: str | os.PathLike[str]) -> Census:
         FileError: if the file is missing, cut short, or no census.
     """
     if not Path(path).is_file():
-        raise FileError(f"expected a census file, but there is no file {path}: write one with census.save(path)")
+        raise FileError(
+            f"expected a census file, but there is no file {path}: write one with census.save(path)"
+        )
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})["actilaw"])
             if header["format"] != FORMAT:
-                raise FileError(f"{path} has format {header['format']}, this version reads {FORMAT}: update actilaw")
+                raise FileError(
+                    f"{path} has format {header['format']}, this version reads {FORMAT}: update "
+                    "actilaw"
+                )
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118, a file is no dictionary
         layers = {name: _layer(name, about, arrays) for name, about in header["layers"].items()}
         return Census(layers, header["about"])
@@ -107,7 +135,9 @@ def load(path: str | os.PathLike[str]) -> Census:
         TypeError,
         ValueError,
     ) as error:
-        raise FileError(f"expected a census, but {path} is not one or is damaged ({error}): record it anew") from error
+        raise FileError(
+            f"expected a census, but {path} is not one or is damaged ({error}): record it anew"
+        ) from error
 
 
 def _merge_layer(name: str, one: ActivationCounts, other: ActivationCounts) -> ActivationCounts:
@@ -134,10 +164,14 @@ def _arrays(counts: ActivationCounts) -> dict[str, NDArray[np.int64]]:
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
-def _layer(name: str, about: Mapping[str, Any], arrays: Mapping[str, NDArray[np.int64]]) -> ActivationCounts:
+def _layer(
+    name: str, about: Mapping[str, Any], arrays: Mapping[str, NDArray[np.int64]]
+) -> ActivationCounts:
     blocks = None
     if about["block_size"] is not None:
-        blocks = Blocks(arrays[f"{name}/block_counts"], arrays[f"{name}/block_samples"], about["block_size"])
+        blocks = Blocks(
+            arrays[f"{name}/block_counts"], arrays[f"{name}/block_samples"], about["block_size"]
+        )
     return ActivationCounts(
         arrays[f"{name}/counts"],
         first=arrays.get(f"{name}/first"),

@@ -1,4 +1,6 @@
-"""The command `actilaw`: files and flags in; a table out, or with --json one JSON document alone on stdout."""
+"""The command `actilaw`: files and flags in; a table out, or with --json one JSON document alone on
+stdout.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from actilaw.report import report
 from actilaw.simulate import simulate
 from actilaw.tables import print_json, print_sections
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 app.command()(loss)
 app.command()(simulate)
 app.command("fit")(law_command.fit_command)
@@ -38,15 +42,21 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path(
         "actilaw-demo.html"
     ),
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the split, the weights and the order.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Of the split, the weights and the order.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Run the main job on a real network: train, record, fit, forecast, remove, report. Under two minutes."""
+    """Run the main job on a real network: train, record, fit, forecast, remove, report. Under two
+    minutes.
+    """
     with needs_extra("demo"):
         from actilaw import demo as main_job
     with _progress() as bar:
         task = bar.add_task("starting", total=main_job.STEPS + 1)
-        found = main_job.run_demo(output, seed, lambda step: bar.update(task, advance=1, description=step))
+        found = main_job.run_demo(
+            output, seed, lambda step: bar.update(task, advance=1, description=step)
+        )
     if as_json:
         print_json(main_job.as_json(found))
     else:
@@ -57,26 +67,46 @@ def demo(
 @app.command("record")
 def record_command(
     model: Annotated[
-        str, typer.Option(help="package.module:function that makes the model; or, with --text, a folder or id.")
+        str,
+        typer.Option(
+            help="package.module:function that makes the model; or, with --text, a folder or id."
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the census; taken up again if there.")],
-    data: Annotated[str | None, typer.Option(help="package.module:function that makes an iterable of batches.")] = None,
-    text: Annotated[Path | None, typer.Option(help="A text file, for a language model of Transformers.")] = None,
-    layers: Annotated[str, typer.Option(help="auto, or names or globs with commas between.")] = "auto",
-    active: Annotated[str, typer.Option(help="auto, positive, threshold(0.1), relative(0.05) or top(2).")] = "auto",
-    unit: Annotated[str | None, typer.Option(help="sample, or position; with --text each token is one.")] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Where to write the census; taken up again if there."),
+    ],
+    data: Annotated[
+        str | None, typer.Option(help="package.module:function that makes an iterable of batches.")
+    ] = None,
+    text: Annotated[
+        Path | None, typer.Option(help="A text file, for a language model of Transformers.")
+    ] = None,
+    layers: Annotated[
+        str, typer.Option(help="auto, or names or globs with commas between.")
+    ] = "auto",
+    active: Annotated[
+        str, typer.Option(help="auto, positive, threshold(0.1), relative(0.05) or top(2).")
+    ] = "auto",
+    unit: Annotated[
+        str | None, typer.Option(help="sample, or position; with --text each token is one.")
+    ] = None,
     mask: Annotated[
-        str | None, typer.Option(help="Name of the model's argument that says which positions count.")
+        str | None,
+        typer.Option(help="Name of the model's argument that says which positions count."),
     ] = None,
     length: Annotated[int, typer.Option(min=1, help="Tokens per sequence, with --text.")] = 256,
     batch: Annotated[int, typer.Option(min=1, help="Sequences per batch, with --text.")] = 8,
     save_every: Annotated[float, typer.Option(min=0, help="Seconds between savings.")] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Count, over a whole data set, on how many samples each unit fires. A killed run goes on where it was saved."""
+    """Count, over a whole data set, on how many samples each unit fires. A killed run goes on where
+    it was saved.
+    """
     if (data is None) == (text is None):
         raise InputError(
-            "expected either --data package.module:function or --text FILE: say what the model shall run on"
+            "expected either --data package.module:function or --text FILE: say what the model "
+            "shall run on"
         )
     with needs_extra("torch"):
         from actilaw.record import run
@@ -87,7 +117,13 @@ def record_command(
     chosen = layers if layers == "auto" else [name.strip() for name in layers.split(",")]
     rule = active if active == "auto" else rule_from(active)
     sample = unit or ("sample" if text is None else "position")
-    about = {"model": model, "data": str(data or text), "layers": layers, "active": active, "unit": sample}
+    about = {
+        "model": model,
+        "data": str(data or text),
+        "layers": layers,
+        "active": active,
+        "unit": sample,
+    }
     about |= {"mask": str(mask), "length": str(length), "batch": str(batch)}
     finished = output.exists() and bool(load(output).about.get("finished"))
     with _progress() as bar:
@@ -105,13 +141,18 @@ def record_command(
             progress=lambda done: bar.update(task, description=f"recording, {done:,} batches"),
         )
     if finished:
-        print(f"actilaw: {output} was finished before, and not counted again: remove it to do so", file=sys.stderr)
+        print(
+            f"actilaw: {output} was finished before, and not counted again: remove it to do so",
+            file=sys.stderr,
+        )
     _show_census(census, output, as_json)
 
 
 @app.command()
 def merge(
-    files: Annotated[list[Path], typer.Argument(help="Censuses of disjoint samples.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Censuses of disjoint samples.", show_default=False)
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write their sum.")],
     as_json: AsJson = False,
 ) -> None:
@@ -124,7 +165,9 @@ def merge(
 @app.command("report")
 def report_command(
     file: CensusFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path(
+        "report.html"
+    ),
 ) -> None:
     """Write one self-contained HTML page on a census."""
     print(f"Page with the figures: {report(load(file), output).resolve()}")
@@ -134,7 +177,9 @@ def main() -> None:
     """Run the command; a user's mistake is one sentence on stderr and exit status 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without ± shall show a question mark, not a traceback
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal without ± shall show a question mark, not a traceback
     try:
         status = app(standalone_mode=False) or 0
         sys.stdout.flush()
@@ -143,7 +188,9 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         _fail("stopped")
     except Exception as error:
-        as_sentence = getattr(error, "format_message", None)  # Typer's own usage errors, wherever a release keeps them
+        as_sentence = getattr(
+            error, "format_message", None
+        )  # Typer's own usage errors, wherever a release keeps them
         if as_sentence is None:
             raise
         _fail(as_sentence())
@@ -166,8 +213,20 @@ def _progress() -> Progress:
 
 
 def _show_census(census: Census, path: Path, as_json: bool) -> None:
-    names = ("units", "samples", "working", "idle", "active", "criterion", "unit", "regime", "nonfinite")
-    layers = {layer: {name: getattr(counts, name) for name in names} for layer, counts in census.items()}
+    names = (
+        "units",
+        "samples",
+        "working",
+        "idle",
+        "active",
+        "criterion",
+        "unit",
+        "regime",
+        "nonfinite",
+    )
+    layers = {
+        layer: {name: getattr(counts, name) for name in names} for layer, counts in census.items()
+    }
     uncovered = census.about.get("uncovered", [])
     if as_json:
         print_json({"census": str(path.resolve()), "layers": layers, "uncovered": uncovered})

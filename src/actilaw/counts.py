@@ -1,7 +1,8 @@
 """Counts of activations of one layer: all that the activation law needs.
 
-Samples are exchangeable under the law, so the order of samples carries no information about it. What is kept of the
-order (first activations, blocks) serves to test that, and to forecast honestly where it does not hold.
+Samples are exchangeable under the law, so the order of samples carries no information about it.
+What is kept of the order (first activations, blocks) serves to test that, and to forecast honestly
+where it does not hold.
 """
 
 from __future__ import annotations
@@ -28,20 +29,26 @@ class ActivationCounts:
     """How often each unit of a layer was activated.
 
     Args:
-        counts: D_i, the number of samples that activated each unit; (n_units,), integers in 0..samples.
+        counts: D_i, the number of samples that activated each unit; (n_units,), integers in
+            0..samples.
         samples: D, number of samples seen.
-        unit: what one sample is, "sample" (an entry of the first axis) or "position" (a token, a pixel).
+        unit: what one sample is, "sample" (an entry of the first axis) or "position" (a token, a
+            pixel).
         criterion: what "activated" means, in words.
         nonfinite: number of samples in which the layer had a NaN or infinite activation.
-        regime: whether weights stood still while counting: "frozen", "training", "mixed" or "unknown". A law fitted
-            to counts of a network in training mixes learning with exposure.
-        entries: number of entries of the first axis seen; differs from samples where positions count, or with a mask.
-        active_squares: sum over samples of the squared number of active units, for the variance of c; or None.
-        first: entry at which each unit was first activated, counted from 0, or -1; (n_units,), or None.
+        regime: whether weights stood still while counting: "frozen", "training", "mixed" or
+            "unknown". A law fitted to counts of a network in training mixes learning with exposure.
+        entries: number of entries of the first axis seen; differs from samples where positions
+            count, or with a mask.
+        active_squares: sum over samples of the squared number of active units, for the variance of
+            c; or None.
+        first: entry at which each unit was first activated, counted from 0, or -1; (n_units,), or
+            None.
         blocks: the counts in contiguous blocks of entries, or None.
 
     Raises:
-        CountsError: if counts are not whole numbers in 0..samples, or the parts contradict each other.
+        CountsError: if counts are not whole numbers in 0..samples, or the parts contradict each
+            other.
     """
 
     counts: NDArray[np.int64]
@@ -58,15 +65,21 @@ class ActivationCounts:
     def __post_init__(self) -> None:
         counts = np.asarray(self.counts)
         if counts.ndim != 1 or counts.size == 0:
-            raise CountsError(f"expected counts of shape (n_units,), one per unit, but got shape {counts.shape}")
+            raise CountsError(
+                f"expected counts of shape (n_units,), one per unit, but got shape {counts.shape}"
+            )
         self._refuse_words_and_numbers()
         if counts.dtype.kind not in "iuf" or not np.all(counts == np.rint(counts)):
-            raise CountsError(f"expected whole numbers as counts, but got {counts.dtype} with fractions, NaN or text")
+            raise CountsError(
+                f"expected whole numbers as counts, but got {counts.dtype} with fractions, NaN or "
+                "text"
+            )
         outside = int(np.sum((counts < 0) | (counts > self.samples)))
         if outside:
             raise CountsError(
                 f"expected counts in 0..{self.samples}, but {outside} of {counts.size} lie outside "
-                f"({counts.min()}..{counts.max()}): a unit fires at most once a sample, so check `samples`"
+                f"({counts.min()}..{counts.max()}): a unit fires at most once a sample, so check "
+                "`samples`"
             )
         counts = counts.astype(np.int64)
         counts.flags.writeable = False
@@ -75,16 +88,26 @@ class ActivationCounts:
         self._refuse_contradictions()
 
     def _refuse_words_and_numbers(self) -> None:
-        for name, least in (("samples", 1), ("nonfinite", 0), ("entries", 1), ("active_squares", 0)):
+        for name, least in (
+            ("samples", 1),
+            ("nonfinite", 0),
+            ("entries", 1),
+            ("active_squares", 0),
+        ):
             value = getattr(self, name)
             if value is None and name in ("entries", "active_squares"):
                 continue
             is_number = isinstance(value, int | float | np.integer | np.floating)
             if not is_number or not least <= value <= MOST_SAMPLES or value != int(value):
-                raise CountsError(f"expected a whole number of {name} in {least}..2^62, but got {value!r}")
+                raise CountsError(
+                    f"expected a whole number of {name} in {least}..2^62, but got {value!r}"
+                )
         for name, words in (("unit", UNITS), ("regime", REGIMES)):
             if getattr(self, name) not in words:
-                raise CountsError(f"expected {name} to be one of {', '.join(words)}, but got {getattr(self, name)!r}")
+                raise CountsError(
+                    f"expected {name} to be one of {', '.join(words)}, but got "
+                    f"{getattr(self, name)!r}"
+                )
         if not isinstance(self.criterion, str):
             raise CountsError(f"expected the criterion in words, but got {self.criterion!r}")
 
@@ -93,16 +116,29 @@ class ActivationCounts:
             self.first.shape != self.counts.shape
             or self.first.dtype.kind != "i"
             or np.any((self.first >= 0) != (self.counts > 0))
-            or (self.entries is not None and self.blocks is None and self.first.max() >= self.entries)
+            or (
+                self.entries is not None
+                and self.blocks is None
+                and self.first.max() >= self.entries
+            )
             or (self.blocks is not None and self.first.max() >= len(self.blocks) * self.blocks.size)
         ):
-            raise CountsError("expected a first activation, among the entries seen, of exactly the units with a count")
+            raise CountsError(
+                "expected a first activation, among the entries seen, of exactly the units with a "
+                "count"
+            )
         if self.blocks is not None and not (
-            np.array_equal(self.blocks.counts.sum(0), self.counts) and self.blocks.samples.sum() == self.samples
+            np.array_equal(self.blocks.counts.sum(0), self.counts)
+            and self.blocks.samples.sum() == self.samples
         ):
-            raise CountsError("expected blocks whose counts and samples add up to those of the layer")
+            raise CountsError(
+                "expected blocks whose counts and samples add up to those of the layer"
+            )
         if self.unit == "sample" and self.entries is not None and self.samples > self.entries:
-            raise CountsError(f"expected at most the {self.entries} entries seen as samples, but got {self.samples}")
+            raise CountsError(
+                f"expected at most the {self.entries} entries seen as samples, but got "
+                f"{self.samples}"
+            )
 
     @property
     def units(self) -> int:
@@ -142,8 +178,8 @@ class ActivationCounts:
     def rarefied(self, samples: ArrayLike) -> NDArray[np.float64]:
         """K(d), units working after d of the samples, averaged over every order of the samples.
 
-        A unit with count D_i is still idle after d of D samples with probability C(D − D_i, d) / C(D, d), which is
-        B(x + d, D_i) / B(x, D_i) with x = D − D_i − d + 1.
+        A unit with count D_i is still idle after d of D samples with probability C(D − D_i, d) /
+        C(D, d), which is B(x + d, D_i) / B(x, D_i) with x = D − D_i − d + 1.
 
         Args:
             samples: d, integers in 0..D, of any shape; the result has the same.
@@ -154,13 +190,18 @@ class ActivationCounts:
         d = np.asarray(samples)
         if np.any((d < 0) | (d > self.samples) | (d != np.rint(d))):
             raise InputError(
-                f"expected whole numbers in 0..{self.samples}, the samples counted, but got {samples}: "
+                f"expected whole numbers in 0..{self.samples}, the samples counted, but got "
+                f"{samples}: "
                 "look beyond them with fit(counts).forecast(samples=...)"
             )
         distinct, units = self.histogram()
         d = d[..., np.newaxis].astype(np.int64)
-        left = self.samples - distinct - d  # samples in which the unit is silent and that are not among the d
-        woken = np.where(left < 0, 1.0, -np.expm1(log_beta_ratio(np.maximum(left, 0) + 1.0, d, distinct)))
+        left = (
+            self.samples - distinct - d
+        )  # samples in which the unit is silent and that are not among the d
+        woken = np.where(
+            left < 0, 1.0, -np.expm1(log_beta_ratio(np.maximum(left, 0) + 1.0, d, distinct))
+        )
         return np.asarray(woken @ units, float)
 
     def prefix(self, blocks: int) -> ActivationCounts:
@@ -171,11 +212,14 @@ class ActivationCounts:
         """
         if self.blocks is None or not 1 <= blocks <= len(self.blocks):
             there = 0 if self.blocks is None else len(self.blocks)
-            raise InputError(f"expected a number of blocks in 1..{there}, those recorded, but got {blocks}")
+            raise InputError(
+                f"expected a number of blocks in 1..{there}, those recorded, but got {blocks}"
+            )
         part = Blocks(self.blocks.counts[:blocks], self.blocks.samples[:blocks], self.blocks.size)
         entries = min(blocks * part.size, self.entries) if self.entries is not None else None
         if self.entries is not None and self.entries > len(self.blocks) * part.size:
-            entries = None  # recordings side by side share blocks, and how many entries each gave is not kept
+            # Recordings side by side share blocks, and how many entries each gave is not kept.
+            entries = None
         first = self.first
         if first is not None:
             first = np.where(first < blocks * part.size, first, -1)
@@ -190,10 +234,12 @@ class ActivationCounts:
         )
 
     def merge(self, other: ActivationCounts) -> ActivationCounts:
-        """Counts over the samples of both, which must be disjoint: two files, or two processes side by side.
+        """Counts over the samples of both, which must be disjoint: two files, or two processes side
+        by side.
 
-        Associative and commutative. First activations and blocks are merged entry by entry, as of recordings that
-        ran at the same time; where only one side has them, the merged counts have none.
+        Associative and commutative. First activations and blocks are merged entry by entry, as of
+        recordings that ran at the same time; where only one side has them, the merged counts have
+        none.
 
         Raises:
             InputError: if the two differ in units, criterion or what a sample is.
@@ -201,7 +247,10 @@ class ActivationCounts:
         for name in ("units", "criterion", "unit"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
-                raise InputError(f"counts can be merged only if {name} agree, but one has {mine!r}, one {theirs!r}")
+                raise InputError(
+                    f"counts can be merged only if {name} agree, but one has {mine!r}, one "
+                    f"{theirs!r}"
+                )
         return ActivationCounts(
             self.counts + other.counts,
             self.samples + other.samples,

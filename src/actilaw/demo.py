@@ -1,4 +1,6 @@
-"""The main job, end to end, on a real network: train, record, fit, forecast, remove, follow the loss, report."""
+"""The main job, end to end, on a real network: train, record, fit, forecast, remove, follow the
+loss, report.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ class Demo:
         return backtested(self.early, self.fitted.counts)
 
 
-def run_demo(path: str | os.PathLike[str], seed: int = 0, progress: Progress = lambda step: None) -> Demo:
+def run_demo(
+    path: str | os.PathLike[str], seed: int = 0, progress: Progress = lambda step: None
+) -> Demo:
     """Train an over-wide network on images of digits and answer the four questions about it.
 
     Args:
@@ -147,7 +151,11 @@ def as_table(demo: Demo) -> tuple[str, Row, list[tuple[str, list[Row]]]]:
     """The demo's numbers as title, head and sections of a printed table."""
     counts, told, pruned = demo.fitted.counts, demo.forecast, demo.pruned
     forecast = [
-        ("forecast", number(round(told.expected)), f"{told.lower:,.0f} to {told.upper:,.0f}, 95 % interval"),
+        (
+            "forecast",
+            number(round(told.expected)),
+            f"{told.lower:,.0f} to {told.upper:,.0f}, 95 % interval",
+        ),
         ("counted", number(told.counted), f"{'inside' if told.inside else 'outside'} the interval"),
         ("missed", f"{told.missed:.0%}", f"of the {told.woke:,} units that woke since"),
     ]
@@ -160,7 +168,8 @@ def as_table(demo: Demo) -> tuple[str, Row, list[tuple[str, list[Row]]]]:
     sections = [
         ("activation law", estimate_rows(demo.fitted.summary())),
         (
-            f"working units at {counts.samples:,} samples, forecast from the first {demo.early.counts.samples:,}",
+            f"working units at {counts.samples:,} samples, forecast from the first "
+            f"{demo.early.counts.samples:,}",
             forecast,
         ),
         ("after removal of the idle units", removal),

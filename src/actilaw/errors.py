@@ -2,7 +2,7 @@
 
     ActilawError
     ├── InputError (ValueError)           an argument outside the values that make sense
-    │   ├── CountsError                   counts that no recording could have produced, or that cannot be fitted
+    │   ├── CountsError   counts that no recording could have produced, or that cannot be fitted
     │   └── ModelError                    a model without the layers that the task needs
     ├── FileError (OSError)               a file that cannot be read, written, or understood
     └── MissingExtraError (ImportError)   an optional dependency that is not installed
@@ -40,7 +40,10 @@ class MissingExtraError(ActilawError, ImportError):
     """An optional dependency is not installed."""
 
     def __init__(self, module: str, extra: str) -> None:
-        super().__init__(f"this needs the package '{module}', which is not installed: pip install 'actilaw[{extra}]'")
+        super().__init__(
+            f"this needs the package '{module}', which is not installed: pip install "
+            f"'actilaw[{extra}]'"
+        )
 
 
 @contextmanager

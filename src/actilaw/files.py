@@ -18,13 +18,21 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path).resolve()  # what a link points to is written, and the link stays
     if path.is_dir():
-        raise FileError(f"expected the path of a file, but {path} is a folder: name a file inside it")
+        raise FileError(
+            f"expected the path of a file, but {path} is a folder: name a file inside it"
+        )
     if path.exists() and not path.is_file():
-        raise FileError(f"expected the path of an ordinary file, but {path} is a device or a pipe: name a file")
+        raise FileError(
+            f"expected the path of an ordinary file, but {path} is a device or a pipe: name a file"
+        )
     if not path.parent.is_dir():
-        raise FileError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
+        raise FileError(
+            f"cannot write {path}: the folder {path.parent} does not exist; create it first"
+        )
     if not os.access(path.parent, os.W_OK):
-        raise FileError(f"cannot write {path}: no permission to write into {path.parent}; choose another folder")
+        raise FileError(
+            f"cannot write {path}: no permission to write into {path.parent}; choose another folder"
+        )
     return path
 
 
@@ -37,7 +45,9 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
     path = check_writable(path)
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
             temporary = Path(file.name)
             file.write(content)
             file.flush()
@@ -45,7 +55,9 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
         temporary.chmod(_mode(path))
         temporary.replace(path)
     except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror}; choose another place or free some room") from error
+        raise FileError(
+            f"cannot write {path}: {error.strerror}; choose another place or free some room"
+        ) from error
     finally:
         if temporary is not None:
             with suppress(FileNotFoundError):

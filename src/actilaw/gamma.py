@@ -1,4 +1,5 @@
-"""Differences of log-gamma and digamma functions, to full precision where subtraction would leave nothing.
+"""Differences of log-gamma and digamma functions, to full precision where subtraction would leave
+nothing.
 
 Every exact probability of the activation law is one mixed second difference of log Γ,
 
@@ -6,14 +7,14 @@ Every exact probability of the activation law is one mixed second difference of 
 
 which is computed from terms of one sign, so that nothing cancels:
 
-    (G2) F(x, m, s) = F(x+1, m, s) − log1p(ms / x(x+s+m))              the recurrence of Γ, used while x < 16
+    (G2) F(x, m, s) = F(x+1, m, s) − log1p(ms / x(x+s+m))   the recurrence of Γ, used while x < 16
     (G3) second difference of (x−½) ln x − x
              = (x−½) log1p(ms / x(x+s+m)) − m log1p(s/(x+m)) − s log1p(m/(x+s))
     (G4) second difference of 1/x = ms (2x+m+s) / x(x+m)(x+s)(x+s+m)
 
-The first term of (G3) is the only positive one and at most half of the other two, so the sum keeps all but a
-bit of its digits. All four are exact and [derived]; what remains is the tail of Stirling's series, from the
-term in x⁻³ on (DLMF 5.11.1).
+The first term of (G3) is the only positive one and at most half of the other two, so the sum keeps
+all but a bit of its digits. All four are exact and [derived]; what remains is the tail of
+Stirling's series, from the term in x⁻³ on (DLMF 5.11.1).
 """
 
 from __future__ import annotations
@@ -26,21 +27,27 @@ Ints = NDArray[np.int64]
 
 # From here on Stirling's series with the terms below is exact to the last digit of a double.
 ANCHOR = 16.0
-# Coefficients of x⁻³, x⁻⁵, ... in ln Γ and of x⁻², x⁻⁴, ... in ψ: Bernoulli numbers, DLMF 5.11.1 and 5.11.2.
+# Coefficients of x⁻³, x⁻⁵, ... in ln Γ and of x⁻², x⁻⁴, ... in ψ: Bernoulli numbers, DLMF 5.11.1
+# and 5.11.2.
 LOG_GAMMA_TAIL = (-1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 DIGAMMA_TAIL = (1 / 120, -1 / 252, 1 / 240, -1 / 132, 691 / 32760)
 
 
 def log_beta_ratio(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
-    """ln B(x+m, s)/B(x, s), which is F of (G1), for x > 0 and m, s >= 0; never positive; arrays broadcast.
+    """ln B(x+m, s)/B(x, s), which is F of (G1), for x > 0 and m, s >= 0; never positive; arrays
+    broadcast.
 
-    Relative error a few units of the last digit; below ms = 1e-7, which no whole number of samples reaches
-    with b >= 1e-6, it grows as 1e-22/ms.
+    Relative error a few units of the last digit; below ms = 1e-7, which no whole number of samples
+    reaches with b >= 1e-6, it grows as 1e-22/ms.
     """
     x, m, s = (np.asarray(a, float) for a in (x, m, s))
-    steps = np.zeros(())  # the product of all (1 + grow) of (G2), less one, so that one logarithm is enough
+    steps = np.zeros(
+        ()
+    )  # the product of all (1 + grow) of (G2), less one, so that one logarithm is enough
     while np.any(low := x < ANCHOR):
-        grow = m * (s / x * low) / (x + s + m)  # x and s are often numbers: what they alone make is made first
+        grow = (
+            m * (s / x * low) / (x + s + m)
+        )  # x and s are often numbers: what they alone make is made first
         steps = steps + grow * (1 + steps)
         x = x + low
     stirling = (x - 0.5) * np.log1p((m / x) * (s / (x + s + m)))
@@ -50,7 +57,9 @@ def log_beta_ratio(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
 
 
 def log_rising_ratio(y: ArrayLike, k: ArrayLike, a: float) -> Floats:
-    """ln Γ(y+k+1) Γ(y+a) / Γ(y+1) Γ(y+k+a) for y, k >= 0 and a > 0: (G1) with a shift of either sign."""
+    """ln Γ(y+k+1) Γ(y+a) / Γ(y+1) Γ(y+k+a) for y, k >= 0 and a > 0: (G1) with a shift of either
+    sign.
+    """
     y = np.asarray(y, float)
     if a >= 1:
         return log_beta_ratio(y + 1, k, a - 1)
@@ -65,7 +74,11 @@ def log_beta_ratio_slope(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
         steps = steps + _reciprocal(x, m, s) * low
         x = x + low
     stirling = np.log1p((m / x) * (s / (x + s + m))) + _reciprocal(x, m, s) / 2
-    return steps + stirling + _second_difference(lambda z: 1 / (12 * z * z) - _digamma_tail(z), x, m, s)
+    return (
+        steps
+        + stirling
+        + _second_difference(lambda z: 1 / (12 * z * z) - _digamma_tail(z), x, m, s)
+    )
 
 
 def digamma_step(x: ArrayLike, m: ArrayLike) -> Floats:

@@ -1,4 +1,6 @@
-"""What numbers are accepted at the doors: a check returns its argument as an array, or says what is wrong."""
+"""What numbers are accepted at the doors: a check returns its argument as an array, or says what is
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +33,15 @@ def at_least_zero(name: str, value: ArrayLike) -> Floats:
 def whole(name: str, value: ArrayLike, *, least: int = 0) -> Ints:
     """`value` as int64, without rounding anything."""
     array = np.asarray(value)
-    if array.dtype.kind == "b" or array.dtype.kind not in "iuf":  # a Python integer from 2⁶⁴ on is an object to NumPy
+    if (
+        array.dtype.kind == "b" or array.dtype.kind not in "iuf"
+    ):  # a Python integer from 2⁶⁴ on is an object to NumPy
         raise InputError(f"expected whole {name} in {least}..{LARGEST}, but got {value!r}")
     fits = (array >= least) & (array < 2.0**63) & (array == np.floor(array))
     if not np.all(fits):
-        raise InputError(f"expected whole {name} in {least}..{LARGEST}, but got {array[~fits].flat[0]}")
+        raise InputError(
+            f"expected whole {name} in {least}..{LARGEST}, but got {array[~fits].flat[0]}"
+        )
     return array.astype(np.int64)
 
 
@@ -52,7 +58,9 @@ def fraction(name: str, value: ArrayLike) -> Floats:
     array = np.asarray(value, float)
     if not np.all((array > 0) & (array < 1)):
         bad = array[~((array > 0) & (array < 1))].flat[0]
-        raise InputError(f"expected {name} as a fraction in (0, 1), but got {bad:g}: 0.95 means 95 %")
+        raise InputError(
+            f"expected {name} as a fraction in (0, 1), but got {bad:g}: 0.95 means 95 %"
+        )
     return array
 
 
@@ -60,5 +68,8 @@ def increasing(name: str, value: ArrayLike) -> Ints:
     """A grid (n,) of whole numbers that never decrease; a single number is a grid of one."""
     array = np.atleast_1d(whole(name, value))
     if array.ndim != 1 or np.any(np.diff(array) < 0):
-        raise InputError(f"expected {name} as an increasing grid (n,), but it has shape {array.shape} or decreases")
+        raise InputError(
+            f"expected {name} as an increasing grid (n,), but it has shape {array.shape} or "
+            "decreases"
+        )
     return array

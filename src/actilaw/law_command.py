@@ -1,4 +1,6 @@
-"""The commands about one census: `actilaw fit`, `forecast`, `backtest` and `check`, a table per layer."""
+"""The commands about one census: `actilaw fit`, `forecast`, `backtest` and `check`, a table per
+layer.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +33,17 @@ from actilaw.tables import (
     records,
 )
 
-CensusFile = Annotated[Path, typer.Argument(help="A census, as written by census.save(path).", show_default=False)]
+CensusFile = Annotated[
+    Path, typer.Argument(help="A census, as written by census.save(path).", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 Level = Annotated[float, typer.Option(help="Probability that an interval is meant to hold.")]
 Family = Annotated[str, typer.Option(help="auto, or one closed form: law, silent, mixture, heavy.")]
 
 
-def fit_command(file: CensusFile, family: Family = "auto", level: Level = 0.95, as_json: AsJson = False) -> None:
+def fit_command(
+    file: CensusFile, family: Family = "auto", level: Level = 0.95, as_json: AsJson = False
+) -> None:
     """Fit the activation law to each layer: estimates with standard errors."""
     fraction("level", level)
     fits = for_each_layer(load(file), lambda counts: fit(counts, family))
@@ -45,13 +51,17 @@ def fit_command(file: CensusFile, family: Family = "auto", level: Level = 0.95, 
     if as_json:
         print_json(
             {
-                name: summaries[name].to_dict(orient="index") | {"family": fitted.family, "aic": fitted.aic}
+                name: summaries[name].to_dict(orient="index")
+                | {"family": fitted.family, "aic": fitted.aic}
                 for name, fitted in fits.items()
             }
         )
         return
     sections = [
-        (name, [*estimate_rows(summaries[name]), ("AIC", number(fitted.aic), f"as {fitted.family}")])
+        (
+            name,
+            [*estimate_rows(summaries[name]), ("AIC", number(fitted.aic), f"as {fitted.family}")],
+        )
         for name, fitted in fits.items()
     ]
     print_sections(f"Activation law of {file}", ("", "estimate", "standard error"), sections)
@@ -61,16 +71,24 @@ def forecast(
     file: CensusFile,
     samples: Annotated[
         str | None,
-        typer.Option(help="Samples in all: numbers, or multiples of those counted, as 10x.", show_default="10x,100x"),
+        typer.Option(
+            help="Samples in all: numbers, or multiples of those counted, as 10x.",
+            show_default="10x,100x",
+        ),
     ] = None,
     units: Annotated[
-        str | None, typer.Option(help="Widths nobody has trained: numbers, or multiples of the layer's, as 2x.")
+        str | None,
+        typer.Option(
+            help="Widths nobody has trained: numbers, or multiples of the layer's, as 2x."
+        ),
     ] = None,
     family: Family = "auto",
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Forecast the working units of each layer at more data, or of another width, with intervals."""
+    """Forecast the working units of each layer at more data, or of another width, with
+    intervals.
+    """
     fraction("level", level)
     if samples is None:
         samples = "10x,100x" if units is None else "1x"
@@ -88,37 +106,49 @@ def forecast(
     if units is None:
         print_sections(title, *forecast_rows(tables.items(), level, ",.0f"))
         return
-    sections = [(name, [_width_row(row) for _, row in table.iterrows()]) for name, table in tables.items()]
-    print_sections(title, ("units", "expected", f"{level:.0%} interval", "samples", "assuming"), sections)
+    sections = [
+        (name, [_width_row(row) for _, row in table.iterrows()]) for name, table in tables.items()
+    ]
+    print_sections(
+        title, ("units", "expected", f"{level:.0%} interval", "samples", "assuming"), sections
+    )
 
 
 def backtest(file: CensusFile, level: Level = 0.95, as_json: AsJson = False) -> None:
-    """Forecast each layer from the first of its samples, by every family and its rivals, and look what came."""
+    """Forecast each layer from the first of its samples, by every family and its rivals, and look
+    what came.
+    """
     tables = for_each_layer(load(file), lambda counts: backtest_layer(counts, level=level))
     if as_json:
         print_json({name: records(table) for name, table in tables.items()})
         return
     sections = [
         (
-            f"{name}: {part.counted.iloc[0]:,} units worked after {part.samples.iloc[0]:,} samples; "
+            f"{name}: {part.counted.iloc[0]:,} units worked after {part.samples.iloc[0]:,} "
+            "samples; "
             f"forecast from the first {first:,}, since when {part.woke.iloc[0]:,} woke",
             [_backtest_row(row) for _, row in part.iterrows()],
         )
         for name, table in tables.items()
         for first, part in table.groupby("from_samples")
     ]
-    print_sections(f"Back-test of {file}", ("", "forecast", f"{level:.0%} interval", "missed", ""), sections)
+    print_sections(
+        f"Back-test of {file}", ("", "forecast", f"{level:.0%} interval", "missed", ""), sections
+    )
 
 
 def check_command(
     file: CensusFile,
     loss: Annotated[
-        Path | None, typer.Option(help="A CSV file with columns samples and loss, a row per training.")
+        Path | None,
+        typer.Option(help="A CSV file with columns samples and loss, a row per training."),
     ] = None,
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Test the theory on each layer: a row per claim, with its size, its interval and a verdict in words."""
+    """Test the theory on each layer: a row per claim, with its size, its interval and a verdict in
+    words.
+    """
     fitted = None
     if loss is not None:
         measured = read_columns(loss, "samples", "loss")
@@ -128,12 +158,16 @@ def check_command(
         print_json({name: records(table) for name, table in tables.items()})
         return
     head = ("test", "estimate", f"{level:.0%} interval", "verdict")
-    sections = [(name, [_check_row(row) for _, row in table.iterrows()]) for name, table in tables.items()]
+    sections = [
+        (name, [_check_row(row) for _, row in table.iterrows()]) for name, table in tables.items()
+    ]
     print_sections(f"Tests of the theory on {file}", head, sections)
 
 
 def for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> dict[str, Any]:
-    """The task's result for every layer that can be fitted; the others are named on stderr with the reason."""
+    """The task's result for every layer that can be fitted; the others are named on stderr with the
+    reason.
+    """
     results, refusals = {}, []
     for name, counts in census.items():
         try:
@@ -149,7 +183,13 @@ def for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> d
 
 def _width_row(row: pd.Series) -> Row:
     bounds = f"{row.lower:,.0f} to {row.upper:,.0f}"
-    return (number(row.units), f"{row.expected:,.0f}", bounds, number(row.samples), str(row.assumption))
+    return (
+        number(row.units),
+        f"{row.expected:,.0f}",
+        bounds,
+        number(row.samples),
+        str(row.assumption),
+    )
 
 
 def _check_row(row: pd.Series) -> Row:

@@ -1,4 +1,6 @@
-"""The command `actilaw loss`: a table of losses in; a loss curve, its forecast, and its peers out."""
+"""The command `actilaw loss`: a table of losses in; a loss curve, its forecast, and its peers
+out.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +27,39 @@ from actilaw.tables import (
 
 
 def loss(
-    file: Annotated[Path, typer.Argument(help="A CSV file, a row per training.", show_default=False)],
-    samples_column: Annotated[str, typer.Option(help="Column with the size of the training set.")] = "samples",
+    file: Annotated[
+        Path, typer.Argument(help="A CSV file, a row per training.", show_default=False)
+    ],
+    samples_column: Annotated[
+        str, typer.Option(help="Column with the size of the training set.")
+    ] = "samples",
     loss_column: Annotated[str, typer.Option(help="Column with the loss on new data.")] = "loss",
     units_column: Annotated[
         str | None, typer.Option(help="Column with the width, for a joint fit with knee = b N/c.")
     ] = None,
-    forecast: Annotated[str, typer.Option(help="Sizes: numbers, or multiples of the largest, as 10x.")] = "10x",
+    forecast: Annotated[
+        str, typer.Option(help="Sizes: numbers, or multiples of the largest, as 10x.")
+    ] = "10x",
     form: Annotated[
-        str, typer.Option(help="activation, power, power_floor, M3, M4, bnsl; with widths activation or chinchilla.")
+        str,
+        typer.Option(
+            help="activation, power, power_floor, M3, M4, bnsl; "
+            "with widths activation or chinchilla."
+        ),
     ] = "activation",
-    compare: Annotated[bool, typer.Option("--compare", help="Set every form beside the others, best first.")] = False,
-    level: Annotated[float, typer.Option(help="Probability that an interval is meant to hold.")] = 0.95,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Set every form beside the others, best first.")
+    ] = False,
+    level: Annotated[
+        float, typer.Option(help="Probability that an interval is meant to hold.")
+    ] = 0.95,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document instead of a table.")
+    ] = False,
 ) -> None:
-    """Fit the loss law L(D) = floor + amplitude (1 + D/knee)^(-b), and forecast the loss at more data."""
+    """Fit the loss law L(D) = floor + amplitude (1 + D/knee)^(-b), and forecast the loss at more
+    data.
+    """
     fraction("level", level)
     names = [samples_column, loss_column] + ([units_column] if units_column else [])
     table = read_columns(file, *names)
@@ -68,7 +88,10 @@ def loss(
         return
     _show(f"Loss in {file}", fitted, summary, remarks, level)
     told = [
-        ("forecast" if width is None else f"forecast, {number(float(width))} units", rows.drop(columns="units"))
+        (
+            "forecast" if width is None else f"forecast, {number(float(width))} units",
+            rows.drop(columns="units"),
+        )
         if width is not None
         else ("forecast", rows)
         for width, rows in ahead.items()
@@ -76,15 +99,24 @@ def loss(
     print_sections("", *forecast_rows(told, level, ".4g"))
     if compared is not None:
         held = compared.attrs["held_out"]
-        title = f"forms, by their error in log loss on the {len(held)} largest sizes, from {number(held[0])} on"
+        title = (
+            f"forms, by their error in log loss on the {len(held)} largest sizes, "
+            f"from {number(held[0])} on"
+        )
         head = ("", "held-out error", "scatter", "AICc", "weight", "parameters")
-        print_sections("", head, [(title, [_form_row(str(name), row) for name, row in compared.iterrows()])])
+        print_sections(
+            "", head, [(title, [_form_row(str(name), row) for name, row in compared.iterrows()])]
+        )
 
 
-def _show(title: str, fitted: FittedLoss, summary: pd.DataFrame, remarks: tuple[str, ...], level: float) -> None:
+def _show(
+    title: str, fitted: FittedLoss, summary: pd.DataFrame, remarks: tuple[str, ...], level: float
+) -> None:
     rows = [
         (*row, _range(lower, upper))
-        for row, lower, upper in zip(estimate_rows(summary), summary["lower"], summary["upper"], strict=True)
+        for row, lower, upper in zip(
+            estimate_rows(summary), summary["lower"], summary["upper"], strict=True
+        )
     ]
     head = ("", "estimate", "standard error", f"{level:.0%} interval")
     print_sections(title, head, [(fitted.form.formula, rows)])
@@ -96,11 +128,16 @@ def _show(title: str, fitted: FittedLoss, summary: pd.DataFrame, remarks: tuple[
 def _range(lower: float, upper: float) -> str:
     if upper == np.inf:
         return "any" if lower in (0, -np.inf) else f"above {number(lower)}"
-    return f"below {number(upper)}" if lower in (0, -np.inf) else f"{number(lower)} to {number(upper)}"
+    return (
+        f"below {number(upper)}" if lower in (0, -np.inf) else f"{number(lower)} to {number(upper)}"
+    )
 
 
 def _form_row(name: str, row: pd.Series) -> Row:
     cells = [row["held_out_error"], row["residual"], row["aicc"], row["weight"]]
     styles = (".4f", ".4f", ".1f", ".3f")
-    shown = [f"{cell:{style}}" if np.isfinite(cell) else "-" for cell, style in zip(cells, styles, strict=True)]
+    shown = [
+        f"{cell:{style}}" if np.isfinite(cell) else "-"
+        for cell, style in zip(cells, styles, strict=True)
+    ]
     return (name, *shown, str(row["parameters"]))

@@ -11,8 +11,8 @@ from actilaw.fit import fit
 def monitor(census: Census) -> str:
     """One line per layer: working, idle and active units, b, and whether weights stood still.
 
-    Counters are never reset, so idle means: has not fired since the recording began. For a window of training, look
-    at `counts.blocks`.
+    Counters are never reset, so idle means: has not fired since the recording began. For a window
+    of training, look at `counts.blocks`.
     """
     return "\n".join(f"{name}: {_line(counts)}" for name, counts in census.items())
 
@@ -24,6 +24,7 @@ def _line(counts: ActivationCounts) -> str:
     except CountsError:
         b = "b not determined"
     return (
-        f"{counts.working:,} of {counts.units:,} units working, {counts.idle:,} idle, {counts.active:,.1f} active "
+        f"{counts.working:,} of {counts.units:,} units working, {counts.idle:,} idle, "
+        f"{counts.active:,.1f} active "
         f"on {counts.samples:,} samples, {b}, weights {counts.regime}"
     )

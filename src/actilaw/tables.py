@@ -29,9 +29,19 @@ def print_sections(title: str, head: Row, sections: Iterable[tuple[str, Iterable
     if title:
         console.print(Text(title, style="bold"))
     for heading, rows in sections:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), show_header=any(head), header_style="dim")
+        table = Table(
+            box=None,
+            pad_edge=False,
+            padding=(0, 2, 0, 2),
+            show_header=any(head),
+            header_style="dim",
+        )
         for column, name in enumerate(head):
-            table.add_column(name, justify="right" if column == 1 else "left", min_width=14 if column < 2 else None)
+            table.add_column(
+                name,
+                justify="right" if column == 1 else "left",
+                min_width=14 if column < 2 else None,
+            )
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(Text(f"\n{heading}", style="bold cyan"))
@@ -39,7 +49,9 @@ def print_sections(title: str, head: Row, sections: Iterable[tuple[str, Iterable
 
 
 def number(value: float) -> str:
-    """Four significant digits, whole numbers with thousands apart; words where nothing was determined."""
+    """Four significant digits, whole numbers with thousands apart; words where nothing was
+    determined.
+    """
     if not math.isfinite(value):
         return "not determined"
     if abs(value) >= 1000 or value == int(value):
@@ -50,7 +62,11 @@ def number(value: float) -> str:
 def estimate_rows(summary: pd.DataFrame) -> list[Row]:
     """Name, estimate and standard error of each row of a summary; what has no error was counted."""
     return [
-        (str(name), number(row.estimate), f"± {number(row.standard_error)}" if row.standard_error else "counted")
+        (
+            str(name),
+            number(row.estimate),
+            f"± {number(row.standard_error)}" if row.standard_error else "counted",
+        )
         for name, row in summary.iterrows()
     ]
 
@@ -78,7 +94,9 @@ def multiples(text: str, counted: float) -> list[float]:
         parts = [part.strip() for part in text.split(",")]
         return [float(part[:-1]) * counted if part.endswith("x") else float(part) for part in parts]
     except ValueError:
-        raise InputError(f"expected numbers such as 5000,10x (x: times those counted), but got {text!r}") from None
+        raise InputError(
+            f"expected numbers such as 5000,10x (x: times those counted), but got {text!r}"
+        ) from None
 
 
 def read_columns(file: Path, *columns: str) -> pd.DataFrame:
@@ -86,18 +104,28 @@ def read_columns(file: Path, *columns: str) -> pd.DataFrame:
     try:
         table = pd.read_csv(file, compression=None)
     except (OSError, ValueError) as error:
-        raise FileError(f"expected a CSV file, but {file} cannot be read as one ({error})") from error
+        raise FileError(
+            f"expected a CSV file, but {file} cannot be read as one ({error})"
+        ) from error
     for column in columns:
         if column not in table:
-            raise InputError(f"expected a column {column!r} in {file}, but it has {', '.join(map(str, table.columns))}")
+            raise InputError(
+                f"expected a column {column!r} in {file}, but it has "
+                f"{', '.join(map(str, table.columns))}"
+            )
         if not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(f"expected numbers in column {column!r} of {file}, but it holds {table[column].dtype}")
+            raise InputError(
+                f"expected numbers in column {column!r} of {file}, but it holds "
+                f"{table[column].dtype}"
+            )
     return table
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """A row per dictionary, in plain Python numbers."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict(orient="records")]
+    return [
+        {str(name): value for name, value in row.items()} for row in table.to_dict(orient="records")
+    ]
 
 
 def _plain(value: Any) -> Any:

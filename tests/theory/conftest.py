@@ -1,4 +1,6 @@
-"""Hypothesis for the theory: no deadline, for the first example of a law pays for its table of counts."""
+"""Hypothesis for the theory: no deadline, for the first example of a law pays for its table of
+counts.
+"""
 
 from hypothesis import settings
 

@@ -49,7 +49,9 @@ def corners() -> list[Point]:
     """Every combination of the extreme and middle values of each parameter."""
     shares = (1e-18, 1e-3, 0.5, 1 - 1e-12)
     found = []
-    for units, share, b, n in product((2.0, 1e6, 1e12), shares, (1e-6, 1.0, 1e3), (1, 10**9, 10**18)):
+    for units, share, b, n in product(
+        (2.0, 1e6, 1e12), shares, (1e-6, 1.0, 1e3), (1, 10**9, 10**18)
+    ):
         mean = min(n, max(0, round(n * share)))
         for k, more in ((0, 1), (n, 10**18), (mean, max(1, n // 10))):
             found.append(Point(units, units * share, b, n, k, more))
@@ -57,12 +59,16 @@ def corners() -> list[Point]:
 
 
 def scattered(rng: np.random.Generator, size: int) -> list[Point]:
-    """Points drawn log-uniformly over the whole range, activity close to either end, counts everywhere."""
+    """Points drawn log-uniformly over the whole range, activity close to either end, counts
+    everywhere.
+    """
     found = []
     for _ in range(size):
         units = float(np.rint(10 ** rng.uniform(0.31, 12)))
         share = 10 ** -rng.uniform(0, 18)
-        share = 1 - min(10 ** -rng.uniform(0, 15), 0.999) if rng.random() < 0.3 else min(share, 0.999)
+        share = (
+            1 - min(10 ** -rng.uniform(0, 15), 0.999) if rng.random() < 0.3 else min(share, 0.999)
+        )
         n = int(10 ** rng.uniform(0, 18))
         offset = min(int(10 ** rng.uniform(0, np.log10(n + 1))), n)
         near_mean = min(n, int(n * min(share * rng.gamma(2, 0.5), 1.0)))

@@ -39,7 +39,9 @@ def counts_by_enumeration(law: ActivationLaw, n: int) -> list[Fraction]:
     return chances
 
 
-@pytest.mark.parametrize(("units", "active", "b"), [(10, 2, 0.5), (5, 4.5, 0.25), (8, 0.5, 2.0), (2, 1, 1.0)])
+@pytest.mark.parametrize(
+    ("units", "active", "b"), [(10, 2, 0.5), (5, 4.5, 0.25), (8, 0.5, 2.0), (2, 1, 1.0)]
+)
 def test_counts_are_those_of_the_urn_stepped_by_hand(units, active, b):
     law = ActivationLaw(units, active, b)
     for n in (1, 2, 7, 30):
@@ -72,7 +74,9 @@ def test_the_idle_fraction_falls_from_one_and_never_below_zero(law, n, m):
     for exact in (True, False):
         assert 0 <= law.idle_fraction(more, exact) <= law.idle_fraction(fewer, exact) <= 1
     assert law.idle_fraction(0, exact=True) == 1
-    assert law.idle_fraction(more, exact=True) <= law.idle_fraction(more) * (1 + 1e-12)  # (6) is the pessimist
+    assert law.idle_fraction(more, exact=True) <= law.idle_fraction(more) * (
+        1 + 1e-12
+    )  # (6) is the pessimist
 
 
 @given(laws(), samples, samples)
@@ -113,7 +117,9 @@ def test_growth_is_steepest_at_units_over_active(b):
     u = np.log(law.inflection)
     assert law.inflection == 160
     assert law.inflection_height == pytest.approx(share(u), rel=1e-12)
-    assert law.inflection_slope == pytest.approx((share(u + 1e-4) - share(u - 1e-4)) / 2e-4, rel=1e-6)
+    assert law.inflection_slope == pytest.approx(
+        (share(u + 1e-4) - share(u - 1e-4)) / 2e-4, rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("b", BS)
@@ -135,8 +141,12 @@ def test_elasticities_are_the_slopes_of_the_idle_fraction():
             def log_idle(units, samples, exact=exact):
                 return np.log(ActivationLaw(units, 5, 0.7).idle_fraction(samples, exact))
 
-            in_samples = (log_idle(100, D * np.exp(step)) - log_idle(100, D * np.exp(-step))) / (2 * step)
-            in_units = (log_idle(100 * np.exp(step), D) - log_idle(100 * np.exp(-step), D)) / (2 * step)
+            in_samples = (log_idle(100, D * np.exp(step)) - log_idle(100, D * np.exp(-step))) / (
+                2 * step
+            )
+            in_units = (log_idle(100 * np.exp(step), D) - log_idle(100 * np.exp(-step), D)) / (
+                2 * step
+            )
             assert law.idle_elasticity(D, exact) == pytest.approx(in_samples, rel=1e-6)
             assert law.idle_elasticity_in_units(D, exact) == pytest.approx(in_units, rel=1e-6)
     assert law.idle_elasticity(D) == -law.idle_elasticity_in_units(D)
@@ -148,7 +158,9 @@ def test_working_units_have_the_law_without_its_zeros(law, n):
     p = law.working_count_pmf(k, n)
     assert p[0] == 0
     assert p.sum() == pytest.approx(1, abs=1e-9)
-    assert p @ k == pytest.approx(law.active * n / law.working(n), rel=1e-9)  # activations per working unit
+    assert p @ k == pytest.approx(
+        law.active * n / law.working(n), rel=1e-9
+    )  # activations per working unit
 
 
 def test_counts_follow_a_power_law_up_to_the_cutoff_and_an_exponential_beyond():
@@ -188,7 +200,9 @@ def test_an_endless_layer_at_fixed_mass_is_the_buffet():
     D = np.array([1, 5, 100, 10**6, 10**18])
     assert layer.working(D) == pytest.approx(buffet.working(D), rel=1e-8)
     assert layer.working(D, exact=False) == pytest.approx(buffet.working(D, exact=False), rel=1e-8)
-    assert buffet.working(D[:3]) == pytest.approx([200 * sum(1 / (20 + j) for j in range(d)) for d in D[:3]])
+    assert buffet.working(D[:3]) == pytest.approx(
+        [200 * sum(1 / (20 + j) for j in range(d)) for d in D[:3]]
+    )
     k = np.arange(1, 101)
     assert 1e12 * layer.count_pmf(k, 100) == pytest.approx(buffet.units_with(k, 100), rel=1e-7)
     assert buffet.units_with(k, 100).sum() == pytest.approx(buffet.working(100))
@@ -199,12 +213,20 @@ def test_an_endless_layer_at_fixed_mass_is_the_buffet():
 def test_arrays_in_arrays_out():
     law = ActivationLaw(100, 10, 0.5)
     grid = np.arange(6).reshape(2, 3)
-    for f in (law.working, law.idle_fraction, law.working_variance, law.idle_elasticity, law.cutoff):
+    for f in (
+        law.working,
+        law.idle_fraction,
+        law.working_variance,
+        law.idle_elasticity,
+        law.cutoff,
+    ):
         assert f(grid).shape == (2, 3)
     assert law.count_pmf(grid, 5).shape == (2, 3)
     assert law.count_pmf(grid[:, :, None], [5, 6, 7, 8]).shape == (2, 3, 4)
     assert law.count_cdf(grid, 5).shape == (2, 3)
-    assert np.ndim(law.working(5)) == np.ndim(law.count_pmf(1, 5)) == np.ndim(law.count_cdf(1, 5)) == 0
+    assert (
+        np.ndim(law.working(5)) == np.ndim(law.count_pmf(1, 5)) == np.ndim(law.count_cdf(1, 5)) == 0
+    )
 
 
 def test_impossible_counts_have_probability_zero():
@@ -222,14 +244,32 @@ MISTAKES = [
     (lambda: LAW.working(-1), "expected finite samples >= 0, but got -1"),
     (lambda: LAW.working([1, np.inf]), "expected finite samples >= 0, but got inf"),
     (lambda: LAW.wake_probability(1, -3), "expected finite more >= 0, but got -3"),
-    (lambda: LAW.count_pmf(1, 2.5), r"expected whole samples in 0..9223372036854775807, but got 2.5"),
-    (lambda: LAW.count_pmf(1.5, 2), r"expected whole count k in 0..9223372036854775807, but got 1.5"),
-    (lambda: LAW.count_pmf(1, 10**30), r"expected whole samples in 0..9223372036854775807, but got 1000"),
-    (lambda: LAW.count_cdf(1, [2, 3]), r"expected one number for samples, but got an array of shape \(2,\)"),
+    (
+        lambda: LAW.count_pmf(1, 2.5),
+        r"expected whole samples in 0..9223372036854775807, but got 2.5",
+    ),
+    (
+        lambda: LAW.count_pmf(1.5, 2),
+        r"expected whole count k in 0..9223372036854775807, but got 1.5",
+    ),
+    (
+        lambda: LAW.count_pmf(1, 10**30),
+        r"expected whole samples in 0..9223372036854775807, but got 1000",
+    ),
+    (
+        lambda: LAW.count_cdf(1, [2, 3]),
+        r"expected one number for samples, but got an array of shape \(2,\)",
+    ),
     (lambda: LAW.samples_for(1), r"expected working as a fraction in \(0, 1\), but got 1"),
-    (lambda: LAW.samples_for(95), r"expected working as a fraction in \(0, 1\), but got 95: 0.95 means 95 %"),
+    (
+        lambda: LAW.samples_for(95),
+        r"expected working as a fraction in \(0, 1\), but got 95: 0.95 means 95 %",
+    ),
     (lambda: LAW.units_for(0, 10), r"expected working as a fraction in \(0, 1\), but got 0"),
-    (lambda: LAW.rate_posterior(5, 4), "expected count in 0..samples, but count=5 exceeds samples=4"),
+    (
+        lambda: LAW.rate_posterior(5, 4),
+        "expected count in 0..samples, but count=5 exceeds samples=4",
+    ),
     (lambda: LAW.draw_counts(1.5, np.random.default_rng(0)), "expected whole samples in 0"),
     (
         lambda: LAW.draw_discovery([3, 2], np.random.default_rng(0)),
@@ -244,7 +284,10 @@ MISTAKES = [
         "at most 10,000,000,000 units for a count",
     ),
     (lambda: BuffetLaw(0, 1), "expected a finite mass > 0, but mass=0"),
-    (lambda: BuffetLaw(1, 1).units_with(3, 2), "expected count k in 1..samples, but k=3 exceeds samples=2"),
+    (
+        lambda: BuffetLaw(1, 1).units_with(3, 2),
+        "expected count k in 1..samples, but k=3 exceeds samples=2",
+    ),
 ]
 LAW = ActivationLaw(10, 1, 1)
 

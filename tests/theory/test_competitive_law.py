@@ -12,7 +12,9 @@ SEED = 99
 
 
 def moments_by_enumeration(units: int, b: float, n: int) -> tuple[float, float, float]:
-    """Mean and variance of K, correlation of two counts, over all sequences of n firings of a Pólya urn."""
+    """Mean and variance of K, correlation of two counts, over all sequences of n firings of a Pólya
+    urn.
+    """
     mean = square = one = own = cross = 0.0
     for sequence in product(range(units), repeat=n):
         counts, chance = [0] * units, 1.0
@@ -29,7 +31,9 @@ def moments_by_enumeration(units: int, b: float, n: int) -> tuple[float, float, 
     return mean, square - mean**2, (cross - one**2) / (own - one**2)
 
 
-@pytest.mark.parametrize(("units", "b", "n"), [(2, 0.5, 6), (3, 0.25, 6), (4, 2.0, 5), (5, 1e-3, 4), (3, 40.0, 5)])
+@pytest.mark.parametrize(
+    ("units", "b", "n"), [(2, 0.5, 6), (3, 0.25, 6), (4, 2.0, 5), (5, 1e-3, 4), (3, 40.0, 5)]
+)
 def test_working_units_and_correlation_agree_with_enumeration(units, b, n):
     law = CompetitiveLaw(units, 1, b)
     mean, variance, correlation = moments_by_enumeration(units, b, n)
@@ -43,14 +47,18 @@ def test_competition_makes_the_number_of_working_units_more_certain(units):
     law = CompetitiveLaw(units, 1, 0.5)
     D = np.array([2, units // 2, units, 100 * units])
     assert np.all(law.working_variance(D) < law.single.working_variance(D))
-    assert law.working_variance(1) == pytest.approx(0, abs=1e-8)  # the first sample wakes one unit, for certain
+    assert law.working_variance(1) == pytest.approx(
+        0, abs=1e-8
+    )  # the first sample wakes one unit, for certain
 
 
 def test_the_variance_does_not_jump_where_its_formula_changes():
     below, above = CompetitiveLaw(99_999, 1, 0.5), CompetitiveLaw(100_000, 1, 0.5)
     for D in (10, 10**4, 10**6):
         per_unit = below.working_variance(D) / above.working_variance(D)
-        assert per_unit == pytest.approx(below.single.working_variance(D) / above.single.working_variance(D), rel=3e-5)
+        assert per_unit == pytest.approx(
+            below.single.working_variance(D) / above.single.working_variance(D), rel=3e-5
+        )
 
 
 def test_counts_of_competing_units_add_up_to_the_samples():
@@ -92,7 +100,9 @@ def test_a_mistake_is_told_with_its_numbers(arguments, message):
 
 def test_what_depends_on_how_units_are_drawn_together_is_not_guessed():
     law = CompetitiveLaw(10, 3, 0.5)
-    with pytest.raises(InputError, match="the variance of working units needs active=1, but active=3"):
+    with pytest.raises(
+        InputError, match="the variance of working units needs active=1, but active=3"
+    ):
         law.working_variance(5)
     with pytest.raises(InputError, match="a draw of counts at once needs active=1, but active=3"):
         law.draw_counts(5, np.random.default_rng(0))

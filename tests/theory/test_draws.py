@@ -1,4 +1,6 @@
-"""Draws at scale against NumPy's own draws of the hidden rates, against exact probabilities, and in size."""
+"""Draws at scale against NumPy's own draws of the hidden rates, against exact probabilities, and in
+size.
+"""
 
 import time
 
@@ -13,7 +15,9 @@ SEED = 8173
 
 
 def chi_square(observed, expected) -> float:
-    """z of the χ² statistic of `observed` against `expected`, (n,), over cells expected 5 times or more."""
+    """z of the χ² statistic of `observed` against `expected`, (n,), over cells expected 5 times or
+    more.
+    """
     kept = expected >= 5
     o = np.append(observed[kept], observed[~kept].sum())
     e = np.append(expected[kept], expected[~kept].sum())
@@ -21,7 +25,10 @@ def chi_square(observed, expected) -> float:
     statistic = ((o - e) ** 2 / e).sum()
     z = (statistic - (e.size - 1)) / np.sqrt(2 * (e.size - 1))
     shift = np.abs(o - e).sum() / e.sum() / 2
-    print(f"seed {SEED}, {e.size} cells, {o.sum():.0f} draws, chi-square z {z:.2f}, distance {shift:.5f}")
+    print(
+        f"seed {SEED}, {e.size} cells, {o.sum():.0f} draws, chi-square z {z:.2f}, distance "
+        f"{shift:.5f}"
+    )
     return z
 
 
@@ -40,11 +47,16 @@ def test_drawn_counts_are_those_of_the_hidden_rates(units, active, b, samples):
     ours = law.draw_counts(samples, rng)
     theirs = rng.binomial(samples, rng.beta(b, law.rest_weight, size=units))
     result = stats.ks_2samp(ours, theirs)
-    print(f"seed {SEED}, KS distance {result.statistic:.4f} of {units} against {units}, p {result.pvalue:.3f}")
+    print(
+        f"seed {SEED}, KS distance {result.statistic:.4f} of {units} against {units}, p "
+        f"{result.pvalue:.3f}"
+    )
     assert ours.shape == (units,)
     assert ours.dtype == np.int64
     assert result.statistic < 1.95 / np.sqrt(units / 2)  # exceeded with probability 0.001
-    assert abs((ours == 0).sum() - (theirs == 0).sum()) < 5 * np.sqrt(2 * law.working_variance(samples) + 1)
+    assert abs((ours == 0).sum() - (theirs == 0).sum()) < 5 * np.sqrt(
+        2 * law.working_variance(samples) + 1
+    )
 
 
 @pytest.mark.parametrize("b", [1e-6, 1e-3, 0.7, 40.0, 1e3])
@@ -55,20 +67,30 @@ def test_drawn_counts_have_the_exact_law(b, samples):
     drawn = law.draw_counts(samples, rng)
     assert drawn.min() >= 0
     assert drawn.max() <= samples
-    edges = np.unique(np.concatenate(([0, 1, 2, 5], np.quantile(drawn, np.linspace(0.02, 1, 40)).astype(np.int64))))
+    edges = np.unique(
+        np.concatenate(
+            ([0, 1, 2, 5], np.quantile(drawn, np.linspace(0.02, 1, 40)).astype(np.int64))
+        )
+    )
     observed = np.bincount(np.searchsorted(edges, drawn), minlength=edges.size + 1)[: edges.size]
     expected = law.units * np.diff(law.count_cdf(edges, samples), prepend=0)
     assert abs(chi_square(observed, expected)) < 5
 
 
 def test_counts_within_a_wide_bin_follow_the_law_too():
-    """Of the units in each bin, the share in its first half; a uniform draw misses it by 20 deviations."""
+    """Of the units in each bin, the share in its first half; a uniform draw misses it by 20
+    deviations.
+    """
     rng = np.random.default_rng(SEED)
     law, n = ActivationLaw(1_000_000, 1000, 1000.0), 10**12
     drawn, bins = law.draw_counts(n, rng), law.count_bins(n)
     at = np.searchsorted(bins.first, drawn, side="right") - 1
     used = np.unique(at)
-    first, middle, last = bins.first[used], (bins.first[used] + bins.last[used]) // 2, bins.last[used]
+    first, middle, last = (
+        bins.first[used],
+        (bins.first[used] + bins.last[used]) // 2,
+        bins.last[used],
+    )
     below, half, above = (law.count_cdf(k, n) for k in (first - 1, middle, last))
     share = (half - below) / (above - below)
     share, middle = share[np.searchsorted(used, at)], middle[np.searchsorted(used, at)]
@@ -120,7 +142,8 @@ def test_discovery_is_one_growing_path_with_the_exact_law():
     print(f"seed {SEED}, z of means {z.round(2)}, ratios of variances {ratio.round(3)}")
     assert np.abs(z).max() < 4.5
     assert np.all(np.abs(ratio - 1) < 5 * np.sqrt((2 + 1 / law.working_variance(grid)[1:]) / 4000))
-    # On one path Cov(idle(D), idle(D')) = N idle(D') (1 − idle(D)): who is idle at D' was idle at D.
+    # On one path Cov(idle(D), idle(D')) = N idle(D') (1 − idle(D)): who is idle at D' was idle at
+    # D.
     covariance = np.cov(paths[:, 3], paths[:, 4])[0, 1]
     idle = law.idle_fraction([100, 10**5], exact=True)
     assert covariance == pytest.approx(500 * idle[1] * (1 - idle[0]), rel=0.1)

@@ -55,7 +55,11 @@ def test_the_surface_moves_the_knee_with_the_width():
 )
 def test_mean_of_one_over_count_is_its_sum(units, active, b, samples):
     law, k = ActivationLaw(units, active, b), np.arange(1, samples + 1)
-    p = stats.betabinom(samples, b, law.rest_weight).pmf(k) if units < 1e6 else law.count_pmf(k, samples)
+    p = (
+        stats.betabinom(samples, b, law.rest_weight).pmf(k)
+        if units < 1e6
+        else law.count_pmf(k, samples)
+    )
     expected = (p / k).sum() / p.sum()
     assert mean_reciprocal_count(law, samples) == pytest.approx(expected, rel=1e-9)
 
@@ -64,17 +68,30 @@ def test_mean_of_one_over_count_at_1e18_samples_continues_its_power_law():
     """For b < 1 its exponent is b; for b > 1 it is 1: it stops following the loss."""
     for b, exponent in ((0.3, 0.3), (0.5, 0.5), (2.0, 1.0)):
         law = ActivationLaw(1e5, 50, b)
-        fall = np.log(mean_reciprocal_count(law, 10**18) / mean_reciprocal_count(law, 10**16)) / np.log(100)
+        fall = np.log(
+            mean_reciprocal_count(law, 10**18) / mean_reciprocal_count(law, 10**16)
+        ) / np.log(100)
         assert fall == pytest.approx(-exponent, abs=1e-3)
-    expected = np.mean(1 / np.random.default_rng(5).beta(2.0, ActivationLaw(1e5, 50, 2.0).rest_weight, size=400_000))
-    assert mean_reciprocal_count(law, 10**18) == pytest.approx(expected / 1e18, rel=0.02)  # counts are rates times D
+    expected = np.mean(
+        1
+        / np.random.default_rng(5).beta(2.0, ActivationLaw(1e5, 50, 2.0).rest_weight, size=400_000)
+    )
+    assert mean_reciprocal_count(law, 10**18) == pytest.approx(
+        expected / 1e18, rel=0.02
+    )  # counts are rates times D
 
 
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        (lambda: LossLaw(-1, 1, 1, 1), r"expected floor >= 0 and positive finite amplitude.*floor=-1"),
-        (lambda: LossLaw(0, 1, 1, np.nan), r"expected floor >= 0 and positive finite amplitude.*b=nan"),
+        (
+            lambda: LossLaw(-1, 1, 1, 1),
+            r"expected floor >= 0 and positive finite amplitude.*floor=-1",
+        ),
+        (
+            lambda: LossLaw(0, 1, 1, np.nan),
+            r"expected floor >= 0 and positive finite amplitude.*b=nan",
+        ),
         (lambda: LAW.loss(-1), "expected finite samples >= 0, but got -1"),
         (
             lambda: LAW.samples_for(1.5),

@@ -1,4 +1,6 @@
-"""Digits: every probability against 120-digit arithmetic, over the whole range that users can reach."""
+"""Digits: every probability against 120-digit arithmetic, over the whole range that users can
+reach.
+"""
 
 import mpmath as mp
 import numpy as np
@@ -54,37 +56,53 @@ def test_the_mixed_difference_of_log_gamma_keeps_all_digits():
     x = np.concatenate((10 ** rng.uniform(-22, 25, 300), 10 ** rng.uniform(-2, 3, 300)))
     m, s = 10 ** rng.uniform(0, 18, 600), 10 ** rng.uniform(-6, 18, 600)
     with mp.workdps(120):
-        for x_, m_, s_, got in zip(*(a.tolist() for a in (x, m, s, log_beta_ratio(x, m, s))), strict=True):
+        for x_, m_, s_, got in zip(
+            *(a.tolist() for a in (x, m, s, log_beta_ratio(x, m, s))), strict=True
+        ):
             exact = log_beta(mp.mpf(x_) + m_, mp.mpf(s_)) - log_beta(mp.mpf(x_), mp.mpf(s_))
             assert relative_error(got, exact) < 2e-15, (x_, m_, s_)
 
 
 def test_digamma_differences_keep_their_digits():
     rng = np.random.default_rng(SEED)
-    x, m, s = 10 ** rng.uniform(-6, 20, 200), 10 ** rng.uniform(0, 18, 200), 10 ** rng.uniform(-6, 3, 200)
+    x, m, s = (
+        10 ** rng.uniform(-6, 20, 200),
+        10 ** rng.uniform(0, 18, 200),
+        10 ** rng.uniform(-6, 3, 200),
+    )
     steps, slopes = digamma_step(x, m).tolist(), log_beta_ratio_slope(x, m, s).tolist()
     with mp.workdps(80):
         for i in range(200):
             x_, m_, s_ = mp.mpf(x[i]), mp.mpf(m[i]), mp.mpf(s[i])
             step = mp.psi(0, x_ + m_) - mp.psi(0, x_)
             assert relative_error(steps[i], step) < 2e-15
-            assert relative_error(slopes[i], step - mp.psi(0, x_ + s_ + m_) + mp.psi(0, x_ + s_)) < 1e-10
+            assert (
+                relative_error(slopes[i], step - mp.psi(0, x_ + s_ + m_) + mp.psi(0, x_ + s_))
+                < 1e-10
+            )
 
 
 def test_scipy_agrees_where_it_is_safe():
     law = ActivationLaw(300, 20, 0.4)
     k = np.arange(1001)
-    assert law.count_pmf(k, 1000) == pytest.approx(stats.betabinom(1000, 0.4, law.rest_weight).pmf(k), rel=1e-9)
-    assert law.count_cdf(k, 1000) == pytest.approx(stats.betabinom(1000, 0.4, law.rest_weight).cdf(k), rel=1e-9)
+    assert law.count_pmf(k, 1000) == pytest.approx(
+        stats.betabinom(1000, 0.4, law.rest_weight).pmf(k), rel=1e-9
+    )
+    assert law.count_cdf(k, 1000) == pytest.approx(
+        stats.betabinom(1000, 0.4, law.rest_weight).cdf(k), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("concentration", [1e6, 1e15, 1e19])
 def test_large_concentrations_tend_to_the_binomial(concentration):
     got = log_pmf(500, 500, concentration / 2, concentration / 2)
-    assert got == pytest.approx(stats.binom(1000, 0.5).logpmf(500), abs=2 * 1000 / concentration + 1e-11)
+    assert got == pytest.approx(
+        stats.binom(1000, 0.5).logpmf(500), abs=2 * 1000 / concentration + 1e-11
+    )
 
 
-LAWS = [  # samples, b, β: the corners of the range, and shapes with a mode, a hole, one or two humps
+# Samples, b, β: the corners of the range, and shapes with a mode, a hole, one or two humps.
+LAWS = [
     (10**18, 1e3, 1e3),
     (10**18, 1e-6, 1e-6),
     (10**18, 1e-6, 1e3),
@@ -118,7 +136,9 @@ def test_bins_of_any_law_tile_all_counts_and_sum_to_one(samples, log_b, log_beta
     assert np.all((bins.evenness >= 0) & (bins.evenness <= 1))
 
 
-@pytest.mark.parametrize(("b", "beta"), [(0.5, 0.3), (1e3, 1e3), (1e3, 2e4), (1e-6, 5.0), (30.0, 1e-3)])
+@pytest.mark.parametrize(
+    ("b", "beta"), [(0.5, 0.3), (1e3, 1e3), (1e3, 2e4), (1e-6, 5.0), (30.0, 1e-3)]
+)
 def test_the_cdf_is_the_sum_of_probabilities(b, beta):
     n = 500_000
     k = np.arange(n + 1)
@@ -131,13 +151,17 @@ def test_the_cdf_is_the_sum_of_probabilities(b, beta):
 
 @pytest.mark.parametrize(("b", "beta"), [(0.5, 0.3), (1e3, 1e3), (30.0, 1e-3), (0.3, 1e2)])
 def test_the_cdf_at_1e18_samples_is_that_of_the_hidden_rate(b, beta):
-    """P(count <= k) = E I_Q(b, β) with Q ~ Beta(k+1, n−k), to second order in the tiny spread of Q."""
+    """P(count <= k) = E I_Q(b, β) with Q ~ Beta(k+1, n−k), to second order in the tiny spread of
+    Q.
+    """
     n = 10**18
     bins = count_bins(n, b, beta)
     for k in (10**15, 10**17, 3 * 10**17, 5 * 10**17 + 1, 999 * 10**15):
         with mp.workdps(50):
             q = mp.mpf(k + 1) / (n + 1)
-            density = mp.exp((b - 1) * mp.log(q) + (beta - 1) * mp.log(1 - q) - log_beta(mp.mpf(b), mp.mpf(beta)))
+            density = mp.exp(
+                (b - 1) * mp.log(q) + (beta - 1) * mp.log(1 - q) - log_beta(mp.mpf(b), mp.mpf(beta))
+            )
             bend = density * ((b - 1) / q - (beta - 1) / (1 - q)) * q * (1 - q) / (n + 2) / 2
             expected = mp.betainc(b, beta, 0, q, regularized=True) + bend
         if expected > 1e-250:

@@ -34,7 +34,8 @@ def test_json_is_alone_on_stdout_and_agrees_with_the_law():
 
 def test_a_drawn_layer_is_whole_and_repeats_with_its_seed():
     first, again, other = (
-        json.loads(run(*LAYER, "--json", "--draw", "--seed", seed).stdout) for seed in ("3", "3", "4")
+        json.loads(run(*LAYER, "--json", "--draw", "--seed", seed).stdout)
+        for seed in ("3", "3", "4")
     )
     assert first == again != other
     assert sum(cell["drawn"] for cell in first["counts"]) == 10**12
@@ -76,7 +77,11 @@ def test_the_figure_is_one_page_that_holds_everything(tmp_path):
             InputError,
             "whole samples in 1.*but got 0",
         ),
-        ([*LAYER, "--plot", "x.png"], InputError, "expected --plot with the suffix .html, but got 'x.png'"),
+        (
+            [*LAYER, "--plot", "x.png"],
+            InputError,
+            "expected --plot with the suffix .html, but got 'x.png'",
+        ),
         (
             [*LAYER, "--plot", "/no/such/folder/x.html"],
             FileError,

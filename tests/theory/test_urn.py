@@ -16,9 +16,13 @@ PATHS = 3000
 
 
 def same_law(ours, theirs, what: str) -> None:
-    """Two-sample χ² of two sets of small whole numbers, and the distance of their means in deviations."""
+    """Two-sample χ² of two sets of small whole numbers, and the distance of their means in
+    deviations.
+    """
     values, inverse = np.unique(np.concatenate((ours, theirs)), return_inverse=True)
-    cells = np.minimum(np.searchsorted(np.quantile(values[inverse], np.linspace(0, 1, 13)), values), 12)
+    cells = np.minimum(
+        np.searchsorted(np.quantile(values[inverse], np.linspace(0, 1, 13)), values), 12
+    )
     table = np.array(
         [
             np.bincount(cells[inverse[: ours.size]], minlength=13),
@@ -27,7 +31,10 @@ def same_law(ours, theirs, what: str) -> None:
     )
     result = stats.chi2_contingency(table[:, table.sum(0) > 0])
     effect = (ours.mean() - theirs.mean()) / np.sqrt((ours.var() + theirs.var()) / 2 + 1e-12)
-    print(f"seed {SEED}, {what}: p {result.pvalue:.3f}, effect {effect:.4f}, {ours.size} and {theirs.size}")
+    print(
+        f"seed {SEED}, {what}: p {result.pvalue:.3f}, effect {effect:.4f}, {ours.size} and "
+        f"{theirs.size}"
+    )
     assert result.pvalue > 1e-4
     assert abs(effect) < 5 * np.sqrt(1 / ours.size + 1 / theirs.size)
 
@@ -45,7 +52,9 @@ def test_independent_paths_and_draws_have_the_same_law(units, active, b):
     early = (paths[:, :5].any(1)).sum(1)
     discovered = np.array([law.draw_discovery([5, n], rng) for _ in range(PATHS)])
     same_law(early, discovered[:, 0], "working units after 5")
-    same_law((counts > 0).sum(1) - early, discovered[:, 1] - discovered[:, 0], "units woken after 5")
+    same_law(
+        (counts > 0).sum(1) - early, discovered[:, 1] - discovered[:, 0], "units woken after 5"
+    )
 
 
 def test_competitive_paths_and_draws_have_the_same_law():
@@ -60,7 +69,9 @@ def test_competitive_paths_and_draws_have_the_same_law():
     discovered = np.array([law.draw_discovery([5, n], rng) for _ in range(PATHS)])
     early = paths[:, :5].any(1).sum(1)
     same_law(early, discovered[:, 0], "working units after 5")
-    same_law((counts > 0).sum(1) - early, discovered[:, 1] - discovered[:, 0], "units woken after 5")
+    same_law(
+        (counts > 0).sum(1) - early, discovered[:, 1] - discovered[:, 0], "units woken after 5"
+    )
 
 
 @pytest.mark.parametrize("active", [1, 3, 6])
@@ -81,7 +92,10 @@ def test_units_that_compete_have_the_counts_of_units_that_do_not(active):
     kept = expected > 0
     result = stats.chisquare(observed[kept], expected[kept])
     shift = np.abs(observed - expected).sum() / PATHS / 2
-    print(f"seed {SEED}, active {active}: p {result.pvalue:.3f}, total variation {shift:.4f}, {PATHS} paths")
+    print(
+        f"seed {SEED}, active {active}: p {result.pvalue:.3f}, total variation {shift:.4f}, "
+        f"{PATHS} paths"
+    )
     assert result.pvalue > 1e-4
 
 
@@ -97,7 +111,10 @@ def test_each_step_follows_equation_one():
             seen = before == k
             rate, expected = fired[:, 8][seen].mean(), 2 * (k + 0.5) / (2 * 8 + 0.5 * 6)
             tolerance = 5 * np.sqrt(expected * (1 - expected) / seen.sum())
-            print(f"{path.__name__}, count {k}: fires {rate:.4f}, (1) says {expected:.4f}, n {seen.sum()}")
+            print(
+                f"{path.__name__}, count {k}: fires {rate:.4f}, (1) says {expected:.4f}, n "
+                f"{seen.sum()}"
+            )
             assert rate == pytest.approx(expected, abs=tolerance)
 
 

@@ -1,7 +1,9 @@
-"""Does the theory hold for a network? One table: a row per test, each with a size, an interval and a verdict.
+"""Does the theory hold for a network? One table: a row per test, each with a size, an interval and
+a verdict.
 
-The letters (a) to (h) in these modules are those of docs/choose.md, the numbers under `claim` those of docs/theory.
-Nothing is said by a p-value alone: with many units every simple law is refuted, and what matters is by how much.
+The letters (a) to (h) in these modules are those of docs/choose.md, the numbers under `claim` those
+of docs/theory. Nothing is said by a p-value alone: with many units every simple law is refuted, and
+what matters is by how much.
 """
 
 from __future__ import annotations
@@ -31,19 +33,24 @@ def check(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> pd.DataFrame:
-    """Whether the theory holds for one layer: a row per claim, with its size, its interval and a verdict in words.
+    """Whether the theory holds for one layer: a row per claim, with its size, its interval and a
+    verdict in words.
 
-    Every row stands alone: it deviates by chance in a share 1 − level of layers that follow the law.
+    Every row stands alone: it deviates by chance in a share 1 − level of layers that follow the
+    law.
 
     Args:
-        counts: activation counts of one layer; rows that need blocks or first activations say so without them.
-        loss: a loss law fitted to trainings of the same network at several sizes, for one more reading of b.
+        counts: activation counts of one layer; rows that need blocks or first activations say so
+            without them.
+        loss: a loss law fitted to trainings of the same network at several sizes, for one more
+            reading of b.
         level: of the intervals, and of what counts as chance.
         rng: for the draws that tell what chance does; the same ones each time, if left out.
 
     Returns:
-        Columns test, claim (formula of docs/theory), statistic (with its unit), estimate, lower, upper, expected (what
-        the theory says), n, verdict: "holds", "deviates by so much" or "cannot be told: reason".
+        Columns test, claim (formula of docs/theory), statistic (with its unit), estimate, lower,
+        upper, expected (what the theory says), n, verdict: "holds", "deviates by so much" or
+        "cannot be told: reason".
 
     Raises:
         CountsError: if the counts carry too little to determine a law, with the reason.

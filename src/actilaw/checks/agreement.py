@@ -1,8 +1,9 @@
-"""(f) Do counts, growth and first activations tell the same b?  (g) Does b depend on what a sample is?
+"""(f) Do counts, growth and first activations tell the same b?  (g) Does b depend on what a sample
+is?
 
-All are read from the same units, so errors of their differences come from differences of influences, (C2). In the last
-row of (f) every pair is compared at once: the interval is as wide as the largest of the pairs demands (Tukey's way,
-with the correlations drawn).
+All are read from the same units, so errors of their differences come from differences of
+influences, (C2). In the last row of (f) every pair is compared at once: the interval is as wide as
+the largest of the pairs demands (Tukey's way, with the correlations drawn).
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ from actilaw.checks.row import DEVIATES, HOLDS, Question, Row, percent
 from actilaw.fit import FittedLoss
 
 DRAWS = 4000
-SAMPLING = Question("sampling unit", "(4)", "b with a block of samples as one sample, over b; n units", "1")
-READINGS = Question("readings of b", "(10)", "largest ratio between two readings of b; n readings", "1")
+SAMPLING = Question(
+    "sampling unit", "(4)", "b with a block of samples as one sample, over b; n units", "1"
+)
+READINGS = Question(
+    "readings of b", "(10)", "largest ratio between two readings of b; n readings", "1"
+)
 CLAIMS = {"growth of K": "(5)", "first activations": "(1)", "the loss": "(10)"}
 
 
@@ -29,7 +34,9 @@ def readings_of_b(layer: Layer, loss: FittedLoss | None) -> list[Row]:
     if loss is not None:
         told["the loss"] = of_loss(layer, loss)
     for name, reading in told.items():
-        question = Question(f"b from {name}", CLAIMS[name], "b; n units", f"{layer.law.b:.4g}, b of the counts")
+        question = Question(
+            f"b from {name}", CLAIMS[name], "b; n units", f"{layer.law.b:.4g}, b of the counts"
+        )
         if isinstance(reading, str):
             rows.append(question.untold(reading))
         else:
@@ -50,7 +57,9 @@ def sampling_unit(layer: Layer) -> Row:
 
 def _ratio(layer: Layer, one: Reading, other: Reading, reach: float) -> tuple[float, float, float]:
     """other/one with its interval."""
-    error = np.sqrt(layer.standard_error(other.influence - one.influence) ** 2 + one.apart + other.apart)
+    error = np.sqrt(
+        layer.standard_error(other.influence - one.influence) ** 2 + one.apart + other.apart
+    )
     log_ratio = other.log_b - one.log_b
     low, middle, high = (float(np.exp(log_ratio + sign * reach * error)) for sign in (-1, 0, 1))
     return middle, low, high
@@ -70,7 +79,9 @@ def _all_equal(layer: Layer, found: list[Reading]) -> Row:
     if len(found) < 2:
         return READINGS.untold("b was read in one way only")
     influences = np.array([reading.influence for reading in found])
-    covariance = layer.design_effect * influences @ influences.T + np.diag([reading.apart for reading in found])
+    covariance = layer.design_effect * influences @ influences.T + np.diag(
+        [reading.apart for reading in found]
+    )
     pairs = list(combinations(range(len(found)), 2))
     signs = np.zeros((len(pairs), len(found)))
     for row, (i, j) in enumerate(pairs):

@@ -1,9 +1,11 @@
 """(b) Do counts follow the law, and does anything describe them better?
 
-(F1) deviation: the largest difference of the cumulative shares of units, counted and fitted
-(F2) its chance: layers of N / design effect units drawn from the fitted law, each fitted again by one step of
-     Newton's method, θ* = θ + I⁻¹ score                                     (parametric bootstrap, linearised)
-(F3) Vuong (1989): mean over units of ln P_law(D_i) − ln P_rival(D_i), its error from its scatter over units
+(F1) deviation: the largest difference of the cumulative shares of units, counted and fitted (F2)
+its chance: layers of N / design effect units drawn from the fitted law, each fitted again by one
+step of
+     Newton's method, θ* = θ + I⁻¹ score   (parametric bootstrap, linearised)
+(F3) Vuong (1989): mean over units of ln P_law(D_i) − ln P_rival(D_i), its error from its scatter
+over units
 """
 
 from __future__ import annotations
@@ -21,17 +23,24 @@ from actilaw.theory.beta_binomial import count_bins, log_pmf
 DRAWS = 499
 CUTS = 200
 DEVIATION = Question(
-    "counts", "(4)", "largest difference of cumulative shares, counted and fitted; n units", "0, beyond chance"
+    "counts",
+    "(4)",
+    "largest difference of cumulative shares, counted and fitted; n units",
+    "0, beyond chance",
 )
 RICHER = Question(
-    "richer families", "(4)", "log-likelihood lost against the best family, nats per unit; n units", "0, beyond chance"
+    "richer families",
+    "(4)",
+    "log-likelihood lost against the best family, nats per unit; n units",
+    "0, beyond chance",
 )
 
 
 def deviation(layer: Layer) -> Row:
     """Share of units by which the counts leave the fitted law, (F1), beside what chance does, (F2).
 
-    The interval is that of a largest difference: chance moves it by no more than its own quantile, either way.
+    The interval is that of a largest difference: chance moves it by no more than its own quantile,
+    either way.
     """
     counts = layer.counts
     if layer.distinct[0].size < 4:
@@ -57,7 +66,9 @@ def deviation(layer: Layer) -> Row:
 
 
 def richer_families(layer: Layer) -> Row:
-    """Log-likelihood per unit that the law loses against the best of the closed forms by Akaike's criterion."""
+    """Log-likelihood per unit that the law loses against the best of the closed forms by Akaike's
+    criterion.
+    """
     counts, law = layer.counts, layer.fitted.described
     others = []
     for name, fit_family in FAMILIES.items():
@@ -74,20 +85,29 @@ def richer_families(layer: Layer) -> Row:
     lost, scatter = _mean_and_error(layer, apart, units)
     lost = max(0.0, lost)  # a family at the boundary is the law, but for rounding
     freedom = max(1, len(best.parameters) - len(law.parameters))
-    chance = chi2.ppf(1 - (1 - layer.level) / len(others), freedom) * layer.design_effect / (2 * counts.units)
+    chance = (
+        chi2.ppf(1 - (1 - layer.level) / len(others), freedom)
+        * layer.design_effect
+        / (2 * counts.units)
+    )
     least, most = max(0.0, lost - chance), lost + max(chance, layer.reach * scatter)
     size = f"{lost:.3g} nats per unit against {best.name}"
     return RICHER.measured(lost, least, most, counts.units, against=0.0, size=size)
 
 
 def rivals(layer: Layer) -> list[Row]:
-    """A row per simple law that others would try: by how much the activation law describes counts better, (F3)."""
+    """A row per simple law that others would try: by how much the activation law describes counts
+    better, (F3).
+    """
     return [_rival(layer, name) for name in RIVALS]
 
 
 def _rival(layer: Layer, name: str) -> Row:
     question = Question(
-        f"against {name}", "(4)", "log-likelihood gained by the law, nats per unit; n units", "0 or more"
+        f"against {name}",
+        "(4)",
+        "log-likelihood gained by the law, nats per unit; n units",
+        "0 or more",
     )
     k, _, units = layer.distinct
     gained, error = _mean_and_error(layer, _log_pmf(layer, k) - RIVALS[name](layer.counts), units)
@@ -102,7 +122,9 @@ def _rival(layer: Layer, name: str) -> Row:
 
 
 def _mean_and_error(layer: Layer, apart: Vector, units: Whole) -> tuple[float, float]:
-    """Mean over units of a difference of log probabilities, by distinct count, and its standard error."""
+    """Mean over units of a difference of log probabilities, by distinct count, and its standard
+    error.
+    """
     total = layer.counts.units
     mean = float(units @ apart / total)
     return mean, float(np.sqrt(layer.design_effect * (units @ (apart - mean) ** 2)) / total)
@@ -114,14 +136,18 @@ def _log_pmf(layer: Layer, k: Whole) -> Vector:
 
 
 def _cuts(counts: Whole) -> Whole:
-    """Where cumulative shares are compared: every small count, then counts that part the units evenly."""
+    """Where cumulative shares are compared: every small count, then counts that part the units
+    evenly.
+    """
     even = np.quantile(counts, np.linspace(0, 1, CUTS), method="lower")
     cuts = np.unique(np.append(even, np.arange(min(20, counts.max()))))
     return cuts[cuts < counts.max()].astype(np.int64)
 
 
 def _cells(layer: Layer, cuts: Whole) -> tuple[Vector, Vector]:
-    """Shares of units between cuts, (n_cells,), and their slopes in the logarithms of b and β, (n_cells, 2)."""
+    """Shares of units between cuts, (n_cells,), and their slopes in the logarithms of b and β,
+    (n_cells, 2).
+    """
     n, at = layer.counts.samples, np.log([layer.law.b, layer.law.rest_weight])
 
     def shares(logs: Vector) -> Vector:

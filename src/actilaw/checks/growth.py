@@ -1,12 +1,14 @@
 """(d) Would the law have forecast what was counted?  (e) Is K steepest against log D at N/c?
 
     (E1) slope of K in ln d, from the counts alone, averaged over orders of the samples:
-         s(d) = Σ_i d D_i/(D − d) · C(D − D_i, d)/C(D, d)                                       [derived]
-    (E2) its top lies in the middle x of the chord with Σ_i r_i(x) = 0, r_i(x) = s_i(x + w) − s_i(x − w), w = 0.6;
+         s(d) = Σ_i d D_i/(D − d) · C(D − D_i, d)/C(D, d)  [derived]
+    (E2) its top lies in the middle x of the chord with Σ_i r_i(x) = 0, r_i(x) = s_i(x + w) − s_i(x
+         − w), w = 0.6;
          the interval holds every x at which Σ r_i is within its own error of 0
 
-(E1) is d (K(d + 1) − K(d)) with K the rarefied curve. The top is flat, so a chord finds it better than its highest
-point does. How far the middle of the chord of the exact law (5) lies from N/c is taken off; c is of the same units.
+(E1) is d (K(d + 1) − K(d)) with K the rarefied curve. The top is flat, so a chord finds it better
+than its highest point does. How far the middle of the chord of the exact law (5) lies from N/c is
+taken off; c is of the same units.
 """
 
 from __future__ import annotations
@@ -29,14 +31,18 @@ BACKTEST = Question(
     "error of the law's forecast of K from the first tenth, over the n units that woke",
     "0",
 )
-INFLECTION = Question("inflection", "(9)", "samples at which K grows fastest in log D, over N/c; n units", "1")
+INFLECTION = Question(
+    "inflection", "(9)", "samples at which K grows fastest in log D, over N/c; n units", "1"
+)
 WIDE = 0.6  # half of the chord, in ln d
 GRID = 0.05  # of ln d
 FEWEST = 10.0  # (9) is of the mean field, which is no curve in whole samples below
 
 
 def back_test(layer: Layer) -> Row:
-    """The law's forecast from the first tenth of the blocks beside the count, with the chance of shared samples."""
+    """The law's forecast from the first tenth of the blocks beside the count, with the chance of
+    shared samples.
+    """
     counts = layer.counts
     if counts.blocks is None or len(counts.blocks) < 8:
         return BACKTEST.untold(NO_BLOCKS)
@@ -51,11 +57,21 @@ def back_test(layer: Layer) -> Row:
         fitted = fit(early, "law", allow_nonfinite=True)
     except CountsError as error:
         return BACKTEST.untold(f"of the first tenth, {error}")
-    shared = (layer.fitted.covariance - layer.fitted.described.covariance) * counts.samples / early.samples
-    fitted = replace(fitted, covariance=fitted.described.covariance + shared, seen=occasions(counts))
+    shared = (
+        (layer.fitted.covariance - layer.fitted.described.covariance)
+        * counts.samples
+        / early.samples
+    )
+    fitted = replace(
+        fitted, covariance=fitted.described.covariance + shared, seen=occasions(counts)
+    )
     told = fitted.forecast(counts.samples, layer.level).iloc[0]
-    error, lower, upper = ((float(told[name]) - counts.working) / woke for name in ("expected", "lower", "upper"))
-    return BACKTEST.measured(error, lower, upper, woke, against=0.0, size=f"{error:+.0%} of the units that woke")
+    error, lower, upper = (
+        (float(told[name]) - counts.working) / woke for name in ("expected", "lower", "upper")
+    )
+    return BACKTEST.measured(
+        error, lower, upper, woke, against=0.0, size=f"{error:+.0%} of the units that woke"
+    )
 
 
 def inflection(layer: Layer) -> Row:
@@ -66,7 +82,9 @@ def inflection(layer: Layer) -> Row:
     if steepest < FEWEST:
         return INFLECTION.untold(f"N/c is {steepest:.3g} samples, and the claim is of many")
     if counts.samples < 3 * steepest:
-        return INFLECTION.untold(f"{counts.samples:,} samples are fewer than 3 N/c = {3 * steepest:,.0f}: record more")
+        return INFLECTION.untold(
+            f"{counts.samples:,} samples are fewer than 3 N/c = {3 * steepest:,.0f}: record more"
+        )
     grid = np.arange(0.0, np.log(0.9 * counts.samples), GRID)
     slopes = _log_slope(k, counts.samples, np.exp(grid))
     at = _balanced(units @ slopes)
@@ -75,14 +93,25 @@ def inflection(layer: Layer) -> Row:
     w = round(WIDE / GRID)
     rises = slopes[:, 2 * w :] - slopes[:, : -2 * w]
     total = units @ rises
-    shift, up, down = (_laws_shift(layer, np.log(layer.law.b) + step, grid) for step in (0.0, 0.1, -0.1))
-    expected = (up - down) / 0.2 * layer.log_b_influence - layer.log_rate_influence  # of each unit on N/c and the shift
+    shift, up, down = (
+        _laws_shift(layer, np.log(layer.law.b) + step, grid) for step in (0.0, 0.1, -0.1)
+    )
+    expected = (
+        up - down
+    ) / 0.2 * layer.log_b_influence - layer.log_rate_influence  # of each unit on N/c and the shift
     moved = np.bincount(where, expected) / units
-    errors = np.sqrt(layer.design_effect * units @ (rises + np.outer(moved, np.gradient(total, GRID))) ** 2)
+    errors = np.sqrt(
+        layer.design_effect * units @ (rises + np.outer(moved, np.gradient(total, GRID))) ** 2
+    )
     slack = layer.reach * errors - np.abs(total)  # negative where a place is refuted
-    low, high = np.flatnonzero(slack[: int(at) + 1] < 0), int(at) + 1 + np.flatnonzero(slack[int(at) + 1 :] < 0)
+    low, high = (
+        np.flatnonzero(slack[: int(at) + 1] < 0),
+        int(at) + 1 + np.flatnonzero(slack[int(at) + 1 :] < 0),
+    )
     if not low.size or not high.size:
-        return INFLECTION.untold("the point where K is steepest is not told from the ends of what was recorded")
+        return INFLECTION.untold(
+            "the point where K is steepest is not told from the ends of what was recorded"
+        )
     starts = [_crossing(slack, low[-1]), at, _crossing(slack, high[0] - 1)]
     lower, ratio, upper = np.exp(np.array(starts) * GRID + WIDE - shift) / steepest
     return INFLECTION.measured(ratio, lower, upper, counts.units, against=1.0, size=percent(ratio))
@@ -97,7 +126,9 @@ def _laws_shift(layer: Layer, log_b: float, grid: Vector) -> float:
 
 
 def _balanced(curve: Vector) -> float | None:
-    """Where the chord starts that is balanced, (E2), nearest to the top of the curve; in steps of the grid, or None."""
+    """Where the chord starts that is balanced, (E2), nearest to the top of the curve; in steps of
+    the grid, or None.
+    """
     w = round(WIDE / GRID)
     if curve.size < 4 * w:
         return None

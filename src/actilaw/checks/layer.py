@@ -1,12 +1,15 @@
 """The layer under test: the law fitted to its counts, and how much each unit moved the estimates.
 
     (C1) influence of unit i on an estimate that solves Σ_i ψ_i(θ) = 0:  −(Σ ∂ψ/∂θ)⁻¹ ψ_i
-    (C2) covariance of two estimates = Σ_i of the products of their influences, times the design effect
-    (C3) design effect = Var(ln b) with what units share by seeing the same samples / Var(ln b) without
+    (C2) covariance of two estimates = Σ_i of the products of their influences, times the design
+         effect
+    (C3) design effect = Var(ln b) with what units share by seeing the same samples / Var(ln b)
+         without
 
-By (C2) estimates from the same units keep their correlation, and nothing has to be drawn again; it is the bootstrap
-over units to first order (Efron 1982, the infinitesimal jackknife). Samples in common move most rows as they move b,
-so one factor, never below 1, widens them all; it needs 8 blocks.
+By (C2) estimates from the same units keep their correlation, and nothing has to be drawn again; it
+is the bootstrap over units to first order (Efron 1982, the infinitesimal jackknife). Samples in
+common move most rows as they move b, so one factor, never below 1, widens them all; it needs 8
+blocks.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
 """(h) Does the order of samples carry information?  (2) Do units fire independently of each other?
 
-    (H1) trend of unit i: T_i = Σ_j t_j (y_ij − D_i m_j/D) over blocks j, t from −½ to ½; by chance of variance v_i
-    (H2) if a unit's rate goes from p (1 − δ/2) to p (1 + δ/2), E[T_i²] = v_i + D_i (D_i − 1) S² δ², so that
-         δ² = (Σ T_i²/v_i − N') / Σ D_i (D_i − 1) S²/v_i over the N' units that fired, S = Σ t_j² m_j/D    [derived]
-    (H3) variance of the number of active units: Σ p_i (1 − p_i) if units are independent                  [derived]
+    (H1) trend of unit i: T_i = Σ_j t_j (y_ij − D_i m_j/D) over blocks j, t from −½ to ½; by chance
+         of variance v_i
+    (H2) if a unit's rate goes from p (1 − δ/2) to p (1 + δ/2), E[T_i²] = v_i + D_i (D_i − 1) S² δ²,
+         so that
+         δ² = (Σ T_i²/v_i − N') / Σ D_i (D_i − 1) S²/v_i over the N' units that fired, S = Σ t_j²
+         m_j/D  [derived]
+    (H3) variance of the number of active units: Σ p_i (1 − p_i) if units are independent  [derived]
 
-Chance in (H1) is what other orders of the same blocks show, so activity that comes in bursts does not look like drift.
-In (H3) Σ p_i² is estimated without bias by Σ D_i (D_i − 1)/(D (D − 1)).
+Chance in (H1) is what other orders of the same blocks show, so activity that comes in bursts does
+not look like drift. In (H3) Σ p_i² is estimated without bias by Σ D_i (D_i − 1)/(D (D − 1)).
 """
 
 from __future__ import annotations
@@ -20,10 +23,16 @@ from actilaw.checks.row import DEVIATES, HOLDS, NO_BLOCKS, Question, Row
 ORDERS = 199
 LEAST_BLOCKS = 8
 DRIFT = Question(
-    "exchangeability", "(2)", "change of a typical unit's rate from start to end, as a share of it; n blocks", "0"
+    "exchangeability",
+    "(2)",
+    "change of a typical unit's rate from start to end, as a share of it; n blocks",
+    "0",
 )
 INDEPENDENCE = Question(
-    "independence", "(2)", "variance of the number of active units, over that of independent units; n {what}", "1"
+    "independence",
+    "(2)",
+    "variance of the number of active units, over that of independent units; n {what}",
+    "1",
 )
 
 
@@ -37,7 +46,9 @@ def exchangeability(layer: Layer) -> Row:
     away = blocks.counts[:, fired] - np.outer(share, k)
     time = np.linspace(-0.5, 0.5, len(blocks))
     orders = np.array([layer.rng.permutation(time) for _ in range(ORDERS)])
-    squares = np.array([_squared_drift(times, away, k, share, layer.counts.samples) for times in (time, *orders)])
+    squares = np.array(
+        [_squared_drift(times, away, k, share, layer.counts.samples) for times in (time, *orders)]
+    )
     if not np.isfinite(squares[0]):
         return DRIFT.untold("no unit fired twice, and not always")
     by_chance = np.quantile(squares, [1 - layer.level, 0.5, layer.level], method="higher")
@@ -47,7 +58,9 @@ def exchangeability(layer: Layer) -> Row:
 
 
 def independence(layer: Layer) -> Row:
-    """Variance of the number of active units over (H3): per sample where that was recorded, else per block."""
+    """Variance of the number of active units over (H3): per sample where that was recorded, else
+    per block.
+    """
     counts = layer.counts
     k, n = counts.counts.astype(float), counts.samples
     alone = float(np.sum(k / n - k * (k - 1) / (n * (n - 1.0))))
@@ -62,7 +75,9 @@ def independence(layer: Layer) -> Row:
         return _asked("blocks").untold(NO_BLOCKS)
     freedom = len(blocks) - 1
     totals = blocks.counts.sum(axis=1)
-    squares = np.sum((totals - counts.active * blocks.samples) ** 2 / np.maximum(blocks.samples * alone, 1e-300))
+    squares = np.sum(
+        (totals - counts.active * blocks.samples) ** 2 / np.maximum(blocks.samples * alone, 1e-300)
+    )
     low, high = squares / chi2.ppf([(1 + layer.level) / 2, (1 - layer.level) / 2], freedom)
     return _verdict(squares / freedom, low, high, len(blocks), "blocks")
 
@@ -82,10 +97,15 @@ def _squared_drift(time: Vector, away: Vector, k: Vector, share: Vector, samples
 
 def _asked(what: str) -> Question:
     return Question(
-        INDEPENDENCE.test, INDEPENDENCE.claim, INDEPENDENCE.statistic.format(what=what), INDEPENDENCE.expected
+        INDEPENDENCE.test,
+        INDEPENDENCE.claim,
+        INDEPENDENCE.statistic.format(what=what),
+        INDEPENDENCE.expected,
     )
 
 
 def _verdict(ratio: float, lower: float, upper: float, n: int, what: str) -> Row:
     how = "units fire together" if ratio > 1 else "units compete, (3)"
-    return _asked(what).measured(ratio, lower, upper, n, against=1.0, size=f"a factor of {ratio:.3g}: {how}")
+    return _asked(what).measured(
+        ratio, lower, upper, n, against=1.0, size=f"a factor of {ratio:.3g}: {how}"
+    )

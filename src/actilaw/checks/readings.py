@@ -2,13 +2,17 @@
 
 Each reading solves one equation in b, with c as it was counted:
 
-    (R1) growth: Σ_d g(d) (K(d) − N (1 − B(b, β + d)/B(b, β))) = 0 over a grid of d, K rarefied, g = ∂K/∂ln b at the law
-    (R2) first activations: the likelihood of a hazard b/(d + D*) = cb/(cd + bN), censored at D                [derived]
+    (R1) growth: Σ_d g(d) (K(d) − N (1 − B(b, β + d)/B(b, β))) = 0 over a grid of d, K rarefied, g =
+         ∂K/∂ln b at the law
+    (R2) first activations: the likelihood of a hazard b/(d + D*) = cb/(cd + bN), censored at D
+         [derived]
     (R3) blocks: the likelihood of the number j of B blocks of m samples in which a unit was seen,
-         P(j) = ∫ C(B, j) q^j (1 − q)^(B−j) dBeta(p; b, β),  q = 1 − (1 − p)^m                               [derived]
+         P(j) = ∫ C(B, j) q^j (1 − q)^(B−j) dBeta(p; b, β),  q = 1 − (1 − p)^m  [derived]
 
-    (R4) units that wake together add Σ_j (x_j − x_{j−1})²/2 − Σ_j Var(x_j) to the variance of the score of (R2), with
-         x_j the wakes in bin j of log d less those expected; a misfit that bends slowly adds nothing    [derived]
+    (R4) units that wake together add Σ_j (x_j − x_{j−1})²/2 − Σ_j Var(x_j) to the variance of the
+         score of (R2), with
+         x_j the wakes in bin j of log d less those expected; a misfit that bends slowly adds
+         nothing  [derived]
 
 (R3) is exact under the law, as (4) is: the same rates, seen in coarser samples.
 """
@@ -63,7 +67,9 @@ def of_growth(layer: Layer) -> Reading | str:
     n = layer.counts.samples
     d = np.unique(np.geomspace(1, n, 24).round())
     left = n - k[:, np.newaxis] - d
-    seen = np.where(left < 0, 1.0, -np.expm1(log_beta_ratio(np.maximum(left, 0) + 1, d, k[:, np.newaxis])))
+    seen = np.where(
+        left < 0, 1.0, -np.expm1(log_beta_ratio(np.maximum(left, 0) + 1, d, k[:, np.newaxis]))
+    )
 
     def working(log_b: float, log_rate: float) -> Vector:
         b = float(np.exp(log_b))
@@ -92,7 +98,11 @@ def of_first(layer: Layer) -> Reading | str:
         return hazard + log_idle(waited, b, b * float(np.expm1(-log_rate)))
 
     found = _solved(layer, "first activations", _slope(log_likelihood))
-    return found if isinstance(found, str) else replace(found, apart=_shared_wakes(layer, rests, found))
+    return (
+        found
+        if isinstance(found, str)
+        else replace(found, apart=_shared_wakes(layer, rests, found))
+    )
 
 
 def of_blocks(layer: Layer) -> Reading | str:
@@ -125,9 +135,13 @@ def of_loss(layer: Layer, loss: FittedLoss) -> Reading | str:
 
 
 def block_log_pmf(blocks: int, size: float, b: float, beta: float) -> Vector:
-    """Log probability that a unit is seen in j of `blocks` blocks of `size` samples, (R3); j = 0..blocks."""
+    """Log probability that a unit is seen in j of `blocks` blocks of `size` samples, (R3); j =
+    0..blocks.
+    """
     j = np.arange(1, blocks + 1)[:, np.newaxis]
-    x = np.arange(-np.log(size * blocks) - 14, 40 / max(beta, 0.5) + 2, 0.05)  # log odds of the rate
+    x = np.arange(
+        -np.log(size * blocks) - 14, 40 / max(beta, 0.5) + 2, 0.05
+    )  # log odds of the rate
     log_rest = -np.logaddexp(0, x)  # ln(1 − p)
     prior = b * (x + log_rest) + beta * log_rest - log_beta(b, beta)
     seen = np.log(-np.expm1(size * log_rest))
@@ -140,7 +154,9 @@ def _slope(log_likelihood: Equation) -> Equation:
     """Its slope in ln b."""
 
     def equation(log_b: float, log_rate: float) -> Vector:
-        return (log_likelihood(log_b + STEP, log_rate) - log_likelihood(log_b - STEP, log_rate)) / (2 * STEP)
+        return (log_likelihood(log_b + STEP, log_rate) - log_likelihood(log_b - STEP, log_rate)) / (
+            2 * STEP
+        )
 
     return equation
 
@@ -166,11 +182,15 @@ def _solved(layer: Layer, name: str, equation: Equation) -> Reading | str:
 
 
 def _shared_wakes(layer: Layer, rests: Vector, found: Reading) -> float:
-    """What units that wake together add to the variance of (R2), (R4); 0 where they wake independently."""
+    """What units that wake together add to the variance of (R2), (R4); 0 where they wake
+    independently.
+    """
     n, b = layer.counts.samples, float(np.exp(found.log_b))
     knee = b / layer.rate
     edges = np.unique(np.geomspace(1, n, BINS).round())
-    wakes = np.histogram(rests[layer.counts.counts > 0] + 1, np.append(edges, n + 1))[0].astype(float)
+    wakes = np.histogram(rests[layer.counts.counts > 0] + 1, np.append(edges, n + 1))[0].astype(
+        float
+    )
     starts, ends = edges - 1, np.append(edges[1:] - 1, n)
     still = log_idle(np.append(starts, n), b, knee - b)
     chance = -np.expm1(np.diff(still))
@@ -183,7 +203,9 @@ def _shared_wakes(layer: Layer, rests: Vector, found: Reading) -> float:
 
 
 def _samples_before_first(layer: Layer) -> Vector | None:
-    """Samples before the first activation of each unit, from entries; blocks tell how many samples entries hold."""
+    """Samples before the first activation of each unit, from entries; blocks tell how many samples
+    entries hold.
+    """
     counts = layer.counts
     first, blocks, n = counts.first, counts.blocks, counts.samples
     if first is None:

@@ -1,10 +1,12 @@
 """Simple laws of counts that others would try first, each at the maximum of its likelihood.
 
     (V1) lognormal: the log odds of a unit's rate are normal; over counts a rate is integrated out
-    (V2) exponential: rates are Beta(1, β), which is exponential where they are small; the law with b = 1
+    (V2) exponential: rates are Beta(1, β), which is exponential where they are small; the law with
+         b = 1
     (V3) power law: P(0) free, and P(k) ~ k^(−a) for k = 1..D, any a
 
-Each function takes counts and returns the log probabilities of the distinct counts, ascending, (n_distinct,).
+Each function takes counts and returns the log probabilities of the distinct counts, ascending,
+(n_distinct,).
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from actilaw.counts import ActivationCounts
 from actilaw.theory.beta_binomial import log_pmf
 
 Vector = NDArray[np.float64]
-FEW = 50  # activations, or rests, from which on a rate is known so well that its log odds are normal
+FEW = (
+    50  # activations, or rests, from which on a rate is known so well that its log odds are normal
+)
 STEP = 0.05  # of the log odds, in the integral
 
 
@@ -33,9 +37,13 @@ def lognormal(counts: ActivationCounts) -> Vector:
     x = np.arange(-np.log(n) - 12, 12, STEP)
     log_p, log_rest = -np.logaddexp(0, -x), -np.logaddexp(0, x)
     ways = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
-    chance = np.exp(ways[few, np.newaxis] + np.outer(k[few], log_p) + np.outer((n - k)[few], log_rest))
+    chance = np.exp(
+        ways[few, np.newaxis] + np.outer(k[few], log_p) + np.outer((n - k)[few], log_rest)
+    )
     k_many, rests_many = k[~few].astype(float), (n - k[~few]).astype(float)
-    odds = digamma(k_many) - digamma(rests_many)  # mean and variance of the log odds that such a count leaves open
+    odds = digamma(k_many) - digamma(
+        rests_many
+    )  # mean and variance of the log odds that such a count leaves open
     doubt = polygamma(1, k_many) + polygamma(1, rests_many)
 
     def log_pmf_of(parameters: Vector) -> Vector:
@@ -44,7 +52,9 @@ def lognormal(counts: ActivationCounts) -> Vector:
         edges = norm.cdf(np.append(x - STEP / 2, np.inf), mean, spread)
         edges[0] = 0.0
         found[few] = np.log(np.maximum(chance @ np.diff(edges), 1e-300))
-        found[~few] = norm.logpdf(odds, mean, np.sqrt(spread**2 + doubt)) + np.log(n / k_many / rests_many)
+        found[~few] = norm.logpdf(odds, mean, np.sqrt(spread**2 + doubt)) + np.log(
+            n / k_many / rests_many
+        )
         return found
 
     start = np.log((k + 0.3) / (n - k + 0.3))
@@ -70,7 +80,9 @@ def exponential(counts: ActivationCounts) -> Vector:
     def loss(log_beta: float) -> float:
         return -float(units @ log_pmf_of(log_beta))
 
-    best = minimize_scalar(loss, bounds=(middle - 5, middle + 5), method="bounded", options={"xatol": 1e-4})
+    best = minimize_scalar(
+        loss, bounds=(middle - 5, middle + 5), method="bounded", options={"xatol": 1e-4}
+    )
     return log_pmf_of(float(best.x))
 
 
@@ -82,8 +94,13 @@ def power_law(counts: ActivationCounts) -> Vector:
     edges = np.arange(1.0, min(counts.samples, 10_000) + 1)
     width = np.ones(edges.size)
     if counts.samples > edges[-1]:
-        ends = np.exp(np.arange(np.log(edges[-1] + 0.5), np.log(counts.samples + 0.5) + 0.025, 0.025))
-        edges, width = np.append(edges, np.sqrt(ends[1:] * ends[:-1])), np.append(width, np.diff(ends))
+        ends = np.exp(
+            np.arange(np.log(edges[-1] + 0.5), np.log(counts.samples + 0.5) + 0.025, 0.025)
+        )
+        edges, width = (
+            np.append(edges, np.sqrt(ends[1:] * ends[:-1])),
+            np.append(width, np.diff(ends)),
+        )
     log_edges, log_width = np.log(edges), np.log(width)
 
     def loss(a: float) -> float:

@@ -1,4 +1,6 @@
-"""One line of the answer: what the theory claims, what was measured, and whether the two agree, in words."""
+"""One line of the answer: what the theory claims, what was measured, and whether the two agree, in
+words.
+"""
 
 from __future__ import annotations
 
@@ -37,15 +39,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Question:
-    """What a row asks, before anything was measured: its name, claim, statistic and what the theory says."""
+    """What a row asks, before anything was measured: its name, claim, statistic and what the theory
+    says.
+    """
 
     test: str
     claim: str
     statistic: str
     expected: str
 
-    def measured(self, estimate: float, lower: float, upper: float, n: int, *, against: float, size: str) -> Row:
-        """Holds if `against` lies in the interval; else deviates by `size`, words with the number in them."""
+    def measured(
+        self, estimate: float, lower: float, upper: float, n: int, *, against: float, size: str
+    ) -> Row:
+        """Holds if `against` lies in the interval; else deviates by `size`, words with the number
+        in them.
+        """
         verdict = HOLDS if lower <= against <= upper else f"{DEVIATES} {size}"
         return self.row(estimate, lower, upper, n, verdict)
 

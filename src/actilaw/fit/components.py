@@ -1,16 +1,18 @@
-"""Components of which families of counts are made: the law itself, and units that fire never or always.
+"""Components of which families of counts are made: the law itself, and units that fire never or
+always.
 
-A unit that fires k times in n samples and rests r = n − k times has, in one component, the log probability
+A unit that fires k times in n samples and rests r = n − k times has, in one component, the log
+probability
 
-    (C1) the law, (4):  ln P(k) = ln C(n, k) + ln B(a + k, β + r) − ln B(a, β)                  [paper, derived]
+    (C1) the law, (4):  ln P(k) = ln C(n, k) + ln B(a + k, β + r) − ln B(a, β)  [paper, derived]
          with a = b = D* p, β = D* (1 − p), p = c/N, in the parameters (ln p/(1−p), ln D*)
     (C2) silent units:  ln P(k) = 0 at k = 0, −∞ elsewhere
     (C3) always on:     ln P(k) = 0 at r = 0, −∞ elsewhere
 
-and a component gives its slopes in its own parameters: score ∇ ln P(k) and Hessian ∇² ln P(k), for each count.
-Of (C1), with ψ the digamma function,
+and a component gives its slopes in its own parameters: score ∇ ln P(k) and Hessian ∇² ln P(k), for
+each count. Of (C1), with ψ the digamma function,
 
-    (C4) ∂/∂a = ψ(a+k) − ψ(a) − ψ(D*+n) + ψ(D*),   ∂/∂β likewise with r for k                      [derived]
+    (C4) ∂/∂a = ψ(a+k) − ψ(a) − ψ(D*+n) + ψ(D*),   ∂/∂β likewise with r for k  [derived]
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from actilaw.theory.beta_binomial import log_idle
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """Distinct counts of one layer, `fires` k and `rests` n − k, both (K,) floats, after n = `samples` samples.
+    """Distinct counts of one layer, `fires` k and `rests` n − k, both (K,) floats, after n =
+    `samples` samples.
 
     Both are kept because n − k in floating point loses a small rest at large n.
     """
@@ -49,7 +52,9 @@ class Tally:
 
 @dataclass(frozen=True, eq=False)
 class Slopes:
-    """`log_pmf` (K,) with its first and second derivatives, `score` (K, p) and `hessian` (K, p, p)."""
+    """`log_pmf` (K,) with its first and second derivatives, `score` (K, p) and `hessian` (K, p,
+    p).
+    """
 
     log_pmf: Vector
     score: Vector
@@ -98,7 +103,8 @@ class RateLaw(Component, Protocol):
 class Law:
     """The paper's law (C1), in the parameters (log odds of the rate c/N, log D*).
 
-    The two are nearly uncorrelated, and both run over the whole line, so Newton's method never leaves the domain.
+    The two are nearly uncorrelated, and both run over the whole line, so Newton's method never
+    leaves the domain.
     """
 
     name = "law"
@@ -142,7 +148,9 @@ class Law:
 
     def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
         b, beta = self.weights(parameters)
-        ways = log_rising_ratio(tally.rests, tally.fires, beta) - log_rising_ratio(0.0, tally.fires, b)
+        ways = log_rising_ratio(tally.rests, tally.fires, beta) - log_rising_ratio(
+            0.0, tally.fires, b
+        )
         return log_idle(tally.samples, b, beta) + ways
 
     def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
@@ -152,22 +160,30 @@ class Law:
         """By the chain rule from (b, β), with db/d odds = −dβ/d odds = D* p (1 − p)."""
         rate, rest_rate, knee = expit(parameters[0]), expit(-parameters[0]), np.exp(parameters[1])
         (b, beta), n = self.weights(parameters), tally.samples
-        by_b, by_beta, by_b2, by_beta2, cross = beta_slopes(b, beta, knee, tally.fires, tally.rests, n)
+        by_b, by_beta, by_b2, by_beta2, cross = beta_slopes(
+            b, beta, knee, tally.fires, tally.rests, n
+        )
 
         turn = b * rest_rate
         score = np.stack((turn * (by_b - by_beta), b * by_b + beta * by_beta), axis=-1)
         hessian = np.empty((tally.fires.size, 2, 2))
-        hessian[:, 0, 0] = turn * (turn * (by_b2 + by_beta2 - 2 * cross) + (rest_rate - rate) * (by_b - by_beta))
+        hessian[:, 0, 0] = turn * (
+            turn * (by_b2 + by_beta2 - 2 * cross) + (rest_rate - rate) * (by_b - by_beta)
+        )
         bend = b * by_b2 - beta * by_beta2 + (beta - b) * cross
         hessian[:, 0, 1] = hessian[:, 1, 0] = turn * bend + score[:, 0]
-        hessian[:, 1, 1] = b * b * by_b2 + beta * beta * by_beta2 + 2 * b * beta * cross + score[:, 1]
+        hessian[:, 1, 1] = (
+            b * b * by_b2 + beta * beta * by_beta2 + 2 * b * beta * cross + score[:, 1]
+        )
         return Slopes(self.log_pmf(parameters, tally), score, hessian)
 
 
 def beta_slopes(
     b: float, beta: float, knee: float, fires: Vector, rests: Vector, n: float
 ) -> tuple[Vector, Vector, Vector, Vector, np.float64]:
-    """(C4) and what follows from it: ∂b, ∂β, ∂²b, ∂²β, each (K,), and ∂b∂β, which is the same for all counts."""
+    """(C4) and what follows from it: ∂b, ∂β, ∂²b, ∂²β, each (K,), and ∂b∂β, which is the same for
+    all counts.
+    """
     cross = polygamma(1, knee) - polygamma(1, knee + n)
     by_b2 = polygamma(1, b + fires) - polygamma(1, b) + cross
     by_beta2 = polygamma(1, beta + rests) - polygamma(1, beta) + cross
@@ -175,7 +191,9 @@ def beta_slopes(
     return by_b, by_beta, by_b2, by_beta2, cross
 
 
-def _weight_slope(own: float, other: float, own_count: Vector, other_count: Vector, n: float) -> Vector:
+def _weight_slope(
+    own: float, other: float, own_count: Vector, other_count: Vector, n: float
+) -> Vector:
     """(C4), so ordered that its product with a large weight keeps its digits."""
     knee = own + other
     if own < other:

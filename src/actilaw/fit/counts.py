@@ -1,4 +1,6 @@
-"""From counts to a fitted law: which family, what is refused, and what back-tests say of the forecasts."""
+"""From counts to a fitted law: which family, what is refused, and what back-tests say of the
+forecasts.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +19,37 @@ from actilaw.fit.smooth import fit_smooth
 Vector = NDArray[np.float64]
 
 
-def fit(counts: ActivationCounts, family: str = "auto", *, allow_nonfinite: bool = False) -> FittedLaw:
-    """The law that makes the counts most likely, with standard errors, and what forecasts are made from.
+def fit(
+    counts: ActivationCounts, family: str = "auto", *, allow_nonfinite: bool = False
+) -> FittedLaw:
+    """The law that makes the counts most likely, with standard errors, and what forecasts are made
+    from.
 
     The cost follows the number of distinct counts, not the number of units.
 
     Args:
         counts: activation counts of one layer.
-        family: "auto" describes the layer by the paper's law and forecasts by a smooth law of rates, which beats
-            every closed form on held-back samples of real networks (benchmarks/forecast.py). By name, one closed
-            form does both: "law", the paper's; "silent", with a share of units that never fire; "mixture" of two
+        family: "auto" describes the layer by the paper's law and forecasts by a smooth law of
+            rates, which beats every closed form on held-back samples of real networks
+            (benchmarks/forecast.py). By name, one closed
+            form does both: "law", the paper's; "silent", with a share of units that never fire;
+                "mixture" of two
             laws; "heavy", for units that answer to rare contexts.
-        allow_nonfinite: fit although some samples had NaN or infinite activations, which count as not activated.
+        allow_nonfinite: fit although some samples had NaN or infinite activations, which count as
+            not activated.
 
     Raises:
         CountsError: if the counts carry too little to determine a law, with the reason.
     """
     if not isinstance(counts, ActivationCounts):
-        raise InputError(f'expected ActivationCounts of one layer, as census["relu"], but got {type(counts).__name__}')
+        raise InputError(
+            f'expected ActivationCounts of one layer, as census["relu"], '
+            f"but got {type(counts).__name__}"
+        )
     if not isinstance(family, str) or (family != "auto" and family not in FAMILIES):
-        raise InputError(f"expected family to be one of auto, {', '.join(FAMILIES)}, but got {family!r}")
+        raise InputError(
+            f"expected family to be one of auto, {', '.join(FAMILIES)}, but got {family!r}"
+        )
     _refuse_degenerate(counts, allow_nonfinite)
     described = FAMILIES["law" if family == "auto" else family](counts)
 
@@ -62,8 +75,12 @@ def _widening(counts: ActivationCounts) -> float:
     if early.working == 0 or early.idle == 0:
         return 1.0
     seen = occasions(early)
-    share, variance = (float(part[0]) for part in fit_smooth(seen).wake(counts.samples / early.samples))
-    woke = np.clip((counts.working - early.working) / early.idle, 0.5 / early.idle, 1 - 0.5 / early.idle)
+    share, variance = (
+        float(part[0]) for part in fit_smooth(seen).wake(counts.samples / early.samples)
+    )
+    woke = np.clip(
+        (counts.working - early.working) / early.idle, 0.5 / early.idle, 1 - 0.5 / early.idle
+    )
     error = logit(woke) - logit(share)
     chance = variance + seen.dispersion / (early.idle * share * (1 - share))
     return float(np.sqrt(max(1.0, (4 + error**2 / chance) / 5)))
@@ -74,20 +91,30 @@ def _refuse_degenerate(counts: ActivationCounts, allow_nonfinite: bool) -> None:
     size = f"{counts.units} units, {counts.samples} samples, {counts.working} working"
     if counts.nonfinite and not allow_nonfinite:
         raise CountsError(
-            f"expected finite activations, but {counts.nonfinite} of {counts.samples} samples had NaN or infinite "
-            "ones: find their source, leave those samples out with record(mask=...), or fit(..., allow_nonfinite=True)"
+            f"expected finite activations, but {counts.nonfinite} of {counts.samples} samples had "
+            "NaN or infinite "
+            "ones: find their source, leave those samples out with record(mask=...), or fit(..., "
+            "allow_nonfinite=True)"
         )
     if counts.units < 2 or counts.samples < 2:
-        raise CountsError(f"a law needs at least 2 units and 2 samples, but there are {size}: record more")
+        raise CountsError(
+            f"a law needs at least 2 units and 2 samples, but there are {size}: record more"
+        )
     if counts.working == 0:
-        raise CountsError(f"no unit was ever activated ({size}): record more samples, or lower the threshold")
+        raise CountsError(
+            f"no unit was ever activated ({size}): record more samples, or lower the threshold"
+        )
     if counts.counts.min() == counts.samples:
-        raise CountsError(f"every unit was activated by every sample ({size}): choose a stricter rule, active=...")
+        raise CountsError(
+            f"every unit was activated by every sample ({size}): choose a stricter rule, active=..."
+        )
     spread, chance = _spread(counts)
     if spread <= chance:
         raise CountsError(
-            f"expected units whose rates differ, but their counts vary no more than chance (variance {spread:.3g}, "
-            f"by chance {chance:.3g}; {size}): all units fire alike, and b is unbounded; record more samples"
+            "expected units whose rates differ, but their counts vary no more than chance "
+            f"(variance {spread:.3g}, "
+            f"by chance {chance:.3g}; {size}): all units fire alike, and b is unbounded; record "
+            "more samples"
         )
 
 

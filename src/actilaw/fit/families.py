@@ -5,10 +5,11 @@
     mixture  two laws, units that never fire, and units that always do
     heavy    units that answer to rare contexts, units that never fire, and units that always do
 
-What the counts do not ask for is left out, and the family that remains is named for what it is: a silent share of
-zero is the law itself. Silent units are kept where they make the counts more likely; beside a second law or a heavy
-tail, which do much the same, where they lower the Bayesian information criterion. Units that are always on are kept
-where some fired on every sample and the share lowers Akaike's criterion.
+What the counts do not ask for is left out, and the family that remains is named for what it is: a
+silent share of zero is the law itself. Silent units are kept where they make the counts more
+likely; beside a second law or a heavy tail, which do much the same, where they lower the Bayesian
+information criterion. Units that are always on are kept where some fired on every sample and the
+share lowers Akaike's criterion.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def fit_silent(counts: ActivationCounts) -> FittedFamily:
 
 
 def fit_mixture(counts: ActivationCounts) -> FittedFamily:
-    """Two laws, the one of the rarer units first, with silent and always-on units where the counts ask for them."""
+    """Two laws, the one of the rarer units first, with silent and always-on units where the counts
+    ask for them.
+    """
     search = Search(counts)
     one = _best(search, (Law(),)) or _law(search)
     two = _best(search, (Law(), Law()), one, silent_price=_bic(counts))
@@ -49,8 +52,8 @@ def fit_mixture(counts: ActivationCounts) -> FittedFamily:
 
 
 def fit_heavy(counts: ActivationCounts) -> FittedFamily:
-    """Units of rare contexts; where the counts prefer rates without a heavy tail (m → ∞), its boundary: the law,
-    with silent and always-on units where the counts ask for them."""
+    """Units of rare contexts; where the counts prefer rates without a heavy tail (m → ∞), its
+    boundary: the law, with silent and always-on units where the counts ask for them."""
     search = Search(counts)
     boundary = _best(search, (Law(),)) or _law(search)
     heavy = _best(search, (Heavy(),), silent_price=_bic(counts))
@@ -79,11 +82,16 @@ def _law(search: Search) -> FittedFamily:
 
 
 def _best(
-    search: Search, laws: tuple[RateLaw, ...], smaller: FittedFamily | None = None, *, silent_price: float = GAIN
+    search: Search,
+    laws: tuple[RateLaw, ...],
+    smaller: FittedFamily | None = None,
+    *,
+    silent_price: float = GAIN,
 ) -> FittedFamily | None:
     """These laws with the atoms that the counts ask for; None if every maximum is at the boundary.
 
-    `smaller` is a fit to begin from; `silent_price`, in nats, what silent units must add to the log-likelihood.
+    `smaller` is a fit to begin from; `silent_price`, in nats, what silent units must add to the
+    log-likelihood.
     """
 
     def with_silent(family: Family) -> FittedFamily | None:

@@ -1,13 +1,13 @@
 """Families of laws of counts: one component, or a few of them mixed.
 
-    (F1) P(k) = Σ_j w_j f_j(k),   w_j = e^{η_j} / Σ_l e^{η_l},   η_1 = 0              a finite mixture
+    (F1) P(k) = Σ_j w_j f_j(k),   w_j = e^{η_j} / Σ_l e^{η_l},   η_1 = 0   a finite mixture
     (F2) r_j = w_j f_j / P, the share of the units with count k that belong to component j
     (F3) ∇ ln P = Σ_j r_j d_j,   d_j = ∇ ln f_j + ∇ ln w_j                              (Louis 1982)
     (F4) ∇² ln P = Σ_j r_j (∇² ln f_j + ∇² ln w_j + d_j d_j') − ∇ ln P ∇ ln P'
     (F5) ∂ ln w_j/∂η_l = [j = l] − w_l,   ∂² ln w_j/∂η_l∂η_m = −w_l ([l = m] − w_m)
 
-Parameters are those of the components, one after the other, and then η_2, η_3, ...: log shares relative to the
-first component's.
+Parameters are those of the components, one after the other, and then η_2, η_3, ...: log shares
+relative to the first component's.
 """
 
 from __future__ import annotations
@@ -30,14 +30,17 @@ class Family:
     """A mixture (F1) of components.
 
     Attributes:
-        components: one or two laws, of which the first has the units that fire most rarely, then atoms.
+        components: one or two laws, of which the first has the units that fire most rarely, then
+            atoms.
     """
 
     components: tuple[RateLaw | Atom, ...]
 
     @property
     def name(self) -> str:
-        """What the components make: "law", "silent" (a law and atoms), "mixture" (two laws) or "heavy"."""
+        """What the components make: "law", "silent" (a law and atoms), "mixture" (two laws) or
+        "heavy".
+        """
         laws = sum(not isinstance(component, Atom) for component in self.components)
         if isinstance(self.components[0], Heavy):
             return "heavy"
@@ -64,7 +67,9 @@ class Family:
         return self._score(parameters, self._joint(parameters, tally)[1], slopes)
 
     def idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
-        """Probability that a unit has not fired after `samples` inputs, whole or not; of their shape."""
+        """Probability that a unit has not fired after `samples` inputs, whole or not; of their
+        shape.
+        """
         shares = self.shares(parameters)
         parts = [np.exp(part.log_idle(own, samples)) for part, own in self._parts(parameters)]
         return np.tensordot(shares, np.array(parts), axes=1)
@@ -81,11 +86,19 @@ class Family:
             slopes = [part.slopes(own, tally) for part, own in self._parts(parameters)]
             if len(slopes) == 1:
                 (alone,) = slopes
-                return float(units @ alone.log_pmf), units @ alone.score, np.tensordot(units, alone.hessian, axes=1)
+                return (
+                    float(units @ alone.log_pmf),
+                    units @ alone.score,
+                    np.tensordot(units, alone.hessian, axes=1),
+                )
             log_shares = _log_softmax(self._relative(parameters))
             log_p, belongs = _mix(log_shares, [slope.log_pmf for slope in slopes])
             score = self._score(parameters, belongs, [slope.score for slope in slopes])
-            return float(units @ log_p), units @ score, self._hessian(parameters, units, belongs, slopes, score)
+            return (
+                float(units @ log_p),
+                units @ score,
+                self._hessian(parameters, units, belongs, slopes, score),
+            )
 
         return value_score_hessian
 
@@ -100,8 +113,8 @@ class Family:
         return component.law(own, units * self.shares(parameters)[0])
 
     def estimates(self, parameters: Vector, units: float, samples: float) -> dict[str, float]:
-        """What the family says of a layer of `units` units after `samples` inputs, by name: for each law, of its
-        units alone, and then the shares."""
+        """What the family says of a layer of `units` units after `samples` inputs, by name: for
+        each law, of its units alone, and then the shares."""
         rows: dict[str, float] = {}
         for j, (component, own) in enumerate(self._parts(parameters)):
             share = float(self.shares(parameters)[j])
@@ -136,8 +149,12 @@ class Family:
         own = [belong[:, np.newaxis] * slope for belong, slope in zip(belongs, slopes, strict=True)]
         return np.hstack((*own, belongs[1:].T - self.shares(parameters)[1:]))
 
-    def _hessian(self, parameters: Vector, units: Vector, belongs: Vector, slopes: list, score: Vector) -> Vector:
-        """(F4) summed over units, (p, p): one component after the other, so that memory grows as K p."""
+    def _hessian(
+        self, parameters: Vector, units: Vector, belongs: Vector, slopes: list, score: Vector
+    ) -> Vector:
+        """(F4) summed over units, (p, p): one component after the other, so that memory grows as K
+        p.
+        """
         shares = self.shares(parameters)
         total = -score.T @ (units[:, np.newaxis] * score)
         first, weights = 0, self.size - len(shares) + 1
@@ -150,7 +167,9 @@ class Family:
             total += joint.T @ (count[:, np.newaxis] * joint)
             total[block, block] += np.tensordot(count, slope.hessian, axes=1)
             first = block.stop
-        total[weights:, weights:] -= units.sum() * (np.diag(shares) - np.outer(shares, shares))[1:, 1:]
+        total[weights:, weights:] -= (
+            units.sum() * (np.diag(shares) - np.outer(shares, shares))[1:, 1:]
+        )
         return total
 
 
@@ -160,7 +179,8 @@ class FittedFamily:
 
     Attributes:
         family: what was fitted, without the parts that the counts do not ask for.
-        parameters: the estimates on the family's own scale, where every real number is allowed; (p,).
+        parameters: the estimates on the family's own scale, where every real number is allowed;
+            (p,).
         covariance: inverse of the observed information; (p, p).
         log_likelihood: of the counts, in natural units (nats).
     """

@@ -1,19 +1,28 @@
 """Units that answer to rare contexts: rates with a heavier lower tail than any beta law has.
 
-    (H1) density of the rate p:  p^(−1−s) (1−p)^(β−1) (1 − (1−p)^m) / Z,   s < 1, β > 0, m > 0        [derived]
-         The rates of the three-parameter Indian buffet process (Teh & Görür 2009, "Indian buffet processes with
-         power-law behavior"), of those units that fire in m earlier samples: for 1/m < p < 1/β a power law
-         p^(−1−s), below 1/m as p^(−s). As m grows with s = −b < 0 it becomes the Beta(b, β) of the activation law.
-    (H2) ∫ p^(k−s−1) (1−p)^(x−1) (1 − (1−p)^m) dp = B(k−s, x) (1 − e^F(x, m, k−s))   for k >= 1, F of (G1);
-         for k = 0 it is B(t, x) G(x), with t = 1 − s > 0 and                                            [derived]
+    (H1) density of the rate p:  p^(−1−s) (1−p)^(β−1) (1 − (1−p)^m) / Z,   s < 1, β > 0, m > 0
+         [derived]
+         The rates of the three-parameter Indian buffet process (Teh & Görür 2009, "Indian buffet
+         processes with
+         power-law behavior"), of those units that fire in m earlier samples: for 1/m < p < 1/β a
+         power law
+         p^(−1−s), below 1/m as p^(−s). As m grows with s = −b < 0 it becomes the Beta(b, β) of the
+         activation law.
+    (H2) ∫ p^(k−s−1) (1−p)^(x−1) (1 − (1−p)^m) dp = B(k−s, x) (1 − e^F(x, m, k−s))   for k >= 1, F
+         of (G1);
+         for k = 0 it is B(t, x) G(x), with t = 1 − s > 0 and  [derived]
     (H3) G(x) = x (e^δ − 1)/s + (1 − e^F(x, m, t)),   δ = ln Γ(x+m+1) Γ(x+t) / Γ(x+1) Γ(x+t+m)
-         two terms of one sign, whatever the sign of s, since that of δ is the same: nothing cancels      [derived]
-    (H4) P(k) = (n/k) BB(k−1; n−1, t, β) (1 − e^F(n−k+β, m, k−s)) / G(β)   for k >= 1, BB the law (4)    [derived]
-    (H5) P(0) = B(t, β+n)/B(t, β) G(β+n)/G(β), at any n;  E p = (1 − e^F(β, m, t)) / G(β)                [derived]
+         two terms of one sign, whatever the sign of s, since that of δ is the same: nothing cancels
+         [derived]
+    (H4) P(k) = (n/k) BB(k−1; n−1, t, β) (1 − e^F(n−k+β, m, k−s)) / G(β)   for k >= 1, BB the law
+         (4)  [derived]
+    (H5) P(0) = B(t, β+n)/B(t, β) G(β+n)/G(β), at any n;  E p = (1 − e^F(β, m, t)) / G(β)  [derived]
 
-Parameters are ln t, ln β and ln m. Slopes follow from those of ln Γ term by term: with c = 1/(1 − e^(−δ)),
+Parameters are ln t, ln β and ln m. Slopes follow from those of ln Γ term by term: with c = 1/(1 −
+e^(−δ)),
 
-    (H6) ∇ ln(e^δ − 1) = c ∇δ,   ∇² ln(e^δ − 1) = c ∇²δ − c (c−1) ∇δ ∇δ',   and the same of 1 − e^F, as e^F − 1.
+    (H6) ∇ ln(e^δ − 1) = c ∇δ,   ∇² ln(e^δ − 1) = c ∇²δ − c (c−1) ∇δ ∇δ',   and the same of 1 − e^F,
+         as e^F − 1.
 """
 
 from __future__ import annotations
@@ -32,7 +41,8 @@ from actilaw.gamma import digamma_step, log_beta_ratio, log_beta_ratio_slope, lo
 from actilaw.theory import ActivationLaw
 from actilaw.theory.beta_binomial import log_idle, log_pmf
 
-LEAST_S = 1e-5  # where s = 0 the two terms of 1/s in the slopes would cancel; so near, no count tells the difference
+# Where s = 0 the two terms of 1/s in the slopes would cancel; so near, no count can tell.
+LEAST_S = 1e-5
 TRIED_S = (-0.5, 0.2, 0.6)
 TRIED_M = (0.1, 1.0, 30.0)  # times the samples
 STARTS = 3
@@ -64,7 +74,9 @@ class Heavy:
         """The likeliest of a grid over s, m and β."""
         rate = np.clip(units @ tally.fires / units.sum() / tally.samples, 1e-12, 0.9)
         betas = np.exp(np.linspace(-1.0, np.log(1 / rate) + 2, 4))
-        grid = [np.log([1 - s, b, m * tally.samples]) for s, b, m in product(TRIED_S, betas, TRIED_M)]
+        grid = [
+            np.log([1 - s, b, m * tally.samples]) for s, b, m in product(TRIED_S, betas, TRIED_M)
+        ]
         heights = [units @ self.log_pmf(at, tally) for at in grid]
         yield from (grid[i] for i in np.argsort(heights)[: -STARTS - 1 : -1])
 
@@ -72,8 +84,14 @@ class Heavy:
         s, t, beta, m = self.unpacked(parameters)
         n, fired = tally.samples, tally.fires > 0
         earlier, rests = np.maximum(tally.fires - 1, 0.0), np.where(fired, tally.rests, n - 1)
-        size_biased = log_pmf(earlier, rests, t, beta) + np.log(n) - np.log(np.maximum(tally.fires, 1.0))
-        seen = size_biased + _log_one_less(log_beta_ratio(rests + beta, m, earlier + t)) - _log_g(beta, m, s, t)
+        size_biased = (
+            log_pmf(earlier, rests, t, beta) + np.log(n) - np.log(np.maximum(tally.fires, 1.0))
+        )
+        seen = (
+            size_biased
+            + _log_one_less(log_beta_ratio(rests + beta, m, earlier + t))
+            - _log_g(beta, m, s, t)
+        )
         return np.where(fired, seen, self.log_idle(parameters, n))
 
     def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
@@ -87,11 +105,17 @@ class Heavy:
         score, hessian = np.zeros((fired.size, 3)), np.zeros((fired.size, 3, 3))
 
         earlier, rests = tally.fires[fired] - 1, tally.rests[fired]
-        for part in (_beta_slopes(t, beta, earlier, rests, n - 1), _one_less_slopes(rests + beta, m, earlier + t)):
+        for part in (
+            _beta_slopes(t, beta, earlier, rests, n - 1),
+            _one_less_slopes(rests + beta, m, earlier + t),
+        ):
             score[fired] += part[0]
             hessian[fired] += part[1]
         none = np.zeros(1)
-        for part in (_beta_slopes(t, beta, none, none + n, n), _g_slopes(np.array([n + beta]), m, s, t)):
+        for part in (
+            _beta_slopes(t, beta, none, none + n, n),
+            _g_slopes(np.array([n + beta]), m, s, t),
+        ):
             score[~fired] += part[0]
             hessian[~fired] += part[1]
         scale, scale2 = _g_slopes(np.array([beta]), m, s, t)
@@ -127,7 +151,9 @@ def _log_g(x: ArrayLike, m: float, s: float, t: float) -> Vector:
     return np.log(x * (np.expm1(log_rising_ratio(x, m, t)) / s) - np.expm1(log_beta_ratio(x, m, t)))
 
 
-def _beta_slopes(t: float, beta: float, fires: Vector, rests: Vector, n: float) -> tuple[Vector, Vector]:
+def _beta_slopes(
+    t: float, beta: float, fires: Vector, rests: Vector, n: float
+) -> tuple[Vector, Vector]:
     """Slopes of ln BB(k; n, t, β) by (t, β, m): (K, 3) and (K, 3, 3)."""
     by_t, by_beta, by_t2, by_beta2, cross = beta_slopes(t, beta, t + beta, fires, rests, n)
     zero = np.zeros(fires.size)
@@ -153,7 +179,9 @@ def _rise_slopes(x: Vector, m: float, s: float, t: float) -> tuple[Vector, Vecto
     else:
         by_x, by_m = log_beta_ratio_slope(x + 1, m, -s), -digamma_step(x + 1 + m, -s)
     by_x2 = by_m2 + polygamma(1, x + t) - polygamma(1, x + 1)
-    slopes = _stacked((-digamma_step(x + t, m), by_x, by_m), (by_t2, by_x2, by_m2, by_t2, -end, by_m2))
+    slopes = _stacked(
+        (-digamma_step(x + t, m), by_x, by_m), (by_t2, by_x2, by_m2, by_t2, -end, by_m2)
+    )
     score, hessian = _through_expm1(log_rising_ratio(x, m, t), *slopes)
     score[:, 0] += 1 / s
     hessian[:, 0, 0] += 1 / s**2
@@ -163,7 +191,9 @@ def _rise_slopes(x: Vector, m: float, s: float, t: float) -> tuple[Vector, Vecto
 
 
 def _g_slopes(x: Vector, m: float, s: float, t: float) -> tuple[Vector, Vector]:
-    """Slopes of ln G(x) by (t, x, m), those of its two terms weighed by their shares as in a mixture."""
+    """Slopes of ln G(x) by (t, x, m), those of its two terms weighed by their shares as in a
+    mixture.
+    """
     share = -np.expm1(log_beta_ratio(x, m, t)) / np.exp(_log_g(x, m, s, t))
     parts = ((1 - share, _rise_slopes(x, m, s, t)), (share, _one_less_slopes(x, m, t + 0 * x)))
     score = sum((weight[:, None] * one for weight, (one, _) in parts), np.zeros((x.size, 3)))
@@ -185,7 +215,9 @@ def _outer(score: Vector) -> Vector:
 
 
 def _stacked(first: tuple[Vector, ...], second: tuple[Vector, ...]) -> tuple[Vector, Vector]:
-    """(K, 3) from the three first derivatives; (K, 3, 3) from the second: 00, 11, 22, 01, 02, 12."""
+    """(K, 3) from the three first derivatives; (K, 3, 3) from the second: 00, 11, 22, 01, 02,
+    12.
+    """
     hessian = np.empty((first[0].size, 3, 3))
     for (i, j), part in zip(((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)), second, strict=True):
         hessian[:, i, j] = hessian[:, j, i] = part

@@ -20,8 +20,9 @@ def count_interval(
 ) -> tuple[Vector, Vector]:
     """Bounds that hold the number of units that wake, out of `units`, with probability `level`.
 
-    The share is uncertain: its log odds are normal. Given the share, the number is binomial, its variance multiplied
-    by `dispersion`; a beta distribution of that mean and variance stands for it, as it never leaves 0..units.
+    The share is uncertain: its log odds are normal. Given the share, the number is binomial, its
+    variance multiplied by `dispersion`; a beta distribution of that mean and variance stands for
+    it, as it never leaves 0..units.
 
     Args:
         units: how many could wake.
@@ -36,7 +37,9 @@ def count_interval(
     if units == 0:
         return np.zeros_like(share), np.zeros_like(share)
     spread = np.sqrt(variance)[:, np.newaxis] * NODES
-    shares = np.clip(expit(logit(np.clip(share, 1e-300, 1 - 1e-16))[:, np.newaxis] + spread), 1e-300, 1 - 1e-16)
+    shares = np.clip(
+        expit(logit(np.clip(share, 1e-300, 1 - 1e-16))[:, np.newaxis] + spread), 1e-300, 1 - 1e-16
+    )
     size = max(units / dispersion, 1e-3)
 
     def below(part: Vector) -> Vector:
@@ -53,17 +56,22 @@ def count_interval(
     return np.floor(units * quantile((1 - level) / 2)), np.ceil(units * quantile((1 + level) / 2))
 
 
-def good_turing(counts: ActivationCounts, seen: Occasions, more: NDArray[np.int64], level: float) -> Vector:
-    """Bound on the probability that a unit idle so far is activated within `more` samples, whatever the law.
+def good_turing(
+    counts: ActivationCounts, seen: Occasions, more: NDArray[np.int64], level: float
+) -> Vector:
+    """Bound on the probability that a unit idle so far is activated within `more` samples, whatever
+    the law.
 
-    All idle units together are activated as often, on the next occasion, as units seen once are per occasion
-    (Good 1953); a union bound carries that to further occasions, and the chance in the number of units seen once is
-    added at `level`.
+    All idle units together are activated as often, on the next occasion, as units seen once are per
+    occasion (Good 1953); a union bound carries that to further occasions, and the chance in the
+    number of units seen once is added at `level`.
 
     Returns:
         In 0..1; as `more`.
     """
     once, reach = float(seen.units[1]), norm.ppf(level)
     own = seen.dispersion * reach**2 / 2
-    most = once + own + np.sqrt(2 * own * once + own**2)  # upper bound of a Poisson mean, with the dispersion
+    most = (
+        once + own + np.sqrt(2 * own * once + own**2)
+    )  # upper bound of a Poisson mean, with the dispersion
     return np.minimum(1.0, more / counts.samples * most / counts.idle)

@@ -1,4 +1,6 @@
-"""Maximum likelihood by Newton's method, with convergence judged in standard errors, not by an optimiser's flag."""
+"""Maximum likelihood by Newton's method, with convergence judged in standard errors, not by an
+optimiser's flag.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ LogLikelihood = Callable[[Vector], Evaluation]
 TOLERANCE = 1e-6  # of a standard error, left between the estimate and the maximum
 ROUNDING = 1e-11  # relative error of a log-likelihood, with a margin
 STEPS = 200
-IDLE_STEPS = 6  # steps without a gain beyond rounding: Newton's method needs two or three where there is a maximum
+# Steps without a gain beyond rounding: Newton's method needs two or three where there is a maximum.
+IDLE_STEPS = 6
 NEAR = 1e-4  # nats: a step that gains less ends a trial
 FARTHEST = 55.0  # parameters are logarithms: beyond e^55 or below e^-55 the maximum is at infinity
 
@@ -41,11 +44,12 @@ class Maximum:
 def maximise(log_likelihood: LogLikelihood, start: Vector) -> Maximum:
     """The maximum of a smooth log-likelihood, from a start in its neighbourhood.
 
-    The distance to the maximum, in standard errors, is sqrt(score' covariance score): it has no unit and asks
-    nothing of the scale of the parameters.
+    The distance to the maximum, in standard errors, is sqrt(score' covariance score): it has no
+    unit and asks nothing of the scale of the parameters.
 
     Args:
-        log_likelihood: returns value, score (n_parameters,) and Hessian (n_parameters, n_parameters).
+        log_likelihood: returns value, score (n_parameters,) and Hessian (n_parameters,
+            n_parameters).
         start: (n_parameters,).
 
     Raises:
@@ -56,13 +60,15 @@ def maximise(log_likelihood: LogLikelihood, start: Vector) -> Maximum:
         if curvatures.min() > 0 and np.sum((axes.T @ score) ** 2 / curvatures) < TOLERANCE**2:
             return Maximum(parameters, value, axes / curvatures @ axes.T)
     raise CountsError(
-        "the likelihood of these counts has no maximum within reach: expected units whose rates differ and lie "
+        "the likelihood of these counts has no maximum within reach: expected units whose rates "
+        "differ and lie "
         "between never and always; record more samples, or look at the histogram of counts"
     )
 
 
 def climb(log_likelihood: LogLikelihood, start: Vector, *, steps: int) -> tuple[Vector, float]:
-    """Where at most `steps` steps of Newton's method lead from a start, and the log-likelihood there.
+    """Where at most `steps` steps of Newton's method lead from a start, and the log-likelihood
+    there.
 
     A few steps from many starts tell which of them is worth a search for the maximum.
     """
@@ -75,7 +81,9 @@ def climb(log_likelihood: LogLikelihood, start: Vector, *, steps: int) -> tuple[
 
 
 def _ascent(log_likelihood: LogLikelihood, start: Vector) -> Iterator[tuple[Vector, Evaluation]]:
-    """The path of Newton's method, with what it sees on the way; it ends where it leaves what is within reach."""
+    """The path of Newton's method, with what it sees on the way; it ends where it leaves what is
+    within reach.
+    """
     parameters = np.asarray(start, float)
     seen = log_likelihood(parameters)
     idle = 0
@@ -85,9 +93,14 @@ def _ascent(log_likelihood: LogLikelihood, start: Vector) -> Iterator[tuple[Vect
             return
         yield parameters, seen
         curvatures, axes = np.linalg.eigh(-hessian)
-        # Where the likelihood is not concave, the size of its curvature still tells how far to trust the slope.
-        step = axes @ ((axes.T @ score) / np.maximum(np.abs(curvatures), 1e-8 * np.abs(curvatures).max()))
-        step *= min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))  # two e-folds at most: the parameters are logarithms
+        # Where the likelihood is not concave, the size of its curvature still tells how far to
+        # trust the slope.
+        step = axes @ (
+            (axes.T @ score) / np.maximum(np.abs(curvatures), 1e-8 * np.abs(curvatures).max())
+        )
+        step *= min(
+            1.0, 2.0 / max(np.abs(step).max(), 1e-300)
+        )  # two e-folds at most: the parameters are logarithms
         for _ in range(40):  # halved until it does not lead downhill by more than rounding
             seen = log_likelihood(parameters + step)
             if seen[0] >= value - ROUNDING * abs(value):

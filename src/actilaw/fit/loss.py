@@ -2,9 +2,9 @@
 
     (10)  L(D) = L_inf + A (1 + D/D*)^(−b)
 
-Fitted in the logarithm of the loss, since noise in a loss is proportional to the loss, by Huber's loss, summed, from
-many starts (`robust`); intervals are profile likelihoods (`loss_intervals`). Other forms of the curve, each from its
-paper, are fitted by the same machinery (`loss_forms`).
+Fitted in the logarithm of the loss, since noise in a loss is proportional to the loss, by Huber's
+loss, summed, from many starts (`robust`); intervals are profile likelihoods (`loss_intervals`).
+Other forms of the curve, each from its paper, are fitted by the same machinery (`loss_forms`).
 """
 
 from __future__ import annotations
@@ -44,17 +44,20 @@ def fit_loss(
     Args:
         samples: sizes of the training sets, positive; (n,), repeats allowed.
         loss: loss on new data after training on each, positive; (n,).
-        form: "activation", the loss law (10); or one of the peers in `loss_forms`: power, power_floor, M3, M4, bnsl,
-            and, with units, chinchilla.
-        weights: how many measurements each loss stands for, positive; (n,). A weight of 3 counts as a row given thrice.
+        form: "activation", the loss law (10); or one of the peers in `loss_forms`: power,
+            power_floor, M3, M4, bnsl, and, with units, chinchilla.
+        weights: how many measurements each loss stands for, positive; (n,). A weight of 3 counts as
+            a row given thrice.
         units: widths, positive; (n,). The fit is then the joint one of (10b), in which D* = b N/c.
-        counts: activation counts of the network, or the law fitted to them: b and D* are theirs and taken as exact,
-            floor and amplitude alone are fitted, and `agreement` says what the losses alone would give, with the
-            counts' own errors granted. Counts and losses must mean the same by a sample.
+        counts: activation counts of the network, or the law fitted to them: b and D* are theirs and
+            taken as exact, floor and amplitude alone are fitted, and `agreement` says what the
+            losses alone would give, with the counts' own errors granted. Counts and losses must
+            mean the same by a sample.
 
     Raises:
-        InputError: if shapes differ, values are not positive and finite, the form is unknown or does not go with units
-            or counts, or there are no more distinct sizes (of data and width) than parameters.
+        InputError: if shapes differ, values are not positive and finite, the form is unknown or
+            does not go with units or counts, or there are no more distinct sizes (of data and
+            width) than parameters.
     """
     chosen = _chosen(form, units is not None, counts is not None)
     columns = read_columns(samples, loss, weights, units)
@@ -62,7 +65,10 @@ def fit_loss(
         return fit_form(chosen, columns)
     told = counts if isinstance(counts, FittedLaw) else fit(counts)
     if told.family == "heavy":
-        raise InputError('expected a law with b and a knee to tie the loss to, but got a heavy-tailed one: fit "law"')
+        raise InputError(
+            "expected a law with b and a knee to tie the loss to, but got a heavy-tailed one: "
+            'fit "law"'
+        )
     tied = Tied("activation", LAW, (), knee=told.law.knee, b=told.law.b)
     fitted = fit_form(tied, columns)
     if _sizes(columns) <= len(chosen.parameters):
@@ -75,7 +81,8 @@ def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
     p, sizes = len(form.parameters), _sizes(columns)
     if sizes <= p:
         raise InputError(
-            f"the form {form.name!r}, {form.formula}, has {p} parameters and needs at least {p + 1} different sizes, "
+            f"the form {form.name!r}, {form.formula}, has {p} parameters and needs at least "
+            f"{p + 1} different sizes, "
             f"but got {sizes}: add some, or choose a form with fewer"
         )
     _enough_weight(columns, p)
@@ -90,11 +97,20 @@ def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
     residual, unclipped = noise(problem, values[0] - measured, float(best.scale[0]))
     coordinates = best.parameters[0]
     logged = np.array([name not in form.plain for name in form.parameters])
-    with np.errstate(over="ignore", invalid="ignore"):  # an amplitude at D = 1 may lie beyond any float
-        errors = residual * _errors(slopes[0] * np.sqrt(weights)[:, np.newaxis], _at_bound(form, best, low, high))
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # an amplitude at D = 1 may lie beyond any float
+        errors = residual * _errors(
+            slopes[0] * np.sqrt(weights)[:, np.newaxis], _at_bound(form, best, low, high)
+        )
         estimates = np.where(logged, np.exp(coordinates), coordinates)
-        errors = np.where(np.isinf(errors + estimates), np.inf, errors * np.where(logged, estimates, 1.0))
-    named = [dict(zip(form.parameters, map(float, values), strict=True)) for values in (estimates, errors)]
+        errors = np.where(
+            np.isinf(errors + estimates), np.inf, errors * np.where(logged, estimates, 1.0)
+        )
+    named = [
+        dict(zip(form.parameters, map(float, values), strict=True))
+        for values in (estimates, errors)
+    ]
     return FittedLoss(
         form=form,
         parameters=named[0],
@@ -111,7 +127,9 @@ def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
 
 
 def _curve(form: Form, x: Vector, coordinates: Vector, lanes: Lanes) -> tuple[Vector, Vector]:
-    """The same sizes in every lane; a function with a name, so that a fit can be sent to another process."""
+    """The same sizes in every lane; a function with a name, so that a fit can be sent to another
+    process.
+    """
     return form.log_loss(coordinates, x)
 
 
@@ -120,14 +138,21 @@ def _chosen(name: str, with_units: bool, with_counts: bool) -> Form:
     if with_units:
         forms = {"activation": SURFACE, **forms}
     if name not in FORMS:
-        raise InputError(f"expected form='activation' or one of {', '.join(list(FORMS)[1:])}, but got {name!r}")
+        raise InputError(
+            f"expected form='activation' or one of {', '.join(list(FORMS)[1:])}, but got {name!r}"
+        )
     if name not in forms:
-        other = "expected units= with it" if FORMS[name].width else f"with units= expected one of {', '.join(forms)}"
+        other = (
+            "expected units= with it"
+            if FORMS[name].width
+            else f"with units= expected one of {', '.join(forms)}"
+        )
         raise InputError(f"form {name!r} does not go with what was given: {other}")
     if with_counts and (name != "activation" or with_units):
         raise InputError(
             f"expected counts= with form='activation' and without units=, but got form={name!r}"
-            f"{' and units' if with_units else ''}: counts tie b and the knee of one network's loss law"
+            f"{' and units' if with_units else ''}: counts tie b and the knee of one network's "
+            "loss law"
         )
     return forms[name]
 
@@ -143,9 +168,11 @@ def _at_bound(form: Form, fitted: Descended, low: Vector, high: Vector) -> NDArr
 
 
 def _errors(jacobian: Vector, at_bound: NDArray[np.bool_]) -> Vector:
-    """Standard errors of the coordinates in units of the noise: the square roots of the diagonal of (J'WJ)⁻¹.
+    """Standard errors of the coordinates in units of the noise: the square roots of the diagonal of
+    (J'WJ)⁻¹.
 
-    Infinite for parameters at a bound, and for those with a share in a direction along which nothing changes.
+    Infinite for parameters at a bound, and for those with a share in a direction along which
+    nothing changes.
     """
     errors = np.full(at_bound.size, np.inf)
     _, sizes, directions = np.linalg.svd(jacobian[:, ~at_bound], full_matrices=False)
@@ -157,11 +184,14 @@ def _errors(jacobian: Vector, at_bound: NDArray[np.bool_]) -> Vector:
 
 
 def _enough_weight(columns: dict[str, Vector], parameters: int) -> None:
-    """A weight is a number of measurements; with fewer than parameters nothing is left to judge the fit by."""
+    """A weight is a number of measurements; with fewer than parameters nothing is left to judge the
+    fit by.
+    """
     total = columns["weights"].sum() if "weights" in columns else columns["loss"].size
     if total <= parameters:
         raise InputError(
-            f"expected weights that sum to more than the {parameters} parameters, since a weight is a number of "
+            f"expected weights that sum to more than the {parameters} parameters, since a weight "
+            "is a number of "
             f"measurements, but they sum to {total:.3g}: scale them to a mean of 1"
         )
 
@@ -178,13 +208,20 @@ def read_columns(
     """What was given as positive, finite floats of one shape (n,), by name."""
     given = {"loss": loss, "weights": weights, "units": units}
     columns = {"samples": np.asarray(samples, float)}
-    columns |= {name: np.asarray(value, float) for name, value in given.items() if value is not None}
+    columns |= {
+        name: np.asarray(value, float) for name, value in given.items() if value is not None
+    }
     n = columns["samples"].shape
     for name, values in columns.items():
         if len(n) != 1 or values.shape != n:
             name, values = ("loss", columns["loss"]) if name == "samples" else (name, values)
-            raise InputError(f"expected samples and {name} of one shape (n,), but got {n} and {values.shape}")
+            raise InputError(
+                f"expected samples and {name} of one shape (n,), but got {n} and {values.shape}"
+            )
         bad = values[~(np.isfinite(values) & (values > 0))]
         if bad.size:
-            raise InputError(f"expected positive, finite {name}, but {bad.size} of {values.size} are not ({bad[0]})")
+            raise InputError(
+                f"expected positive, finite {name}, but {bad.size} of {values.size} are not "
+                f"({bad[0]})"
+            )
     return {"weights": np.ones(n), **columns}

@@ -27,14 +27,15 @@ class FittedLoss:
         form: what curve it is.
         parameters: the estimates by name, in their units.
         standard_errors: of each, to first order; infinite where it is not determined.
-        undetermined: parameters that the losses do not determine: the fit ended at a bound far outside the data, or
-            it is as good along a line through the estimate.
-        residual: scatter of the losses about the curve in log loss, s of (R3): the root of the mean squared error with
-            a degree of freedom taken off per parameter, as long as no loss lies far out.
+        undetermined: parameters that the losses do not determine: the fit ended at a bound far
+            outside the data, or it is as good along a line through the estimate.
+        residual: scatter of the losses about the curve in log loss, s of (R3): the root of the mean
+            squared error with a degree of freedom taken off per parameter, as long as no loss lies
+            far out.
         samples, loss, weights: what it was fitted to; (n,) each.
         units: widths, (n,), of a joint fit; None otherwise.
-        agreement: how b and the knee of the counts compare with those of the losses alone, where counts were given
-            and there are losses enough to tell; None otherwise.
+        agreement: how b and the knee of the counts compare with those of the losses alone, where
+            counts were given and there are losses enough to tell; None otherwise.
         valley: the fit that intervals start from.
     """
 
@@ -55,12 +56,16 @@ class FittedLoss:
         """The loss law, (10); the loss surface, (10b), of a joint fit.
 
         Raises:
-            InputError: for the other forms, which are no loss laws; `parameters` and `predict` serve them all.
+            InputError: for the other forms, which are no loss laws; `parameters` and `predict`
+                serve them all.
         """
         if isinstance(self.form, Tied):
             return LossLaw(**self.parameters, knee=self.form.knee, b=self.form.b)
         if self.form.name != "activation":
-            raise InputError(f"expected form 'activation', but {self.form.name!r} is no loss law: use .parameters")
+            raise InputError(
+                f"expected form 'activation', but {self.form.name!r} is no loss law: use "
+                ".parameters"
+            )
         return (LossSurface if self.form.width else LossLaw)(**self.parameters)
 
     @property
@@ -79,12 +84,16 @@ class FittedLoss:
         return self._named("knee")
 
     def predict(self, samples: ArrayLike, units: ArrayLike | None = None) -> Vector:
-        """Expected loss after training on `samples` > 0 inputs, at width `units` for a joint fit; arrays broadcast."""
+        """Expected loss after training on `samples` > 0 inputs, at width `units` for a joint fit;
+        arrays broadcast.
+        """
         at, shape = self._at(samples, units)
         return np.exp(self._log_loss(at)).reshape(shape)[()]
 
     def local_slope(self, samples: ArrayLike, units: ArrayLike | None = None) -> Vector:
-        """Slope of ln(L − L_inf) against ln D: for the loss law (10a), 0 on the plateau, −b far beyond the knee."""
+        """Slope of ln(L − L_inf) against ln D: for the loss law (10a), 0 on the plateau, −b far
+        beyond the knee.
+        """
         at, shape = self._at(samples, units)
         coordinates = self.valley.fitted.parameters[:1].copy()
         coordinates[:, : self.form.floor] = NO_FLOOR
@@ -92,8 +101,11 @@ class FittedLoss:
         above, below = (self.form.log_loss(coordinates, at + d)[0][0] for d in (step, -step))
         return ((above - below) / 2e-4).reshape(shape)[()]
 
-    def interval(self, samples: ArrayLike, level: float = 0.95, units: ArrayLike | None = None) -> pd.DataFrame:
-        """Loss of one more training on each of `samples`: columns samples, (units,) expected, lower, upper.
+    def interval(
+        self, samples: ArrayLike, level: float = 0.95, units: ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Loss of one more training on each of `samples`: columns samples, (units,) expected,
+        lower, upper.
 
         A loss lies inside if adding it to the data spoils the fit no more than chance would, (P2).
 
@@ -105,31 +117,43 @@ class FittedLoss:
         fraction("level", level)
         at, shape = self._at(samples, units)
         if len(shape) > 1:
-            raise InputError(f"expected positive, finite samples, (n,) or a scalar, but got shape {shape}")
+            raise InputError(
+                f"expected positive, finite samples, (n,) or a scalar, but got shape {shape}"
+            )
         where = {"samples": samples} if units is None else {"samples": samples, "units": units}
-        where = {name: np.broadcast_to(np.asarray(value, float), shape).ravel() for name, value in where.items()}
+        where = {
+            name: np.broadcast_to(np.asarray(value, float), shape).ravel()
+            for name, value in where.items()
+        }
         expected = np.exp(self._log_loss(at))
         lower, upper = expected * np.exp(loss_bounds(self.valley, self.form, at, level)).T
         return pd.DataFrame({**where, "expected": expected, "lower": lower, "upper": upper})
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per parameter: estimate, standard_error, and lower and upper of its interval (P1) at `level`.
+        """One row per parameter: estimate, standard_error, and lower and upper of its interval (P1)
+        at `level`.
 
-        A lower bound of 0 or an upper one of infinity says that the losses do not bound the parameter on that side.
+        A lower bound of 0 or an upper one of infinity says that the losses do not bound the
+        parameter on that side.
         """
         fraction("level", level)
         table = pd.DataFrame({"estimate": self.parameters, "standard_error": self.standard_errors})
         logged = ~table.index.isin(self.form.plain)
         with np.errstate(invalid="ignore", divide="ignore"):
             widths = table["standard_error"].to_numpy() / np.where(logged, table["estimate"], 1.0)
-        bounds = parameter_bounds(self.valley, level, np.where(np.isfinite(widths), np.clip(widths, 1e-8, 1.0), 1.0))
+        bounds = parameter_bounds(
+            self.valley, level, np.where(np.isfinite(widths), np.clip(widths, 1e-8, 1.0), 1.0)
+        )
         with np.errstate(over="ignore"):
             lower, upper = np.where(logged, np.exp(bounds.T), bounds.T)
         return table.assign(lower=lower, upper=upper)
 
     def remarks(self, level: float = 0.95) -> tuple[str, ...]:
         """A sentence for each parameter that the losses bound on one side alone, or on none."""
-        reasons = {"knee": ("no plateau is seen", "no power law is seen after it"), "floor": ("it may be zero", "")}
+        reasons = {
+            "knee": ("no plateau is seen", "no power law is seen after it"),
+            "floor": ("it may be zero", ""),
+        }
         said = []
         for name, row in self.summary(level).iterrows():
             name = str(name)
@@ -148,7 +172,10 @@ class FittedLoss:
             return getattr(self.form, name)
         if name not in self.parameters:
             has = ", ".join(self.parameters)
-            raise InputError(f"expected a form with one {name}, but {self.form.formula} has {has}: use .parameters")
+            raise InputError(
+                f"expected a form with one {name}, but {self.form.formula} has {has}: use "
+                ".parameters"
+            )
         return self.parameters[name]
 
     def _log_loss(self, at: Vector) -> Vector:
@@ -166,13 +193,17 @@ class FittedLoss:
         values = {name: np.asarray(value, float) for name, value in given.items()}
         for name, value in values.items():
             if not np.all((value > 0) & np.isfinite(value)):
-                raise InputError(f"expected positive, finite {name}, (n,) or a scalar, but got {given[name]}")
+                raise InputError(
+                    f"expected positive, finite {name}, (n,) or a scalar, but got {given[name]}"
+                )
         try:
             logs = [np.log(value) for value in np.broadcast_arrays(*values.values())]
         except ValueError:
             shapes = " and ".join(str(value.shape) for value in values.values())
             raise InputError(f"expected samples and units of one shape, but got {shapes}") from None
-        return (np.stack([one.ravel() for one in logs]) if self.form.width else logs[0].ravel()), logs[0].shape
+        return (
+            np.stack([one.ravel() for one in logs]) if self.form.width else logs[0].ravel()
+        ), logs[0].shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,13 +211,14 @@ class Agreement:
     """How b and the knee read from counts compare with those read from losses.
 
     Attributes:
-        table: rows b and knee; columns counts, loss (the two estimates), ratio (loss over counts), lower, upper (its
-            interval at `level`) and verdict: holds (the interval holds 1 and stays within a factor of 2), deviates, or
-            cannot be told.
+        table: rows b and knee; columns counts, loss (the two estimates), ratio (loss over counts),
+            lower, upper (its interval at `level`) and verdict: holds (the interval holds 1 and
+            stays within a factor of 2), deviates, or cannot be told.
         level: of the intervals.
-        statistic, freedom, p_value: F of the rise of the cost when both are tied to the counts, with the counts' own
-            errors granted; (2, n − 4) degrees of freedom.
-        spoilt: scatter about the tied curve over scatter about the free one, in log loss: the size of the difference.
+        statistic, freedom, p_value: F of the rise of the cost when both are tied to the counts,
+            with the counts' own errors granted; (2, n − 4) degrees of freedom.
+        spoilt: scatter about the tied curve over scatter about the free one, in log loss: the size
+            of the difference.
     """
 
     table: pd.DataFrame

@@ -1,8 +1,10 @@
-"""What every form of a loss curve shares: names, L with its slopes from the form's terms, bounds and starts.
+"""What every form of a loss curve shares: names, L with its slopes from the form's terms, bounds
+and starts.
 
     (F)  L = floor + Σ_k A_k exp(h_k(D; shape))
 
-A form (`loss_forms`) says what h and its slopes are, and where to start; floor and amplitudes follow from (F).
+A form (`loss_forms`) says what h and its slopes are, and where to start; floor and amplitudes
+follow from (F).
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 Vector = NDArray[np.float64]
-Shape = tuple[list[Vector], list[list[Vector]]]  # h of each term, and its slopes in each coordinate of the shape
+Shape = tuple[
+    list[Vector], list[list[Vector]]
+]  # h of each term, and its slopes in each coordinate of the shape
 
 FAR = np.log(100.0)  # how far beyond the data a knee may lie
 EXPONENTS = np.log([1e-2, 1e2])
@@ -26,7 +30,8 @@ TINY = np.log(1e-4)  # a floor this far below the least loss is no floor
 class Form:
     """What every form has: names, and L with its slopes from the terms of the form.
 
-    Coordinates are logarithms of the parameters, except those named in `plain`, in the order floor, amplitudes, shape.
+    Coordinates are logarithms of the parameters, except those named in `plain`, in the order floor,
+    amplitudes, shape.
     """
 
     name: str
@@ -36,7 +41,9 @@ class Form:
     floor: bool = True
     plain: tuple[str, ...] = ()
     width: bool = False  # whether the form speaks of units
-    entangled: tuple[tuple[str, str], ...] = ()  # what loses its meaning along with what: without a knee, its plateau
+    entangled: tuple[
+        tuple[str, str], ...
+    ] = ()  # what loses its meaning along with what: without a knee, its plateau
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -44,7 +51,9 @@ class Form:
         return ("floor",) * self.floor + self.amplitudes + self.shape
 
     def terms(self, x: Vector, shape: list[Vector]) -> Shape:
-        """h of every term at x = ln D, (n,) or ln D and ln N, (2, n); each of `shape` is (lanes, 1)."""
+        """h of every term at x = ln D, (n,) or ln D and ln N, (2, n); each of `shape` is (lanes,
+        1).
+        """
         raise NotImplementedError
 
     def grid(self, x: Vector) -> list[tuple[float, ...]]:
@@ -58,7 +67,10 @@ class Form:
     def log_loss(self, coordinates: Vector, x: Vector) -> tuple[Vector, Vector]:
         """ln L and its slopes: (lanes, p) and ln D to (lanes, n) and (lanes, n, p)."""
         columns = [coordinates[:, [i]] for i in range(coordinates.shape[1])]
-        linear, shape = columns[: len(columns) - len(self.shape)], columns[len(columns) - len(self.shape) :]
+        linear, shape = (
+            columns[: len(columns) - len(self.shape)],
+            columns[len(columns) - len(self.shape) :],
+        )
         h, slopes = self.terms(x, shape)
         logs = [a + one for a, one in zip(linear[self.floor :], h, strict=True)]
         if self.floor:
@@ -74,7 +86,9 @@ class Form:
     def bounds(self, x: Vector, log_loss: Vector) -> tuple[Vector, Vector]:
         """Least and greatest coordinates; (p,) each."""
         floor = [(log_loss.min() + TINY, log_loss.max())] * self.floor
-        low, high = zip(*floor, *self.amplitude_bounds(log_loss), *self.shape_bounds(x), strict=True)
+        low, high = zip(
+            *floor, *self.amplitude_bounds(log_loss), *self.shape_bounds(x), strict=True
+        )
         return np.array(low), np.array(high)
 
     def amplitude_bounds(self, log_loss: Vector) -> list[tuple[float, float]]:
@@ -82,13 +96,17 @@ class Form:
         return [(-REACH, REACH)] * len(self.amplitudes)
 
     def starts(self, x: Vector, log_loss: Vector, weights: Vector) -> Vector:
-        """A start for each shape in the grid; floor and amplitudes by least squares of L relative to the losses."""
+        """A start for each shape in the grid; floor and amplitudes by least squares of L relative
+        to the losses.
+        """
         found = []
         root = np.sqrt(weights)
         for shape in self.grid(x):
             h, _ = self.terms(x, [np.full((1, 1), value) for value in shape])
             tops = [one.max() for one in h]
-            columns = [np.exp(one[0] - top - log_loss) * root for one, top in zip(h, tops, strict=True)]
+            columns = [
+                np.exp(one[0] - top - log_loss) * root for one, top in zip(h, tops, strict=True)
+            ]
             columns = [np.exp(-log_loss) * root] * self.floor + columns
             linear, _ = nnls(np.stack(columns, axis=1), root)
             least = 1e-3 * np.exp(log_loss.min())

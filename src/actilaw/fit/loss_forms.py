@@ -2,16 +2,17 @@
 
 In ln D = x, with s(x) = ln(1 + eˣ), and h as in `loss_form`, (F):
 
-    activation    floor + A (1 + D/knee)^(−b)                        h = −b s(x − ln knee); (10), theory.LossLaw
-    power         A D^(−b)                                           Hestness et al. 2017; Kaplan et al. 2020
-    power_floor   floor + A D^(−b)                                   Hoffmann et al. 2022, the term in D
-    M3            floor + A (1/D + g)^b                              Bansal et al. 2022; Alabdulmohsin et al. 2022
+    activation   floor + A (1 + D/knee)^(−b)   h = −b s(x − ln knee); (10), theory.LossLaw
+    power   A D^(−b)   Hestness et al. 2017; Kaplan et al. 2020
+    power_floor   floor + A D^(−b)   Hoffmann et al. 2022, the term in D
+    M3   floor + A (1/D + g)^b   Bansal et al. 2022; Alabdulmohsin et al. 2022
     M4            (L − floor)/(e0 − L)^a = A D^(−b)                  Alabdulmohsin et al. 2022
-    bnsl          floor + A D^(−c0) (1 + (D/d)^(1/f))^(−c1 f)        Caballero et al. 2023, one break
+    bnsl   floor + A D^(−c0) (1 + (D/d)^(1/f))^(−c1 f)   Caballero et al. 2023, one break
     chinchilla    floor + A N^(−alpha) + B D^(−beta)                 Hoffmann et al. 2022
 
-M3 is stated there with floor = 0, which lies in the form. M4 is written with amplitude = e0 − floor and a knee, the
-size at which (L − floor)/amplitude = (1 − (L − floor)/amplitude)^a: the same curves under other names.
+M3 is stated there with floor = 0, which lies in the form. M4 is written with amplitude = e0 − floor
+and a knee, the size at which (L − floor)/amplitude = (1 − (L − floor)/amplitude)^a: the same curves
+under other names.
 """
 
 from __future__ import annotations
@@ -115,27 +116,35 @@ class Shifted(Form):
         return [h], [[b * expit(x + g), h]]
 
     def grid(self, x: Vector) -> list[tuple[float, ...]]:
-        return list(product([*-_spread(x, 6), -x.max() - FAR + 0.1], np.log([0.1, 0.2, 0.4, 0.8, 2.0])))
+        return list(
+            product([*-_spread(x, 6), -x.max() - FAR + 0.1], np.log([0.1, 0.2, 0.4, 0.8, 2.0]))
+        )
 
     def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
         return [(-x.max() - FAR, -x.min() + FAR), tuple(EXPONENTS)]
 
 
 class Sigmoid(Form):
-    """M4: with y = (L − floor)/amplitude, y/(1 − y)^a = (D/knee)^(−b), solved for u = ln(y/(1 − y)) by Newton."""
+    """M4: with y = (L − floor)/amplitude, y/(1 − y)^a = (D/knee)^(−b), solved for u = ln(y/(1 − y))
+    by Newton.
+    """
 
     def terms(self, x: Vector, shape: list[Vector]) -> Shape:
         knee, log_a, log_b = shape
         a, b = np.exp(log_a), np.exp(log_b)
         q = -b * (x - knee)
-        u = np.where(q > 0, q / a, q)  # a s(u) − s(−u) = q; exact far from 0, and never far from the answer
+        u = np.where(
+            q > 0, q / a, q
+        )  # a s(u) − s(−u) = q; exact far from 0, and never far from the answer
         for _ in range(30):
             u = u - (a * softplus(u) - softplus(-u) - q) / (a * expit(u) + expit(-u))
         rise = expit(-u) / (a * expit(u) + expit(-u))  # dh/dq
         return [-softplus(-u)], [[b * rise, -a * softplus(u) * rise, q * rise]]
 
     def grid(self, x: Vector) -> list[tuple[float, ...]]:
-        return list(product(_spread(x, 4), np.log([0.1, 0.5, 1.0, 3.0]), np.log([0.15, 0.3, 0.6, 1.2])))
+        return list(
+            product(_spread(x, 4), np.log([0.1, 0.5, 1.0, 3.0]), np.log([0.15, 0.3, 0.6, 1.2]))
+        )
 
     def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
         return [(x.min() - 4 * FAR, x.max() + FAR), tuple(np.log([1e-2, 1e2])), tuple(EXPONENTS)]
@@ -150,11 +159,18 @@ class Broken(Form):
         z = (x - d) / f
         bend = c1 * expit(z)
         return [-c0 * x - c1 * f * softplus(z)], [
-            [np.broadcast_to(-x, z.shape), -f * softplus(z), bend, -c1 * f * softplus(z) + bend * (x - d)]
+            [
+                np.broadcast_to(-x, z.shape),
+                -f * softplus(z),
+                bend,
+                -c1 * f * softplus(z) + bend * (x - d),
+            ]
         ]
 
     def grid(self, x: Vector) -> list[tuple[float, ...]]:
-        return list(product([0.0, 0.15, 0.4], [-0.3, 0.3, 1.0], _spread(x, 5)[1:-1], np.log([0.3, 1.0])))
+        return list(
+            product([0.0, 0.15, 0.4], [-0.3, 0.3, 1.0], _spread(x, 5)[1:-1], np.log([0.3, 1.0]))
+        )
 
     def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
         return [(-10.0, 10.0), (-10.0, 10.0), _knees(x), tuple(np.log([1e-2, 1e2]))]
@@ -205,7 +221,11 @@ FORMS: dict[str, Form] = {
             entangled=(("d", "amplitude"), ("d", "c0"), ("d", "c1")),
         ),
         Chinchilla(
-            "chinchilla", "floor + A N^(-alpha) + B D^(-beta)", ("alpha", "beta"), amplitudes=("A", "B"), width=True
+            "chinchilla",
+            "floor + A N^(-alpha) + B D^(-beta)",
+            ("alpha", "beta"),
+            amplitudes=("A", "B"),
+            width=True,
         ),
     )
 }

@@ -1,13 +1,17 @@
-"""Profile likelihood of a loss curve: how far a parameter, or a loss yet to be measured, can move unspoilt.
+"""Profile likelihood of a loss curve: how far a parameter, or a loss yet to be measured, can move
+unspoilt.
 
-With the cost C of the fit at its scale σ, s and m of `robust`, and t of Student's law with n − p degrees of freedom:
+With the cost C of the fit at its scale σ, s and m of `robust`, and t of Student's law with n − p
+degrees of freedom:
 
     (P1)  a parameter's interval:  min C with that parameter held there  <=  C + m s² t²
-    (P2)  an interval for a loss still to be measured at D, whose noise is s as well, holds every v with
+    (P2)  an interval for a loss still to be measured at D, whose noise is s as well, holds every v
+          with
           min over θ of C(θ) + m (v − ln L(D; θ))²  <=  C + m s² t²
 
-Where the curve is linear in its parameters, (P1) and (P2) are the textbook's intervals; where it is not, they follow
-the valley of good fits instead of a tangent to it, and a valley without an end gives an interval without one.
+Where the curve is linear in its parameters, (P1) and (P2) are the textbook's intervals; where it is
+not, they follow the valley of good fits instead of a tangent to it, and a valley without an end
+gives an interval without one.
 """
 
 from __future__ import annotations
@@ -50,7 +54,8 @@ class Valley:
 
 
 def parameter_bounds(valley: Valley, level: float, widths: Vector) -> Vector:
-    """(P1) for every coordinate, (p, 2); infinite where the bound of the search is reached unspoilt.
+    """(P1) for every coordinate, (p, 2); infinite where the bound of the search is reached
+    unspoilt.
 
     Args:
         widths: how far to look first; (p,), finite and positive.
@@ -66,7 +71,9 @@ def parameter_bounds(valley: Valley, level: float, widths: Vector) -> Vector:
         rows, value = np.arange(lane.size), best[which[lane]] + sign[lane] * moved
         for held in (held_low, held_high, starts):
             held[rows, which[lane]] = value
-        found = descend(replace(problem, low=held_low, high=held_high), starts, tolerance=COARSE, enough=allowed)
+        found = descend(
+            replace(problem, low=held_low, high=held_high), starts, tolerance=COARSE, enough=allowed
+        )
         return found.cost > allowed, found.parameters
 
     room = np.where(sign < 0, best[which] - low[lanes, which], high[lanes, which] - best[which])
@@ -75,7 +82,9 @@ def parameter_bounds(valley: Valley, level: float, widths: Vector) -> Vector:
 
 
 def loss_bounds(valley: Valley, form: Form, at: Vector, level: float) -> Vector:
-    """(P2) as logarithms of the loss over the fitted one, (n, 2), at ln D (n,), or ln D and ln N (2, n)."""
+    """(P2) as logarithms of the loss over the fitted one, (n, 2), at ln D (n,), or ln D and ln N
+    (2, n).
+    """
     problem, best, allowed = valley.at_scale(), valley.fitted.parameters[0], valley.allowed(level)
     expected = form.log_loss(best[np.newaxis], at)[0][0]
     size = np.repeat(np.arange(expected.size), 2)
@@ -101,7 +110,9 @@ def loss_bounds(valley: Valley, form: Form, at: Vector, level: float) -> Vector:
     return (sign * moved).reshape(-1, 2)
 
 
-def _farthest(spoilt: Callable[[Lanes, Vector, Vector], Spoilt], warm: Vector, first: Vector, room: Vector) -> Vector:
+def _farthest(
+    spoilt: Callable[[Lanes, Vector, Vector], Spoilt], warm: Vector, first: Vector, room: Vector
+) -> Vector:
     """How far each lane can move unspoilt; infinite where its whole room can be crossed.
 
     Halving, since a fit that ends in another valley may break the sign that faster searches need.

@@ -1,12 +1,16 @@
-"""b and the knee, read from counts and read from losses: the same, or by how much not (theory (10), (14 f)).
+"""b and the knee, read from counts and read from losses: the same, or by how much not (theory (10),
+(14 f)).
 
-With the counts' estimates taken as Gaussian in their logarithms, independent of each other and of the losses,
+With the counts' estimates taken as Gaussian in their logarithms, independent of each other and of
+the losses,
 
-    F = (min over θ of [C(θ) + m s² Σ_j (θ_j − counts_j)²/se_j²] − min over θ of C(θ)) / (2 m s²),   j = ln knee, ln b
+    F = (min over θ of [C(θ) + m s² Σ_j (θ_j − counts_j)²/se_j²] − min over θ of C(θ)) / (2 m s²),
+    j = ln knee, ln b
 
-is the likelihood ratio of one b and one knee against two of each, over its 2 degrees of freedom: F of (2, n − 4) where
-the curve is linear in its parameters. The interval of a ratio adds the two readings' own intervals in squares, each
-side by itself (Zou & Donner 2008), so that a knee bounded on one side gives a ratio bounded on one side.
+is the likelihood ratio of one b and one knee against two of each, over its 2 degrees of freedom: F
+of (2, n − 4) where the curve is linear in its parameters. The interval of a ratio adds the two
+readings' own intervals in squares, each side by itself (Zou & Donner 2008), so that a knee bounded
+on one side gives a ratio bounded on one side.
 """
 
 from __future__ import annotations
@@ -26,7 +30,9 @@ NAMES = ("knee", "b")
 WITHIN = np.log(2.0)  # readings whose ratio lies surely within this factor are said to agree
 
 
-def agreement(tied: FittedLoss, free: FittedLoss, told: FittedLaw, level: float = 0.95) -> Agreement:
+def agreement(
+    tied: FittedLoss, free: FittedLoss, told: FittedLaw, level: float = 0.95
+) -> Agreement:
     """What the losses alone say of b and the knee, beside what the counts say."""
     counts = np.log([told.law.knee, told.law.b])
     errors = [told.standard_errors[name] / getattr(told.law, name) for name in NAMES]
@@ -54,14 +60,18 @@ def _statistic(free: FittedLoss, counts: Vector, errors: Vector) -> float:
         values, slopes = valley.problem.curve(parameters, lanes)
         unit = np.eye(parameters.shape[1])[columns]
         more = np.broadcast_to(unit, (len(parameters), *unit.shape))
-        return np.concatenate([values, parameters[:, columns]], axis=1), np.concatenate([slopes, more], axis=1)
+        return np.concatenate([values, parameters[:, columns]], axis=1), np.concatenate(
+            [slopes, more], axis=1
+        )
 
     variance = valley.unclipped * valley.noise**2
     starts = np.repeat(valley.fitted.parameters[:1], 2, axis=0)
     starts[1, columns] = counts
     cost = descend(valley.at_scale(), starts[:1]).cost[0]
     aims = np.broadcast_to(counts, (2, 2))
-    one = replace(valley.at_scale(), curve=curve, aims=(aims, variance / errors**2), low=low, high=high)
+    one = replace(
+        valley.at_scale(), curve=curve, aims=(aims, variance / errors**2), low=low, high=high
+    )
     return float(max(descend(one, starts).cost.min() - cost, 0.0) / (2 * variance))
 
 
@@ -73,8 +83,16 @@ def _table(free: FittedLoss, counts: Vector, errors: Vector, level: float) -> pd
     reach = norm.ppf((1 + level) / 2) * errors
     below, above = ratio - np.hypot(ratio - lower, reach), ratio + np.hypot(upper - ratio, reach)
     verdicts = [_verdict(*row) for row in zip(ratio, below, above, strict=True)]
-    columns = {"counts": counts, "loss": np.log(summary["estimate"]), "ratio": ratio, "lower": below, "upper": above}
-    return pd.DataFrame({name: np.exp(value) for name, value in columns.items()}).assign(verdict=verdicts)
+    columns = {
+        "counts": counts,
+        "loss": np.log(summary["estimate"]),
+        "ratio": ratio,
+        "lower": below,
+        "upper": above,
+    }
+    return pd.DataFrame({name: np.exp(value) for name, value in columns.items()}).assign(
+        verdict=verdicts
+    )
 
 
 def _verdict(ratio: float, lower: float, upper: float) -> str:

@@ -1,10 +1,11 @@
 """On how many occasions each unit was seen: what forecasts are made from.
 
-An occasion is a block of samples, where blocks were recorded, or else one sample. Tokens of one text are not
-independent trials: a unit that fires once tends to fire again a few tokens later, so few units have a count of one
-and a forecast from counts falls short. Whether a unit was seen in a block at all does not depend on what happens
-inside the block, and blocks are long. Rates of up to a few per occasion can be told apart in this way, which is
-where units that are idle now come from; how often the busiest units fire says nothing about them.
+An occasion is a block of samples, where blocks were recorded, or else one sample. Tokens of one
+text are not independent trials: a unit that fires once tends to fire again a few tokens later, so
+few units have a count of one and a forecast from counts falls short. Whether a unit was seen in a
+block at all does not depend on what happens inside the block, and blocks are long. Rates of up to a
+few per occasion can be told apart in this way, which is where units that are idle now come from;
+how often the busiest units fire says nothing about them.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ class Occasions:
 
     Attributes:
         n: number of occasions.
-        units: units seen on 0, 1, .. occasions, the last entry on that many or more; (min(n, 32) + 1,).
-        present: units seen on 0, 1, .. occasions and in this block; (n, n + 1), or None where samples are occasions.
+        units: units seen on 0, 1, .. occasions, the last entry on that many or more; (min(n, 32) +
+            1,).
+        present: units seen on 0, 1, .. occasions and in this block; (n, n + 1), or None where
+            samples are occasions.
     """
 
     n: int
@@ -38,9 +41,11 @@ class Occasions:
 
     @property
     def dispersion(self) -> float:
-        """Variance over mean of the number of units seen in one block alone, 1 where units wake independently.
+        """Variance over mean of the number of units seen in one block alone, 1 where units wake
+        independently.
 
-        Units that answer to the same samples wake together; without blocks nothing is known of that.
+        Units that answer to the same samples wake together; without blocks nothing is known of
+        that.
         """
         if self.present is None or self.units[1] == 0:
             return 1.0
@@ -58,4 +63,7 @@ def occasions(counts: ActivationCounts) -> Occasions:
         present = np.array([np.bincount(seen[block], minlength=n + 1) for block in there], float)
         return Occasions(n, np.bincount(seen, minlength=n + 1).astype(float), present)
     most = min(counts.samples, MOST)
-    return Occasions(counts.samples, np.bincount(np.minimum(counts.counts, most), minlength=most + 1).astype(float))
+    return Occasions(
+        counts.samples,
+        np.bincount(np.minimum(counts.counts, most), minlength=most + 1).astype(float),
+    )

@@ -1,15 +1,19 @@
-"""Robust curve fitting, many fits at a time: Huber's loss, summed, with its scale estimated along with the curve.
+"""Robust curve fitting, many fits at a time: Huber's loss, summed, with its scale estimated along
+with the curve.
 
 With residuals r_i of weight w_i, u_i = r_i/σ, n = Σ w_i, p parameters and k = 1.345,
 
     (R1)  Q(θ, σ) = σ Σ w_i ρ(u_i) + (n − p) β σ,   ρ(u) = u² if |u| <= k else 2k|u| − k²
-    (R2)  ∂Q/∂σ = 0:  Σ w_i ψ(u_i)² = (n − p) β,    ψ(u) = clip(u, −k, k),   β = E ψ(Z)², Z standard normal
+    (R2)  ∂Q/∂σ = 0:  Σ w_i ψ(u_i)² = (n − p) β,   ψ(u) = clip(u, −k, k),   β = E ψ(Z)², Z standard
+          normal
 
-which is Huber's Proposal 2 (Huber, Robust Statistics, 1981, ch. 7). Residuals that no law of noise has named a scale
-for set it themselves: k = 1.345 keeps 95 % of the efficiency of least squares under Gaussian noise, and one loss far
-off pulls no harder than one 1.345 σ off. As long as none lies that far out, the fit is least squares.
+which is Huber's Proposal 2 (Huber, Robust Statistics, 1981, ch. 7). Residuals that no law of noise
+has named a scale for set it themselves: k = 1.345 keeps 95 % of the efficiency of least squares
+under Gaussian noise, and one loss far off pulls no harder than one 1.345 σ off. As long as none
+lies that far out, the fit is least squares.
 
-    (R3)  variance of the estimates  s² (J'WJ)⁻¹,   s² = K² σ² Σ w ψ² / (n − p) / m²,   m = mean of ψ', weighted
+    (R3)  variance of the estimates  s² (J'WJ)⁻¹,   s² = K² σ² Σ w ψ² / (n − p) / m²,   m = mean of
+          ψ', weighted
           K = 1 + p (1 − m) / (n m)
 
 (R3) is Huber's too; without clipping s² is the textbook's residual sum of squares over n − p.
@@ -28,7 +32,9 @@ from scipy.stats import norm
 Vector = NDArray[np.float64]
 Lanes = NDArray[np.intp]
 Aims = tuple[Vector, Vector] | None
-Curve = Callable[[Vector, Lanes], tuple[Vector, Vector]]  # parameters (l, p) of lanes (l,) -> (l, n) and (l, n, p)
+Curve = Callable[
+    [Vector, Lanes], tuple[Vector, Vector]
+]  # parameters (l, p) of lanes (l,) -> (l, n) and (l, n, p)
 
 K = 1.345
 LONGEST = 3.0  # e-folds that a parameter may move in one step
@@ -46,8 +52,9 @@ class Problem:
         measured, weights: (n,) each; a weight says how many measurements a value stands for.
         low, high: bounds of the parameters; (p,), or (lanes, p).
         scale: σ; estimated by (R2) where it is None.
-        aims: what more values of `curve`, behind the measured ones, shall be, (lanes, m), and the weights (m,) with
-            which the squares of what they miss are added to the cost; they are never clipped.
+        aims: what more values of `curve`, behind the measured ones, shall be, (lanes, m), and the
+            weights (m,) with which the squares of what they miss are added to the cost; they are
+            never clipped.
     """
 
     curve: Curve
@@ -66,7 +73,9 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Descended:
-    """Where each lane ended: parameters (lanes, p), σ (lanes,), and the cost there, σ² Σ w ρ or (R1); (lanes,)."""
+    """Where each lane ended: parameters (lanes, p), σ (lanes,), and the cost there, σ² Σ w ρ or
+    (R1); (lanes,).
+    """
 
     parameters: Vector
     scale: Vector
@@ -78,14 +87,20 @@ class Descended:
         return Descended(self.parameters[lanes], self.scale[lanes], self.cost[lanes])
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a step too far overflows, and is refused as no better
+@np.errstate(
+    over="ignore", invalid="ignore"
+)  # a step too far overflows, and is refused as no better
 def descend(
-    problem: Problem, starts: Vector, steps: int = 400, tolerance: float = TOLERANCE, enough: float = -np.inf
+    problem: Problem,
+    starts: Vector,
+    steps: int = 400,
+    tolerance: float = TOLERANCE,
+    enough: float = -np.inf,
 ) -> Descended:
     """Levenberg and Marquardt's descent from every start at once, within the bounds.
 
-    A lane stops where a whole step would win less than `tolerance` of σ²: convergence is judged against the noise. It
-    also stops where its cost is down to `enough`.
+    A lane stops where a whole step would win less than `tolerance` of σ²: convergence is judged
+    against the noise. It also stops where its cost is down to `enough`.
     """
     shape = starts.shape
     low, high = np.broadcast_to(problem.low, shape), np.broadcast_to(problem.high, shape)
@@ -98,16 +113,29 @@ def descend(
         aims = None if problem.aims is None else (problem.aims[0][here], problem.aims[1])
         bounds = low[here], high[here]
         step, gain = _step(
-            problem, values[here], slopes[here], scale[here], parameters[here], bounds, damping[here], aims
+            problem,
+            values[here],
+            slopes[here],
+            scale[here],
+            parameters[here],
+            bounds,
+            damping[here],
+            aims,
         )
         tried = np.clip(parameters[here] + step, *bounds)
         new_values, new_slopes = problem.curve(tried, here)
         new_scale, new_cost = _cost(problem, new_values, aims)
         better = new_cost < cost[here]
         won = here[better]
-        parameters[won], values[won], slopes[won] = tried[better], new_values[better], new_slopes[better]
+        parameters[won], values[won], slopes[won] = (
+            tried[better],
+            new_values[better],
+            new_slopes[better],
+        )
         scale[won], cost[won] = new_scale[better], new_cost[better]
-        settled = (gain < tolerance * scale[here] ** 2) & (damping[here] < 1) | (damping[here] > 1e9)
+        settled = (gain < tolerance * scale[here] ** 2) & (damping[here] < 1) | (
+            damping[here] > 1e9
+        )
         settled |= cost[here] < enough
         damping[here] = np.where(better, np.maximum(damping[here] / 6, 1e-9), 5 * damping[here])
         running = here[~settled]
@@ -139,7 +167,9 @@ def noise(problem: Problem, residuals: Vector, scale: float) -> tuple[float, flo
 
 
 def log_likelihood(residuals: Vector, weights: Vector) -> float:
-    """Of Huber's law of noise, exp(−ρ(r/σ)/2) / (σ Z), at the σ that makes residuals (n,) most likely; in nats."""
+    """Of Huber's law of noise, exp(−ρ(r/σ)/2) / (σ Z), at the σ that makes residuals (n,) most
+    likely; in nats.
+    """
     z = np.sqrt(2 * np.pi) * (2 * norm.cdf(K) - 1) + 2 * np.exp(-(K**2) / 2) / K
     total = float(weights.sum())
     largest = float(np.abs(residuals).max())
@@ -196,17 +226,26 @@ def _step(
     gradient = np.einsum("lnp,ln->lp", weighted, residuals)
     curvature = np.swapaxes(weighted, 1, 2) @ slopes
     diagonal = np.einsum("lpp->lp", curvature)
-    diagonal = (diagonal + 1e-12 * diagonal.max(axis=1, keepdims=True) + 1e-300) * damping[:, np.newaxis]
+    diagonal = (diagonal + 1e-12 * diagonal.max(axis=1, keepdims=True) + 1e-300) * damping[
+        :, np.newaxis
+    ]
     curvature = curvature + diagonal[:, :, np.newaxis] * np.eye(parameters.shape[1])
     low, high = bounds
-    return _within(curvature, gradient, np.maximum(low - parameters, -LONGEST), np.minimum(high - parameters, LONGEST))
+    return _within(
+        curvature,
+        gradient,
+        np.maximum(low - parameters, -LONGEST),
+        np.minimum(high - parameters, LONGEST),
+    )
 
 
-def _within(curvature: Vector, gradient: Vector, low: Vector, high: Vector) -> tuple[Vector, Vector]:
+def _within(
+    curvature: Vector, gradient: Vector, low: Vector, high: Vector
+) -> tuple[Vector, Vector]:
     """The step to the lowest point of each parabola in its box, near enough, and what it wins.
 
-    Coordinates that would leave the box are put on its wall and the others are solved for anew: a floor on which
-    nothing depends must not hold up, nor mislead, the others.
+    Coordinates that would leave the box are put on its wall and the others are solved for anew: a
+    floor on which nothing depends must not hold up, nor mislead, the others.
     """
     step = np.zeros_like(gradient)
     held = ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0)) | (low >= high)

@@ -1,7 +1,8 @@
-"""The search for the highest maximum of a likelihood that may have several, from starts that the counts suggest.
+"""The search for the highest maximum of a likelihood that may have several, from starts that the
+counts suggest.
 
-A few steps of Newton's method from every start, over counts in bins of 5 %, tell which starts are worth the whole
-way over all counts. Nothing is random: the same counts give the same fit.
+A few steps of Newton's method from every start, over counts in bins of 5 %, tell which starts are
+worth the whole way over all counts. Nothing is random: the same counts give the same fit.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ TRIAL_STEPS = 15
 FINALISTS = 2
 SAME = 1e-3  # nats between climbs that have met
 APART = 2.0  # e-folds between the rates of two laws made of one
-LEFT = 0.2  # share of the units at count 0 that the laws are started with where silent units are to be found
+# Share of the units at count 0 that the laws are started with where silent units are to be found.
+LEFT = 0.2
 
 
 class Search:
@@ -48,9 +50,11 @@ class Search:
         return FittedFamily(family, best.parameters, best.covariance, best.log_likelihood)
 
     def best(self, family: Family, starts: Iterable[Vector]) -> FittedFamily | None:
-        """The highest maximum that the starts lead to; None if they all lead to the boundary of the family.
+        """The highest maximum that the starts lead to; None if they all lead to the boundary of the
+        family.
 
-        None also where there are no more distinct counts than parameters, which they then cannot determine.
+        None also where there are no more distinct counts than parameters, which they then cannot
+        determine.
         """
         if family.size >= self.units.size:
             return None
@@ -60,8 +64,9 @@ class Search:
         return next((fit for fit in found if fit), None)
 
     def wants(self, atom: Atom, fitted: FittedFamily | None) -> bool:
-        """Whether a small share of such units would make the counts more likely than a fit without them: the score
-        at share 0, (units at the atom's count)/P(count) − N, is positive. Without a fit, whether there are any."""
+        """Whether a small share of such units would make the counts more likely than a fit without
+        them: the score at share 0, (units at the atom's count)/P(count) − N, is positive. Without a
+            fit, whether there are any."""
         at = np.isfinite(atom.log_pmf(np.empty(0), self.tally))
         there = float(self.units @ at)
         if fitted is None or there == 0:
@@ -71,7 +76,9 @@ class Search:
         return bool(there > self.units.sum() * np.exp(log_p[0]))
 
     def starts(self, family: Family) -> Iterator[Vector]:
-        """Where to begin: one law at the moments of the counts, two at those below and above a split."""
+        """Where to begin: one law at the moments of the counts, two at those below and above a
+        split.
+        """
         tally, kept = self.coarse
         kept, taken = kept.copy(), []
         laws = [component for component in family.components if not isinstance(component, Atom)]
@@ -81,7 +88,10 @@ class Search:
             kept[at] *= LEFT
         for parts in _splits(tally, kept) if len(laws) == 2 else [kept[np.newaxis]]:
             sizes = np.append(parts.sum(1), taken)
-            for own in zip(*(law.starts(tally, part) for law, part in zip(laws, parts, strict=True)), strict=True):
+            for own in zip(
+                *(law.starts(tally, part) for law, part in zip(laws, parts, strict=True)),
+                strict=True,
+            ):
                 yield np.concatenate((*own, np.log(sizes[1:] / sizes[0])))
 
     def _maximum_or_none(self, family: Family, start: Vector) -> FittedFamily | None:
@@ -92,7 +102,9 @@ class Search:
 
 
 def _finalists(reached: list[tuple[Vector, float]]) -> list[Vector]:
-    """The highest points of several climbs, and only one of those that are as high as each other."""
+    """The highest points of several climbs, and only one of those that are as high as each
+    other.
+    """
     highest: list[tuple[Vector, float]] = []
     for at, height in sorted(reached, key=lambda pair: -pair[1]):
         if not highest or height < highest[-1][1] - SAME:
@@ -107,7 +119,9 @@ def with_atom(fitted: FittedFamily, *, share: float) -> Vector:
 
 
 def halved(fitted: FittedFamily | None, family: Family) -> list[Vector]:
-    """Where to begin with a family of two laws, given a fit of one with the same atoms: the law, twice."""
+    """Where to begin with a family of two laws, given a fit of one with the same atoms: the law,
+    twice.
+    """
     if fitted is None or fitted.family.components[1:] != family.components[2:]:
         return []
     law, atoms = fitted.parameters[:2], fitted.parameters[2:]
@@ -125,13 +139,18 @@ def rarest_first(family: Family, parameters: Vector) -> Vector:
 
 
 def _splits(tally: Tally, units: Vector) -> Iterator[Vector]:
-    """Units of a lower and an upper part, (2, K), split where a share of the units, or of what fires, lies below.
+    """Units of a lower and an upper part, (2, K), split where a share of the units, or of what
+    fires, lies below.
 
     Each part holds a tenth of the other's units, so that its counts always vary.
     """
     by_units = np.cumsum(units * (tally.fires > 0))
     by_fires = np.cumsum(units * tally.fires)
-    at = {int(np.searchsorted(below, q * below[-1])) for below in (by_units, by_fires) for q in (0.2, 0.5, 0.8)}
+    at = {
+        int(np.searchsorted(below, q * below[-1]))
+        for below in (by_units, by_fires)
+        for q in (0.2, 0.5, 0.8)
+    }
     for last in sorted(at):
         lower = np.where(np.arange(units.size) <= last, 0.9, 0.1)
         yield np.stack((units * lower, units * (1 - lower)))
@@ -141,8 +160,12 @@ def _coarse(tally: Tally, units: Vector) -> tuple[Tally, Vector]:
     """Counts in bins, each at the mean of its units, and how many they are."""
     low = tally.fires <= tally.rests
     side = np.where(low, tally.fires, tally.rests)
-    place = np.where(side < SINGLES, side, SINGLES + np.log(np.maximum(side, SINGLES) / SINGLES) // BIN)
-    _, first, bins = np.unique(np.where(low, place, 1e6 - place), return_index=True, return_inverse=True)
+    place = np.where(
+        side < SINGLES, side, SINGLES + np.log(np.maximum(side, SINGLES) / SINGLES) // BIN
+    )
+    _, first, bins = np.unique(
+        np.where(low, place, 1e6 - place), return_index=True, return_inverse=True
+    )
     total, alone = np.bincount(bins, units).astype(float), np.bincount(bins) == 1
     means = (np.bincount(bins, units * part) / total for part in (tally.fires, tally.rests))
     exact = (tally.fires[first], tally.rests[first])

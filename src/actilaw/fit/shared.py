@@ -2,9 +2,10 @@
 
     (V1) V = C + C (J − I) C
 
-C is the inverse information, which takes units as independent draws. J is the jackknife variance of the score over
-blocks of samples; I is what that variance would be if every unit had samples of its own. Their difference holds the
-covariances between units and nothing else: activity that comes in bursts, and samples that move many units at once.
+C is the inverse information, which takes units as independent draws. J is the jackknife variance of
+the score over blocks of samples; I is what that variance would be if every unit had samples of its
+own. Their difference holds the covariances between units and nothing else: activity that comes in
+bursts, and samples that move many units at once.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ Scores = Callable[[NDArray[np.int64], int], Vector]
 def shared_covariance(counts: ActivationCounts, scores: Scores, covariance: Vector) -> Vector:
     """The second term of (V1), 0 where there are too few blocks; (n_parameters, n_parameters).
 
-    Where units compete, as in a top-k layer, the difference is negative; no credit is taken for that.
+    Where units compete, as in a top-k layer, the difference is negative; no credit is taken for
+    that.
 
     Args:
         counts: of one layer.
-        scores: slopes of a unit's log probability in the parameters, for distinct counts k, (n_distinct,), out of n
-            samples; returns (n_distinct, n_parameters).
+        scores: slopes of a unit's log probability in the parameters, for distinct counts k,
+            (n_distinct,), out of n samples; returns (n_distinct, n_parameters).
         covariance: C; (n_parameters, n_parameters).
     """
     blocks = counts.blocks

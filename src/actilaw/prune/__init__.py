@@ -1,4 +1,6 @@
-"""Pruning: from a model and its census to a smaller model. Torch is imported only when a model is pruned."""
+"""Pruning: from a model and its census to a smaller model. Torch is imported only when a model is
+pruned.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +21,22 @@ __all__ = ["idle_units", "prune"]
 def prune(model: nn.Module, census: Census, example_inputs: Any) -> PruneResult:
     """A smaller copy of `model` without the units that no recorded sample activated.
 
-    Exact on the recorded samples: a rectifier's idle unit contributes zero. On other samples a removed unit might
-    have fired, so compare losses on data of your own; `fit(counts).forecast` says how many would.
+    Exact on the recorded samples: a rectifier's idle unit contributes zero. On other samples a
+    removed unit might have fired, so compare losses on data of your own; `fit(counts).forecast`
+    says how many would.
 
     Args:
         model: a network with Linear-ReLU-Linear parts; left as it is.
         census: a census of this model, counted with the rule "positive".
-        example_inputs: a tensor, or a tuple of the model's arguments, on which the result is verified.
+        example_inputs: a tensor, or a tuple of the model's arguments, on which the result is
+            verified.
 
     Returns:
         A `PruneResult` with the smaller `.model`.
 
     Raises:
-        ModelError: if a layer of the census is not a rectifier between Linear layers, or verification fails.
+        ModelError: if a layer of the census is not a rectifier between Linear layers, or
+            verification fails.
         InputError: if the census does not belong to this model.
         MissingExtraError: if torch or torch-pruning is not installed.
     """

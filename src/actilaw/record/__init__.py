@@ -1,4 +1,6 @@
-"""Recording: from a running network to a census of its activations. Torch is imported only when a recording starts."""
+"""Recording: from a running network to a census of its activations. Torch is imported only when a
+recording starts.
+"""
 
 from __future__ import annotations
 
@@ -34,19 +36,22 @@ def record(
         census = recording.census()
 
     Args:
-        model: any torch module, compiled or not, in one process or one of several; its outputs, gradients and random
-            state stay as they are.
-        layers: "auto" for outputs of activation modules, inputs of the last projection of gated feed-forward layers,
-            routers of mixtures of experts and latents of sparse autoencoders (`recording.uncovered` names what is
-            left out); or a module name or glob, a list of them, or a function of (name, module). Units are the last
-            axis, or axis 1 after convolutions.
-        active: "auto" for "above zero" after rectifiers, "not zero" for latents, the chosen experts of a router, and
-            more than a tenth of the largest magnitude at the same position for smooth and gated units; or a rule
-            (`Positive()`, `Threshold(0.1)`, `Relative(0.05)`, `TopK(2)`, a function), or a list of rules.
-        unit: "sample": an entry of the first axis, in which a unit counts once if it is activated at any position;
-            "position" (or "token"): every position is a sample.
-        mask: which samples (n_samples,) or positions (n_samples, n_positions) to count: the name of an argument of
-            the model, "attention_mask" say, or a function of its arguments. All of them by default.
+        model: any torch module, compiled or not, in one process or one of several; its outputs,
+            gradients and random state stay as they are.
+        layers: "auto" for outputs of activation modules, inputs of the last projection of gated
+            feed-forward layers, routers of mixtures of experts and latents of sparse autoencoders
+            (`recording.uncovered` names what is left out); or a module name or glob, a list of
+            them, or a function of (name, module). Units are the last axis, or axis 1 after
+            convolutions.
+        active: "auto" for "above zero" after rectifiers, "not zero" for latents, the chosen experts
+            of a router, and more than a tenth of the largest magnitude at the same position for
+            smooth and gated units; or a rule (`Positive()`, `Threshold(0.1)`, `Relative(0.05)`,
+            `TopK(2)`, a function), or a list of rules.
+        unit: "sample": an entry of the first axis, in which a unit counts once if it is activated
+            at any position; "position" (or "token"): every position is a sample.
+        mask: which samples (n_samples,) or positions (n_samples, n_positions) to count: the name of
+            an argument of the model, "attention_mask" say, or a function of its arguments. All of
+            them by default.
         resume: a census to go on from, of the same model, layers and rules.
 
     Returns:
@@ -62,11 +67,13 @@ def record(
 
 
 def counter(active: Criterion | None = None, unit: str = "sample") -> Counter:
-    """Count activations that come as arrays, from anywhere: `.update(array)`, `.update_indices(...)`, `.counts()`.
+    """Count activations that come as arrays, from anywhere: `.update(array)`,
+    `.update_indices(...)`, `.counts()`.
 
     Args:
         active: the rule, by default `Positive()`.
-        unit: "sample", or "position" for arrays (n_samples, n_positions, n_units) whose every position is a sample.
+        unit: "sample", or "position" for arrays (n_samples, n_positions, n_units) whose every
+            position is a sample.
 
     Raises:
         MissingExtraError: if torch is not installed.

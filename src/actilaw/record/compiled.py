@@ -1,6 +1,8 @@
-"""How compiled code reaches a recorder: custom operations, so that no graph is broken and none is left out.
+"""How compiled code reaches a recorder: custom operations, so that no graph is broken and none is
+left out.
 
-The operations write to a token on paper only: that keeps the compiler from dropping them or changing their order.
+The operations write to a token on paper only: that keeps the compiler from dropping them or
+changing their order.
 """
 
 from __future__ import annotations

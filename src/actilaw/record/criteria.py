@@ -1,8 +1,10 @@
-"""What "activated" means: small rules from activations to true or false, along the last axis, that of the units.
+"""What "activated" means: small rules from activations to true or false, along the last axis, that
+of the units.
 
-Each rule compares with a level, one per row of units, so that a kernel needs to know nothing else: `Positive` and
-`Threshold` have a constant level, `Relative` a share of the row's largest magnitude. `TopK` compares units with each
-other. The text of a rule, `str(rule)`, is kept with the counts, so that counts made by different rules never mix.
+Each rule compares with a level, one per row of units, so that a kernel needs to know nothing else:
+`Positive` and `Threshold` have a constant level, `Relative` a share of the row's largest magnitude.
+`TopK` compares units with each other. The text of a rule, `str(rule)`, is kept with the counts, so
+that counts made by different rules never mix.
 """
 
 from __future__ import annotations
@@ -47,11 +49,12 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Relative:
-    """Activated if the magnitude exceeds `share` of the largest magnitude in the same row; 0 <= share < 1.
+    """Activated if the magnitude exceeds `share` of the largest magnitude in the same row; 0 <=
+    share < 1.
 
-    The rule for activations that are hardly ever exactly zero (GELU, SiLU, gated units). At the default share, a tenth,
-    the negative lobes of GELU (to -0.17) and SiLU (to -0.28) stay below the level wherever some unit is above 1.7 and
-    2.8.
+    The rule for activations that are hardly ever exactly zero (GELU, SiLU, gated units). At the
+    default share, a tenth, the negative lobes of GELU (to -0.17) and SiLU (to -0.28) stay below the
+    level wherever some unit is above 1.7 and 2.8.
     """
 
     share: float = 0.1
@@ -63,7 +66,9 @@ class Relative:
     def __call__(self, x: Any) -> Any:
         magnitude = abs(x)
         largest = magnitude.max(-1, keepdims=True)
-        return magnitude > self.share * getattr(largest, "values", largest)  # torch tells where the largest is, too
+        return magnitude > self.share * getattr(
+            largest, "values", largest
+        )  # torch tells where the largest is, too
 
     def __str__(self) -> str:
         return f"relative({self.share!r})"
@@ -96,11 +101,19 @@ def describe(rule: Criterion) -> str:
 
 
 def rule_from(text: str) -> Criterion:
-    """The rule that describes itself so: "positive", "threshold(0.1)", "relative(0.05)", "top(2)"."""
-    found = re.fullmatch(r"(positive)|(threshold|relative)\((\d+\.?\d*(?:e[+-]?\d+)?)\)|top\((\d+)\)", text.strip())
+    """The rule that describes itself so: "positive", "threshold(0.1)", "relative(0.05)",
+    "top(2)".
+    """
+    found = re.fullmatch(
+        r"(positive)|(threshold|relative)\((\d+\.?\d*(?:e[+-]?\d+)?)\)|top\((\d+)\)", text.strip()
+    )
     if found is None:
-        raise InputError(f"expected positive, threshold(0.1), relative(0.05) or top(2), but got {text!r}")
+        raise InputError(
+            f"expected positive, threshold(0.1), relative(0.05) or top(2), but got {text!r}"
+        )
     positive, name, number, k = found.groups()
     if positive:
         return Positive()
-    return TopK(int(k)) if k else {"threshold": Threshold, "relative": Relative}[name](float(number))
+    return (
+        TopK(int(k)) if k else {"threshold": Threshold, "relative": Relative}[name](float(number))
+    )

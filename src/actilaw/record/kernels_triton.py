@@ -1,8 +1,8 @@
 """Counting activations on a GPU at the speed of reading its memory, in Triton.
 
-A program reads one tile of rows × positions × units, keeps in registers what fired and the largest magnitude, and adds
-its sums to the counts of its units and rows. Sums of a tile fit 32 bits; the counts are 64-bit atomics, so nothing
-overflows before 2⁶³ rows.
+A program reads one tile of rows × positions × units, keeps in registers what fired and the largest
+magnitude, and adds its sums to the counts of its units and rows. Sums of a tile fit 32 bits; the
+counts are 64-bit atomics, so nothing overflows before 2⁶³ rows.
 """
 
 # pyright: reportMissingImports=false
@@ -18,11 +18,14 @@ import triton.language as tl
 from actilaw.record.kernels import Counted, Rows
 
 TILE = 1 << 14  # bytes a program holds at a time: 32 registers of each of its 128 threads
-UNITS = 128  # at most, in a tile: enough to read memory in full lines, few enough to add up many rows per atomic
+# At most, in a tile: full lines of memory are read, and many rows added up per atomic.
+UNITS = 128
 
 
 def count_on_gpu(rows: Rows) -> Counted:
-    """Count active units by unit and by row in one kernel, queued on the current stream; the host does not wait."""
+    """Count active units by unit and by row in one kernel, queued on the current stream; the host
+    does not wait.
+    """
     bits, low = rows.bits.contiguous(), rows.low.contiguous()
     keep = None if rows.keep is None else rows.keep.contiguous()
     n_rows, n_positions, n_units = bits.shape
@@ -30,14 +33,19 @@ def count_on_gpu(rows: Rows) -> Counted:
     active = torch.zeros(n_rows, dtype=torch.int64, device=bits.device)
     nonfinite = torch.zeros(n_rows, dtype=torch.bool, device=bits.device)
     if bits.numel() > 0:
-        # Units, then positions, then rows fill the tile: few rows of many positions still keep the whole GPU busy.
+        # Units, then positions, then rows fill the tile: few rows of many positions still keep the
+        # whole GPU busy.
         size = TILE // bits.element_size()
         tile_units = min(UNITS, triton.next_power_of_2(n_units))
         tile_positions = min(size // tile_units, triton.next_power_of_2(n_positions))
         tile_rows = size // tile_units // tile_positions
         programs = triton.cdiv(n_rows, tile_rows) * triton.cdiv(n_units, tile_units)
-        launch = cast(Any, _count_tile)[(programs,)]  # with or without Triton installed, pyright sees a plain function
-        with torch.cuda.device_of(bits):  # Triton launches on the current device, which may be another
+        launch = cast(Any, _count_tile)[
+            (programs,)
+        ]  # with or without Triton installed, pyright sees a plain function
+        with torch.cuda.device_of(
+            bits
+        ):  # Triton launches on the current device, which may be another
             launch(
                 *(bits, low, keep, units, active, nonfinite, n_rows, n_positions, n_units),
                 LARGEST=torch.iinfo(bits.dtype).max,
@@ -68,9 +76,13 @@ def _count_tile(
     POSITIONS: tl.constexpr,
     UNITS: tl.constexpr,
 ):
-    """One tile of ROWS × POSITIONS × UNITS, moved along the positions; program by program along the units first."""
+    """One tile of ROWS × POSITIONS × UNITS, moved along the positions; program by program along the
+    units first.
+    """
     across = tl.cdiv(n_units, UNITS)
-    row = (tl.program_id(0) // across).to(tl.int64) * ROWS + tl.arange(0, ROWS)  # 64 bits: it multiplies into addresses
+    row = (tl.program_id(0) // across).to(tl.int64) * ROWS + tl.arange(
+        0, ROWS
+    )  # 64 bits: it multiplies into addresses
     unit = tl.program_id(0) % across * UNITS + tl.arange(0, UNITS)
     fired = tl.zeros((ROWS, POSITIONS, UNITS), tl.int1)
     largest = tl.zeros((ROWS, POSITIONS, UNITS), bits.dtype.element_ty)
@@ -82,7 +94,9 @@ def _count_tile(
             kept = kept & tl.load(keep + place, mask=kept, other=0)
         level = tl.load(low + place, mask=kept, other=0)[:, :, None]
         inside = kept[:, :, None] & (unit < n_units)[None, None, :]
-        value = tl.load(bits + place[:, :, None] * n_units + unit[None, None, :], mask=inside, other=0)
+        value = tl.load(
+            bits + place[:, :, None] * n_units + unit[None, None, :], mask=inside, other=0
+        )
         magnitude = value & LARGEST
         if MAGNITUDE:
             value = magnitude
@@ -91,7 +105,8 @@ def _count_tile(
     fired_once = tl.max(fired.to(tl.int32), 1)
     of_unit, of_row = tl.sum(fired_once, 0).to(tl.int64), tl.sum(fired_once, 1).to(tl.int64)
     found = tl.max(tl.max(largest, 2), 1) >= INFINITY
-    # Beyond the edges all three are zero, so these masks keep to the tensors, and spare the atomics of idle units.
+    # Beyond the edges all three are zero, so these masks keep to the tensors, and spare the atomics
+    # of idle units.
     tl.atomic_add(units + unit, of_unit, mask=of_unit > 0, sem="relaxed")
     tl.atomic_add(active + row, of_row, mask=of_row > 0, sem="relaxed")
     tl.store(nonfinite + row, found, mask=found)  # programs that meet in a row all write true

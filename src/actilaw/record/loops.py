@@ -1,7 +1,8 @@
-"""The compiled loops of the CPU kernel, over integer bits (n_rows, n_positions, n_units); see `actilaw.record.kernels`.
+"""The compiled loops of the CPU kernel, over integer bits (n_rows, n_positions, n_units); see
+`actilaw.record.kernels`.
 
-Every step is cast back to the width of the bits: numba would widen sums to 64 bits, and half as many units would fit
-into a vector register.
+Every step is cast back to the width of the bits: numba would widen sums to 64 bits, and half as
+many units would fit into a vector register.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ Array = NDArray[Any]
 
 
 def _compiled(loop: Callable[..., None]) -> Callable[..., Any]:
-    """Compiled once and kept on disk; compiled in every process where no folder can be written to."""
+    """Compiled once and kept on disk; compiled in every process where no folder can be written
+    to.
+    """
     try:
         return numba.njit(nogil=True, cache=True)(loop)
     except RuntimeError:
@@ -26,21 +29,36 @@ def _compiled(loop: Callable[..., None]) -> Callable[..., Any]:
 
 @_compiled
 def count_rows(
-    bits: Array, low: Array, mask: int, keep: Array | None, infinity: int, units: Array, active: Array, nonfinite: Array
+    bits: Array,
+    low: Array,
+    mask: int,
+    keep: Array | None,
+    infinity: int,
+    units: Array,
+    active: Array,
+    nonfinite: Array,
 ) -> None:
-    """One position per row; two rows at a time, so that the counts by unit are read and written half as often."""
+    """One position per row; two rows at a time, so that the counts by unit are read and written
+    half as often.
+    """
     cast = bits.dtype.type
     everything, magnitude, top = cast(mask), cast(np.iinfo(bits.dtype).max), cast(infinity)
     last = bits.shape[0] - 1
     for r in range(0, last + 1, 2):
         s = min(r + 1, last)  # an odd last row stands beside itself, with no weight
         row, level, weight = bits[r, 0], low[r, 0], np.int32(keep is None or keep[r, 0])
-        other, other_level, other_weight = bits[s, 0], low[s, 0], np.int32(s > r and (keep is None or keep[s, 0]))
+        other, other_level, other_weight = (
+            bits[s, 0],
+            low[s, 0],
+            np.int32(s > r and (keep is None or keep[s, 0])),
+        )
         n, other_n, largest, other_largest = np.int32(0), np.int32(0), cast(0), cast(0)
         for u in range(row.shape[0]):
             value, other_value = cast(row[u] & everything), cast(other[u] & everything)
             fires = np.int32(value > level) & np.int32(value <= top) & weight
-            other_fires = np.int32(other_value > other_level) & np.int32(other_value <= top) & other_weight
+            other_fires = (
+                np.int32(other_value > other_level) & np.int32(other_value <= top) & other_weight
+            )
             units[u] = np.int32(units[u] + np.int32(fires + other_fires))
             n, other_n = np.int32(n + fires), np.int32(other_n + other_fires)
             largest = max(largest, cast(row[u] & magnitude))
@@ -52,7 +70,14 @@ def count_rows(
 
 @_compiled
 def count_any(
-    bits: Array, low: Array, mask: int, keep: Array | None, infinity: int, units: Array, active: Array, nonfinite: Array
+    bits: Array,
+    low: Array,
+    mask: int,
+    keep: Array | None,
+    infinity: int,
+    units: Array,
+    active: Array,
+    nonfinite: Array,
 ) -> None:
     """Several positions per row, of which any counts once."""
     cast = bits.dtype.type
@@ -93,7 +118,13 @@ def largest_bits(bits: Array, infinity: int, largest: Array) -> None:
 
 @_compiled
 def first_hits(
-    bits: Array, low: Array, mask: int, keep: Array | None, infinity: int, units: Array, found: Array
+    bits: Array,
+    low: Array,
+    mask: int,
+    keep: Array | None,
+    infinity: int,
+    units: Array,
+    found: Array,
 ) -> None:
     """Row by row, over the units still looked for; each that is found leaves the list."""
     everything, top = bits.dtype.type(mask), bits.dtype.type(infinity)

@@ -16,7 +16,9 @@ NEVER = torch.iinfo(torch.int64).max
 
 
 def place_among_ranks() -> tuple[int, int]:
-    """Number of this process's first entry, and the step to its next one: entries are dealt out in turn."""
+    """Number of this process's first entry, and the step to its next one: entries are dealt out in
+    turn.
+    """
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
@@ -29,7 +31,10 @@ def sum_over_ranks(tallies: Sequence[Tally], trained: bool) -> tuple[list[Tally]
         InputError: if torch.distributed is not set up.
     """
     if not (dist.is_available() and dist.is_initialized()):
-        raise InputError("expected torch.distributed to be set up: call init_process_group, or census() without ranks")
+        raise InputError(
+            "expected torch.distributed to be set up: call init_process_group, or census() without "
+            "ranks"
+        )
     any_trained = _reduced(torch.tensor([int(trained)]), dist.ReduceOp.MAX)
     return [_sum(tally) for tally in tallies], bool(any_trained)
 
@@ -37,7 +42,9 @@ def sum_over_ranks(tallies: Sequence[Tally], trained: bool) -> tuple[list[Tally]
 def _sum(tally: Tally) -> Tally:
     """One layer's tally over all processes."""
     units = 0 if tally.totals is None else tally.totals.first.numel()
-    size, reach, units = _reduced(torch.tensor([tally.size, tally.reach, units]), dist.ReduceOp.MAX).tolist()
+    size, reach, units = _reduced(
+        torch.tensor([tally.size, tally.reach, units]), dist.ReduceOp.MAX
+    ).tolist()
     together = copy.copy(tally)
     if not units:
         return together

@@ -1,7 +1,8 @@
 """Hooks that count, while a network runs, on how many samples each of its units is activated.
 
-Memory follows the number of units, never the number of samples; the network's outputs, gradients and random state
-are untouched. Inside compiled code a hook becomes one custom operation, so that no graph is broken.
+Memory follows the number of units, never the number of samples; the network's outputs, gradients
+and random state are untouched. Inside compiled code a hook becomes one custom operation, so that no
+graph is broken.
 """
 
 from __future__ import annotations
@@ -48,21 +49,31 @@ class Recorder:
         resume: Census | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
-            raise ModelError(f"expected a torch module to record, but got {type(model).__name__}: load the model first")
+            raise ModelError(
+                f"expected a torch module to record, but got {type(model).__name__}: load the "
+                "model first"
+            )
         if unit not in UNITS:
             raise InputError(f"expected unit='sample', 'position' or 'token', but got {unit!r}")
         model = _unwrapped(model)
-        if isinstance(mask, str) and getattr(getattr(model, "config", None), "is_encoder_decoder", False) is True:
+        if (
+            isinstance(mask, str)
+            and getattr(getattr(model, "config", None), "is_encoder_decoder", False) is True
+        ):
             raise InputError(
-                "expected one mask for all layers, but the model has an encoder and a decoder: record them apart, with "
-                "a function of the model's arguments for each, as mask=lambda **given: given['attention_mask']"
+                "expected one mask for all layers, but the model has an encoder and a decoder: "
+                "record them apart, with "
+                "a function of the model's arguments for each, as mask=lambda **given: "
+                "given['attention_mask']"
             )
         sites = find_sites(model, layers, active)
         self.uncovered = uncovered(model, sites.values())
         self._model, self._mask = model, mask
         start, stride = place_among_ranks()
         unit = "position" if unit == "token" else unit
-        self._visits = [Visits(name, site, Tally(name, unit, start, stride)) for name, site in sites.items()]
+        self._visits = [
+            Visits(name, site, Tally(name, unit, start, stride)) for name, site in sites.items()
+        ]
         self._keep: Tensor | None = None
         self._batch: int | None = None
         self._in_forward = False
@@ -75,22 +86,33 @@ class Recorder:
 
     def __enter__(self) -> Recorder:
         if self._hooks:
-            raise InputError("this recording is already running: leave its block before entering it again")
+            raise InputError(
+                "this recording is already running: leave its block before entering it again"
+            )
         if any(visits.tally.entries for visits in self._visits):
             self._note_training()  # weights may have moved since the block was left
         _forget_compiled_code()
         self._weights = _weights(self._model)
-        self._hooks.append(self._model.register_forward_pre_hook(self._begin_hook, with_kwargs=True))
+        self._hooks.append(
+            self._model.register_forward_pre_hook(self._begin_hook, with_kwargs=True)
+        )
         for index, visits in enumerate(self._visits):
             module = visits.site.module
             hook = self._input_hook(index) if visits.site.at_input else self._output_hook(index)
-            attach = module.register_forward_pre_hook if visits.site.at_input else module.register_forward_hook
+            attach = (
+                module.register_forward_pre_hook
+                if visits.site.at_input
+                else module.register_forward_hook
+            )
             self._hooks.append(attach(hook))
         self._hooks.append(self._model.register_forward_hook(self._end_hook))
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         for hook in self._hooks:
             hook.remove()
@@ -103,9 +125,9 @@ class Recorder:
         """The counts so far; may be asked for while recording and after it.
 
         Args:
-            across_ranks: sum over all processes of torch.distributed; every process must ask. What k processes count
-                together is, to the last bit, what one would count that saw the samples in the order of a
-                DistributedSampler.
+            across_ranks: sum over all processes of torch.distributed; every process must ask. What
+                k processes count together is, to the last bit, what one would count that saw the
+                samples in the order of a DistributedSampler.
 
         Raises:
             CountsError: if no sample has passed through any of the layers yet.
@@ -124,11 +146,14 @@ class Recorder:
         counted = {name: counts for name, counts in results.items() if counts is not None}
         if not counted:
             raise CountsError(
-                f"nothing was recorded in {', '.join(results)}: run the model on data inside the `with` block"
+                f"nothing was recorded in {', '.join(results)}: run the model on data inside the "
+                "`with` block"
             )
         if len(counted) < len(results):
             silent = ", ".join(name for name in results if name not in counted)
-            warnings.warn(f"no sample passed through {silent}: left out of the census", stacklevel=2)
+            warnings.warn(
+                f"no sample passed through {silent}: left out of the census", stacklevel=2
+            )
         return Census(counted)
 
     def begin(self, keep: Tensor | None, batch: int | None) -> None:
@@ -143,7 +168,8 @@ class Recorder:
         visits = self._visits[index]
         if self._mask is not None and not self._in_forward:
             raise InputError(
-                f"expected the whole model to be called, whose arguments make the mask, but layer {visits.name!r} ran "
+                "expected the whole model to be called, whose arguments make the mask, but layer "
+                f"{visits.name!r} ran "
                 "by itself: call the model, or record with mask=None"
             )
         with torch.inference_mode(False), torch.no_grad():
@@ -164,7 +190,9 @@ class Recorder:
         if model is not self._model or _in_backward():
             return
         keep = self._mask_of(args, kwargs)
-        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.ndim]
+        tensors = [
+            value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.ndim
+        ]
         batch = tensors[0].shape[0] if tensors else 0
         if torch.compiler.is_compiling():
             self._door.begin(keep, batch)
@@ -207,23 +235,31 @@ class Recorder:
         if callable(self._mask):
             keep = self._mask(*args, **kwargs)
             if not isinstance(keep, Tensor):
-                raise InputError(f"expected the mask's function to return a tensor, but got {type(keep).__name__}")
+                raise InputError(
+                    "expected the mask's function to return a tensor, but got "
+                    f"{type(keep).__name__}"
+                )
             return keep.bool()
         given = dict(kwargs)
         given.update(zip(inspect.signature(self._model.forward).parameters, args, strict=False))
         if given.get(self._mask) is None:
             raise InputError(
-                f"expected an argument {self._mask!r} of the model as the mask, but it was called with "
+                f"expected an argument {self._mask!r} of the model as the mask, but it was called "
+                "with "
                 f"{', '.join(given) or 'none'}: pass it, or leave mask=None to count everything"
             )
         keep = given[self._mask].bool()
         tokens = given.get("input_ids", given.get("inputs_embeds"))
         if given.get("past_key_values") is not None and isinstance(tokens, Tensor):
-            keep = keep[:, -tokens.shape[1] :]  # with a cache, the mask tells of all tokens, the layers see the last
+            keep = keep[
+                :, -tokens.shape[1] :
+            ]  # with a cache, the mask tells of all tokens, the layers see the last
         return keep
 
     def _note_training(self) -> None:
-        """Weights that changed while recording mean that learning and exposure are mixed in the counts."""
+        """Weights that changed while recording mean that learning and exposure are mixed in the
+        counts.
+        """
         weights = _weights(self._model)
         self._trained |= weights != self._weights
         self._weights = weights
@@ -231,7 +267,8 @@ class Recorder:
     def _resume(self, census: Census) -> None:
         if set(census) != {visits.name for visits in self._visits}:
             raise InputError(
-                f"expected a census of the layers {', '.join(v.name for v in self._visits)} to go on from, but it has "
+                f"expected a census of the layers {', '.join(v.name for v in self._visits)} to go "
+                "on from, but it has "
                 f"{', '.join(census)}: record with the same model, layers and rules"
             )
         for visits in self._visits:
@@ -239,7 +276,8 @@ class Recorder:
             rule = describe(visits.site.criterion)
             if (counts.criterion, counts.unit) != (rule, visits.tally.unit):
                 raise InputError(
-                    f"layer {visits.name!r} was counted by {counts.criterion} per {counts.unit}, not by "
+                    f"layer {visits.name!r} was counted by {counts.criterion} per {counts.unit}, "
+                    "not by "
                     f"{rule} per {visits.tally.unit}: go on with the same rules"
                 )
             visits.tally.resume(counts)
@@ -251,7 +289,9 @@ def _in_backward() -> bool:
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
-    """The module itself, without torch.compile's or DistributedDataParallel's wrapping: names stay the same."""
+    """The module itself, without torch.compile's or DistributedDataParallel's wrapping: names stay
+    the same.
+    """
     while isinstance(inner := getattr(model, "_orig_mod", None) or _replica(model), nn.Module):
         model = inner
     return model
@@ -262,13 +302,17 @@ def _replica(model: nn.Module) -> nn.Module | None:
 
 
 def _forget_compiled_code() -> None:
-    """Compiled code holds the hooks it was compiled with: make it compile anew, with the present ones."""
+    """Compiled code holds the hooks it was compiled with: make it compile anew, with the present
+    ones.
+    """
     if "torch._dynamo" in sys.modules:
         torch.compiler.reset()
 
 
 def _weights(model: nn.Module) -> list[tuple[int, int]]:
-    """Where each parameter is and how often it was written: changes exactly when an optimiser steps."""
+    """Where each parameter is and how often it was written: changes exactly when an optimiser
+    steps.
+    """
     return [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in model.parameters()]
 
 

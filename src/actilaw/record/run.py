@@ -1,4 +1,6 @@
-"""Recording a model over a whole data set into a file, so that a killed run goes on where its last file ends."""
+"""Recording a model over a whole data set into a file, so that a killed run goes on where its last
+file ends.
+"""
 
 from __future__ import annotations
 
@@ -38,18 +40,20 @@ def record_to_file(
     save_every: float = 30.0,
     progress: Progress = lambda batches: None,
 ) -> Census:
-    """Run a frozen model over all batches and write the census to `path`, every `save_every` seconds and at the end.
+    """Run a frozen model over all batches and write the census to `path`, every `save_every`
+    seconds and at the end.
 
-    If `path` already holds a census of an unfinished run of the same model and data, the batches that it counted are
-    skipped; the result is, to the last bit, that of a run that was never stopped.
+    If `path` already holds a census of an unfinished run of the same model and data, the batches
+    that it counted are skipped; the result is, to the last bit, that of a run that was never
+    stopped.
 
     Args:
         model: evaluated without gradients, dropout off.
-        batches: tensors, tuples whose first item is the input, or mappings of the model's arguments; in the same
-            order whenever the run is taken up again.
+        batches: tensors, tuples whose first item is the input, or mappings of the model's
+            arguments; in the same order whenever the run is taken up again.
         path: of the census; always whole, or not there.
-        about: words to keep in the file and to compare before going on, the names of model and data say; a
-            fingerprint of the weights is added.
+        about: words to keep in the file and to compare before going on, the names of model and data
+            say; a fingerprint of the weights is added.
         progress: called with the number of batches done.
 
     Raises:
@@ -71,10 +75,14 @@ def record_to_file(
             done, entries = done + 1, entries + _entries(batch)
             progress(done)
             if time.monotonic() - saved >= save_every:
-                _with(recorder.census(), about, batches=done, entries=entries, finished=False).save(path)
+                _with(recorder.census(), about, batches=done, entries=entries, finished=False).save(
+                    path
+                )
                 saved = time.monotonic()
     if not done:
-        raise CountsError("expected at least one batch, but the loader is empty: check what it reads")
+        raise CountsError(
+            "expected at least one batch, but the loader is empty: check what it reads"
+        )
     progress_made = {"batches": done, "entries": entries, "finished": True}
     census = _with(recorder.census(), about, **progress_made, uncovered=recorder.uncovered)
     census.save(path)
@@ -82,26 +90,36 @@ def record_to_file(
 
 
 def imported(name: str) -> Any:
-    """What the function `package.module:function` returns; modules of the working directory are found."""
+    """What the function `package.module:function` returns; modules of the working directory are
+    found.
+    """
     module_name, _, attribute = name.partition(":")
     if not attribute:
-        raise InputError(f"expected package.module:function, but got {name!r}: name the function that makes it")
+        raise InputError(
+            f"expected package.module:function, but got {name!r}: name the function that makes it"
+        )
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         function = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
-        raise InputError(f"expected {name!r} to name a function, but {error}: check the spelling") from error
+        raise InputError(
+            f"expected {name!r} to name a function, but {error}: check the spelling"
+        ) from error
     return function()
 
 
-def language_model(name: str, text: str | os.PathLike[str], length: int, batch: int) -> tuple[nn.Module, Iterator[Any]]:
-    """A causal language model of Transformers, and the text cut into batches of token sequences for it.
+def language_model(
+    name: str, text: str | os.PathLike[str], length: int, batch: int
+) -> tuple[nn.Module, Iterator[Any]]:
+    """A causal language model of Transformers, and the text cut into batches of token sequences for
+    it.
 
     Args:
         name: folder or identifier of the model and its tokenizer.
         text: path of a UTF-8 file.
-        length: tokens per sequence, at most what the model takes; what is left at the end is a shorter one.
+        length: tokens per sequence, at most what the model takes; what is left at the end is a
+            shorter one.
         batch: sequences per batch.
     """
     with needs_extra("transformers"):
@@ -109,12 +127,19 @@ def language_model(name: str, text: str | os.PathLike[str], length: int, batch: 
     try:
         words = Path(text).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"expected a UTF-8 text file, but {text} cannot be read as one ({error})") from error
+        raise FileError(
+            f"expected a UTF-8 text file, but {text} cannot be read as one ({error})"
+        ) from error
     try:
-        model, tokenizer = AutoModelForCausalLM.from_pretrained(name), AutoTokenizer.from_pretrained(name)
+        model, tokenizer = (
+            AutoModelForCausalLM.from_pretrained(name),
+            AutoTokenizer.from_pretrained(name),
+        )
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"expected a model of Transformers at {name!r}, but {reason}: check the name") from error
+        raise InputError(
+            f"expected a model of Transformers at {name!r}, but {reason}: check the name"
+        ) from error
     tokens = torch.tensor(tokenizer(words, verbose=False)["input_ids"])
     length = min(length, getattr(model.config, "max_position_embeddings", None) or length)
     return model, _sequences(tokens, length, batch)
@@ -136,27 +161,37 @@ def _earlier(path: str | os.PathLike[str], about: Mapping[str, str]) -> Census |
     census = load(path)
     other = [name for name in about if census.about.get(name) != about[name]]
     counts = (census.about.get("batches"), census.about.get("entries"))
-    if other or not all(type(number) is int and number >= 0 for number in counts) or "finished" not in census.about:
+    if (
+        other
+        or not all(type(number) is int and number >= 0 for number in counts)
+        or "finished" not in census.about
+    ):
         raise FileError(
-            f"{path} already holds a census of something else (of other {', '.join(other) or 'origin'}): "
+            f"{path} already holds a census of something else (of other "
+            f"{', '.join(other) or 'origin'}): "
             "name another file, or remove this one"
         )
     return census
 
 
-def _skipped(batches: Iterable[Any], before: Census | None, path: Any) -> tuple[Iterator[Any], int, int]:
+def _skipped(
+    batches: Iterable[Any], before: Census | None, path: Any
+) -> tuple[Iterator[Any], int, int]:
     """The batches that are left, and how many batches and entries were counted before."""
     try:
         rest = iter(batches)
     except TypeError:
-        raise InputError(f"expected an iterable of batches, but got {type(batches).__name__}") from None
+        raise InputError(
+            f"expected an iterable of batches, but got {type(batches).__name__}"
+        ) from None
     if before is None:
         return rest, 0, 0
     done, counted = int(before.about["batches"]), int(before.about["entries"])
     found = sum(_entries(batch) for batch in itertools.islice(rest, done))
     if found != counted:
         raise FileError(
-            f"{path} holds the counts of {done} batches with {counted} entries, but the first {done} batches now have "
+            f"{path} holds the counts of {done} batches with {counted} entries, but the first "
+            f"{done} batches now have "
             f"{found}: go on with the same data, or remove the file"
         )
     return rest, done, counted
@@ -166,13 +201,21 @@ def _fingerprint(model: nn.Module) -> str:
     """A checksum of all weights: a run goes on with the network it began with."""
     checksum = 0
     for parameter in model.parameters():
-        checksum = zlib.crc32(parameter.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data, checksum)
+        checksum = zlib.crc32(
+            parameter.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data, checksum
+        )
     return f"{checksum:08x}"
 
 
 def _entries(batch: Any) -> int:
     """Size of the first axis of a batch."""
-    values = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, tuple | list) else (batch,)
+    values = (
+        batch.values()
+        if isinstance(batch, Mapping)
+        else batch
+        if isinstance(batch, tuple | list)
+        else (batch,)
+    )
     return next((len(value) for value in values if isinstance(value, Tensor) and value.ndim), 0)
 
 

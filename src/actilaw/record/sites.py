@@ -1,4 +1,6 @@
-"""Where a network holds units: the sensible places, found by the shapes of modules that people use."""
+"""Where a network holds units: the sensible places, found by the shapes of modules that people
+use.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,30 @@ Active = str | Criterion | Iterable[Criterion]
 # Exactly zero where a unit does not fire, so that "activated" needs no level.
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
 # Hardly ever exactly zero: activated is what stands out, by the rule `Relative`.
-SMOOTH = (nn.GELU, nn.SiLU, nn.Mish, nn.ELU, nn.CELU, nn.SELU, nn.LeakyReLU, nn.PReLU, nn.Softplus, nn.Tanh, nn.Sigmoid)
+SMOOTH = (
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.ELU,
+    nn.CELU,
+    nn.SELU,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.Softplus,
+    nn.Tanh,
+    nn.Sigmoid,
+)
 # Sparse autoencoders bring activations of their own; their latents are zero, or not.
 LATENTS = ("TopK", "BatchTopK", "JumpReLU", "AuxTopK")
 CONVOLUTIONAL = (nn.modules.conv._ConvNd,)
-NORMS_AND_TABLES = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.Embedding, nn.RMSNorm, nn.PReLU)
+NORMS_AND_TABLES = (
+    nn.modules.batchnorm._NormBase,
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.Embedding,
+    nn.RMSNorm,
+    nn.PReLU,
+)
 # A gated unit is a product of two: it lives where the last of these modules takes it in.
 GATED = (
     ("gate_proj", "up_proj", "down_proj"),
@@ -56,8 +77,11 @@ class Site:
     chooses: bool = False
 
 
-def find_sites(model: nn.Module, layers: Layers = "auto", active: Active = "auto") -> dict[str, Site]:
-    """The places of `model` that hold units, by module name, and by rule where several are asked for.
+def find_sites(
+    model: nn.Module, layers: Layers = "auto", active: Active = "auto"
+) -> dict[str, Site]:
+    """The places of `model` that hold units, by module name, and by rule where several are asked
+    for.
 
     Raises:
         ModelError: if no layer is found.
@@ -66,14 +90,21 @@ def find_sites(model: nn.Module, layers: Layers = "auto", active: Active = "auto
     modules = {name: module for name, module in model.named_modules() if name}
     found = dict(_sensible_sites(model))
     if not _is_auto(layers):
-        wanted = layers if callable(layers) else ([layers] if isinstance(layers, str) else list(layers))
+        wanted = (
+            layers if callable(layers) else ([layers] if isinstance(layers, str) else list(layers))
+        )
         _refuse_unmatched(wanted, modules)
         named = [name for name, module in modules.items() if _matches(wanted, name, module)]
-        found = {name: found.get(name, Site(modules[name], Positive(), _axis(model, name))) for name in named}
+        found = {
+            name: found.get(name, Site(modules[name], Positive(), _axis(model, name)))
+            for name in named
+        }
     if not found:
         raise ModelError(
-            f"expected a model with a layer of units, but layers={layers!r} matches none of the {len(modules)} modules "
-            f"of {type(model).__name__}: name the modules whose outputs are units, layers=['...'] out of "
+            f"expected a model with a layer of units, but layers={layers!r} matches none of the "
+            f"{len(modules)} modules "
+            f"of {type(model).__name__}: name the modules whose outputs are units, layers=['...'] "
+            "out of "
             f"{', '.join(list(modules)[:20]) or 'none'}"
         )
     rules = _rules(active)
@@ -83,7 +114,8 @@ def find_sites(model: nn.Module, layers: Layers = "auto", active: Active = "auto
             key = name if len(rules) < 2 else f"{name} {describe(rule)}"
             if key in sites:
                 raise InputError(
-                    f"expected rules that differ in name, but two are {describe(rule)!r}: name the functions"
+                    f"expected rules that differ in name, but two are {describe(rule)!r}: name the "
+                    "functions"
                 )
             sites[key] = replace(site, criterion=rule)
     return sites
@@ -103,7 +135,9 @@ def uncovered(model: nn.Module, sites: Iterable[Site]) -> list[str]:
 
 
 def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
-    """Routers, gated and functional feed-forward layers; then activation modules that stand for themselves."""
+    """Routers, gated and functional feed-forward layers; then activation modules that stand for
+    themselves.
+    """
     inside: tuple[str, ...] = ()
     for name, module in model.named_modules():
         if any(name.startswith(f"{outer}.") for outer in inside):
@@ -111,17 +145,37 @@ def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
         if _is_experts(module):
             inside += (name,)
             if (router := _router_beside(model, name)) is not None and _fused(module):
-                yield router, Site(module, TopK(_chosen_number(model, router)), -1, True, (router,), chooses=True)
+                yield (
+                    router,
+                    Site(
+                        module,
+                        TopK(_chosen_number(model, router)),
+                        -1,
+                        True,
+                        (router,),
+                        chooses=True,
+                    ),
+                )
         elif _routes(module):
             inside += (name,)
             if not _experts_beside(model, name):
-                yield name, Site(module, TopK(cast(Any, module).top_k), fed_by=(name,), chooses=True)
+                yield (
+                    name,
+                    Site(module, TopK(cast(Any, module).top_k), fed_by=(name,), chooses=True),
+                )
         elif (parts := _gated_parts(module)) is not None:
             inside += (name,)
             children = tuple(f"{name}.{part}" for part in parts)
-            yield children[-1], Site(getattr(module, parts[-1]), _gate_rule(module), -1, True, children[:-1])
+            yield (
+                children[-1],
+                Site(getattr(module, parts[-1]), _gate_rule(module), -1, True, children[:-1]),
+            )
         elif isinstance(module, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
-            rule = Positive() if module.activation in (functional.relu, functional.relu6) else Relative()
+            rule = (
+                Positive()
+                if module.activation in (functional.relu, functional.relu6)
+                else Relative()
+            )
             yield f"{name}.linear2", Site(module.linear2, rule, -1, True, (f"{name}.linear1",))
             inside += (name,)
         elif name and (rule := _activation_rule(name, module)) is not None:
@@ -129,14 +183,18 @@ def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
 
 
 def _maker(model: nn.Module, name: str) -> str:
-    """The module that makes an activation's units, by the custom of registering modules in the order of their use.
+    """The module that makes an activation's units, by the custom of registering modules in the
+    order of their use.
 
-    Activations are often registered last, after the way up and the way down again: then it is the way up.
+    Activations are often registered last, after the way up and the way down again: then it is the
+    way up.
     """
     prefix = name.rpartition(".")[0]
     parent = model.get_submodule(prefix)
     in_sequence = isinstance(parent, nn.Sequential)
-    siblings = [(f"{prefix}.{child}".lstrip("."), module) for child, module in parent.named_children()]
+    siblings = [
+        (f"{prefix}.{child}".lstrip("."), module) for child, module in parent.named_children()
+    ]
     before = list(itertools.takewhile(lambda sibling: sibling[0] != name, siblings))
     makers = [sibling for sibling in _since_activation(before) if _makes_units(sibling[1])]
     if makers:
@@ -152,7 +210,10 @@ def _maker(model: nn.Module, name: str) -> str:
 
 def _since_activation(siblings: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
     """The siblings after the last activation among them."""
-    last = max((i for i, (name, module) in enumerate(siblings) if _activation_rule(name, module)), default=-1)
+    last = max(
+        (i for i, (name, module) in enumerate(siblings) if _activation_rule(name, module)),
+        default=-1,
+    )
     return siblings[last + 1 :]
 
 
@@ -174,20 +235,30 @@ def _activation_rule(name: str, module: nn.Module) -> Criterion | None:
         return Positive()
     if kind in LATENTS or name.endswith("hook_sae_acts_post"):
         return Threshold(0.0)
-    if isinstance(module, SMOOTH) or (kind.endswith("Activation") and kind != "LinearActivation") or kind == "GELUTanh":
+    if (
+        isinstance(module, SMOOTH)
+        or (kind.endswith("Activation") and kind != "LinearActivation")
+        or kind == "GELUTanh"
+    ):
         return Relative()
     return None
 
 
 def _routes(module: nn.Module) -> bool:
-    """A router of a mixture of experts: it chooses the top k of a number of experts by a weight of its own."""
+    """A router of a mixture of experts: it chooses the top k of a number of experts by a weight of
+    its own.
+    """
     names = ("top_k", "num_experts", "weight")
     return all(hasattr(module, name) for name in names) and isinstance(module.top_k, int)
 
 
 def _is_experts(module: nn.Module) -> bool:
-    """Experts, fused into parameters with three axes or listed: which samples each sees is the router's choice."""
-    return "Experts" in type(module).__name__ and (_fused(module) or isinstance(module, nn.ModuleList))
+    """Experts, fused into parameters with three axes or listed: which samples each sees is the
+    router's choice.
+    """
+    return "Experts" in type(module).__name__ and (
+        _fused(module) or isinstance(module, nn.ModuleList)
+    )
 
 
 def _fused(module: nn.Module) -> bool:
@@ -198,7 +269,9 @@ def _router_beside(model: nn.Module, experts: str) -> str | None:
     """The router that chooses among these experts, by the names it goes by."""
     parent = experts.rpartition(".")[0]
     siblings = dict(model.get_submodule(parent).named_children())
-    return next((f"{parent}.{name}".lstrip(".") for name in ("gate", "router") if name in siblings), None)
+    return next(
+        (f"{parent}.{name}".lstrip(".") for name in ("gate", "router") if name in siblings), None
+    )
 
 
 def _experts_beside(model: nn.Module, router: str) -> bool:
@@ -209,15 +282,25 @@ def _experts_beside(model: nn.Module, router: str) -> bool:
 def _chosen_number(model: nn.Module, router: str) -> int:
     """How many experts are chosen, as the router or the layer around it says."""
     around = (model.get_submodule(router), model.get_submodule(router.rpartition(".")[0]))
-    numbers = (getattr(module, name, None) for module in around for name in ("top_k", "num_experts_per_tok"))
+    numbers = (
+        getattr(module, name, None)
+        for module in around
+        for name in ("top_k", "num_experts_per_tok")
+    )
     return next((number for number in numbers if isinstance(number, int)), 1)
 
 
 def chosen_experts(experts: nn.Module, inputs: tuple[Any, ...]) -> Tensor:
-    """What the router chose, as ones among zeros (n_tokens, n_experts): experts take in whole numbers for it."""
+    """What the router chose, as ones among zeros (n_tokens, n_experts): experts take in whole
+    numbers for it.
+    """
     indices = next(x for x in inputs if isinstance(x, Tensor) and not x.is_floating_point())
-    number = next(parameter.shape[0] for parameter in experts.parameters(recurse=False) if parameter.ndim == 3)
-    ones = torch.zeros(len(indices), number + 1, device=indices.device)  # one more for tokens that none takes
+    number = next(
+        parameter.shape[0] for parameter in experts.parameters(recurse=False) if parameter.ndim == 3
+    )
+    ones = torch.zeros(
+        len(indices), number + 1, device=indices.device
+    )  # one more for tokens that none takes
     return ones.scatter(1, indices.clamp(0, number), 1.0)[:, :number]
 
 
@@ -245,18 +328,23 @@ def _is_auto(layers: Layers) -> bool:
     return isinstance(layers, str) and layers == "auto"
 
 
-def _refuse_unmatched(layers: list[str] | Callable[[str, nn.Module], bool], modules: dict[str, nn.Module]) -> None:
+def _refuse_unmatched(
+    layers: list[str] | Callable[[str, nn.Module], bool], modules: dict[str, nn.Module]
+) -> None:
     """A list in which one name is misspelt shall not lose that layer in silence."""
     if callable(layers) or len(layers) < 2:
         return
     for pattern in layers:
         if not any(fnmatchcase(name, pattern) for name in modules):
             raise ModelError(
-                f"expected layers that the model has, but {pattern!r} matches none of {', '.join(list(modules)[:20])}"
+                f"expected layers that the model has, but {pattern!r} matches none of "
+                f"{', '.join(list(modules)[:20])}"
             )
 
 
-def _matches(layers: list[str] | Callable[[str, nn.Module], bool], name: str, module: nn.Module) -> bool:
+def _matches(
+    layers: list[str] | Callable[[str, nn.Module], bool], name: str, module: nn.Module
+) -> bool:
     if callable(layers):
         return bool(layers(name, module))
     return any(fnmatchcase(name, pattern) for pattern in layers)
@@ -267,7 +355,10 @@ def _rules(active: Active) -> list[Criterion]:
     if isinstance(active, str):
         if active in ("auto", "positive"):
             return [Positive()] if active == "positive" else []
-        raise InputError(f"expected active='auto', 'positive', or a rule such as Threshold(0.1), but got {active!r}")
+        raise InputError(
+            "expected active='auto', 'positive', or a rule such as Threshold(0.1), but got "
+            f"{active!r}"
+        )
     rules = [active] if callable(active) else list(active)
     if not rules or not all(callable(rule) for rule in rules):
         raise InputError(f"expected rules such as Positive() or Threshold(0.1), but got {active!r}")

@@ -1,8 +1,9 @@
-"""The running counts of one layer: by unit, in blocks, first activations; memory follows the units alone.
+"""The running counts of one layer: by unit, in blocks, first activations; memory follows the units
+alone.
 
-An entry is one item of the first axis (an image, a text); its number, counted from 0, tells its block. With `stride`
-processes side by side, the entries of process `start` are start, start + stride, ...: the order in which one process
-would have seen them.
+An entry is one item of the first axis (an image, a text); its number, counted from 0, tells its
+block. With `stride` processes side by side, the entries of process `start` are start, start +
+stride, ...: the order in which one process would have seen them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Totals:
         blocks: activations by block and unit; (32, n_units), int64.
         block_samples: samples by block; (32,), int64.
         first: entry of each unit's first activation, or -1; (n_units,), int64.
-        sums: squared numbers of active units per sample, and samples with a NaN or infinity; (2,), int64.
+        sums: squared numbers of active units per sample, and samples with a NaN or infinity; (2,),
+            int64.
     """
 
     blocks: Tensor
@@ -62,10 +64,14 @@ class Tally:
         self.reach = 0  # one more than the number of the last entry
         self._base = 0  # entries seen before the present forward pass
 
-    def add(self, x: Tensor, criterion: Criterion, keep: Tensor | None = None, again: bool = False) -> None:
-        """Count activations (n_entries, n_positions, n_units); `keep` (n_entries, n_positions) says what counts.
+    def add(
+        self, x: Tensor, criterion: Criterion, keep: Tensor | None = None, again: bool = False
+    ) -> None:
+        """Count activations (n_entries, n_positions, n_units); `keep` (n_entries, n_positions) says
+        what counts.
 
-        `again`: these are the last entries once more, as of a module that is called twice in one forward pass.
+        `again`: these are the last entries once more, as of a module that is called twice in one
+        forward pass.
         """
         totals = self._totals(x.shape[-1], x.device)
         entries, positions = x.shape[:2]
@@ -81,18 +87,23 @@ class Tally:
             self._add_block(totals, block, part, base + first, per_entry)
 
     def add_mask(self, active: Tensor, kept: Tensor, nonfinite: Tensor) -> None:
-        """Count entries of which it is known which units were active (n_entries, n_units), and which count at all."""
+        """Count entries of which it is known which units were active (n_entries, n_units), and
+        which count at all.
+        """
         totals = self._totals(active.shape[-1], active.device)
         base = self.entries
         self._advance(base + len(active))
         bits = active.to(torch.int8)[:, None]
-        rows = Rows(bits, torch.zeros_like(bits[..., 0]), magnitude=False, infinity=2, keep=kept[:, None])
+        rows = Rows(
+            bits, torch.zeros_like(bits[..., 0]), magnitude=False, infinity=2, keep=kept[:, None]
+        )
         for block, first, last in self._parts(base, len(active)):
             self._add_block(totals, block, rows[first:last], base + first, 1)
         totals.sums[1] += (nonfinite & kept).sum()
 
     def add_indices(self, indices: Tensor, units: int) -> None:
-        """Count entries given by their active units alone: indices (n_entries, n_active), -1 for none; O(n_active).
+        """Count entries given by their active units alone: indices (n_entries, n_active), -1 for
+        none; O(n_active).
 
         Each index must stand once in its row.
         """
@@ -105,7 +116,9 @@ class Tally:
         entries, base = len(indices), self.entries
         self._advance(base + entries)
         valid = indices >= 0
-        numbers = self.start + self.stride * torch.arange(base, base + entries, device=indices.device)
+        numbers = self.start + self.stride * torch.arange(
+            base, base + entries, device=indices.device
+        )
         flat, entry = indices[valid], numbers[:, None].expand_as(indices)[valid]
         spread = (entry // self.size) * units + flat
         totals.blocks.view(-1).index_add_(0, spread, torch.ones_like(spread))
@@ -123,7 +136,12 @@ class Tally:
             return None
         blocks, samples, first, sums = (
             t.cpu().numpy().copy()
-            for t in (self.totals.blocks, self.totals.block_samples, self.totals.first, self.totals.sums)
+            for t in (
+                self.totals.blocks,
+                self.totals.block_samples,
+                self.totals.first,
+                self.totals.sums,
+            )
         )
         if not samples.sum():
             return None
@@ -143,8 +161,15 @@ class Tally:
 
     def resume(self, counts: ActivationCounts) -> None:
         """Go on from counts that an earlier recording of the same layer left."""
-        if counts.blocks is None or counts.first is None or counts.active_squares is None or counts.entries is None:
-            raise InputError(f"expected recorded counts of layer {self.name!r}, with blocks, to go on from")
+        if (
+            counts.blocks is None
+            or counts.first is None
+            or counts.active_squares is None
+            or counts.entries is None
+        ):
+            raise InputError(
+                f"expected recorded counts of layer {self.name!r}, with blocks, to go on from"
+            )
         totals = self._totals(counts.units, torch.device("cpu"))
         used = len(counts.blocks)
         totals.blocks[:used] = torch.from_numpy(np.array(counts.blocks.counts))
@@ -159,8 +184,10 @@ class Tally:
             self.totals = Totals.zeros(units, device)
         if self.totals.first.numel() != units:
             raise InputError(
-                f"layer {self.name!r} had {self.totals.first.numel()} units so far but {units} now: a module that "
-                "serves layers of different widths cannot be counted as one; give each layer its own module"
+                f"layer {self.name!r} had {self.totals.first.numel()} units so far but {units} "
+                "now: a module that "
+                "serves layers of different widths cannot be counted as one; give each layer its "
+                "own module"
             )
         if self.totals.first.device != device:
             self.totals = Totals(*(t.to(device) for t in vars(self.totals).values()))
@@ -185,7 +212,9 @@ class Tally:
         self.size = size
 
     def _parts(self, base: int, entries: int) -> Iterator[tuple[int, int, int]]:
-        """The block of each run of entries, and the run's first and (excluded) last, counted from `base`."""
+        """The block of each run of entries, and the run's first and (excluded) last, counted from
+        `base`.
+        """
         first = 0
         while first < entries:
             block = (self.start + self.stride * (base + first)) // self.size
@@ -197,7 +226,9 @@ class Tally:
     def _add_block(self, totals: Totals, block: int, rows: Rows, base: int, per_entry: int) -> None:
         found = count(rows)
         totals.blocks[block] += found.units
-        totals.block_samples[block] += len(rows.bits) if rows.keep is None else rows.keep.any(1).sum()
+        totals.block_samples[block] += (
+            len(rows.bits) if rows.keep is None else rows.keep.any(1).sum()
+        )
         totals.sums[0] += found.active.square().sum()
         totals.sums[1] += found.nonfinite.sum()
         woken = ((totals.first < 0) & (found.units > 0)).nonzero().squeeze(1)
@@ -209,4 +240,10 @@ class Tally:
 def _flattened(rows: Rows) -> Rows:
     """Every position a row of its own."""
     keep = None if rows.keep is None else rows.keep.reshape(-1, 1)
-    return Rows(rows.bits.flatten(0, 1)[:, None], rows.low.reshape(-1, 1), rows.magnitude, rows.infinity, keep)
+    return Rows(
+        rows.bits.flatten(0, 1)[:, None],
+        rows.low.reshape(-1, 1),
+        rows.magnitude,
+        rows.infinity,
+        keep,
+    )

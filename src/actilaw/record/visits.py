@@ -14,8 +14,10 @@ from actilaw.record.tally import Tally
 class Visits:
     """One site's tally, and how often its module is called in one forward pass.
 
-    With unit="sample" a unit counts once per sample, also if its module is called several times on it. How often that
-    is, the first forward pass tells: until it ends, what was active is held; later only where calls were several.
+    With unit="sample" a unit counts once per sample, also if its module is called several times on
+    it. How often that
+    is, the first forward pass tells: until it ends, what was active is held; later only where calls
+        were several.
     """
 
     def __init__(self, name: str, site: Site, tally: Tally) -> None:
@@ -35,13 +37,16 @@ class Visits:
             return self.tally.add(x, self.site.criterion, keep)
         if self.usual_calls == 1:
             raise InputError(
-                f"expected layer {self.name!r} to be called once per forward pass, as in the first, but it is called "
+                f"expected layer {self.name!r} to be called once per forward pass, as in the "
+                "first, but it is called "
                 "again: count with unit='position', where every call counts"
             )
         return self._hold(x, keep)
 
     def end_forward(self, completed: bool) -> None:
-        """Count what was held; a forward pass that an error cut short teaches nothing about the usual calls."""
+        """Count what was held; a forward pass that an error cut short teaches nothing about the
+        usual calls.
+        """
         if self._held is not None:
             self.tally.add_mask(*self._held)
         if self.calls and completed:
@@ -56,7 +61,8 @@ class Visits:
             self._held = (active, counts, nonfinite)
         elif len(self._held[0]) != len(active):
             raise InputError(
-                f"expected layer {self.name!r} to see the same samples whenever it is called in a forward pass, but it "
+                f"expected layer {self.name!r} to see the same samples whenever it is called in a "
+                "forward pass, but it "
                 f"saw {len(self._held[0])} and then {len(active)}: count with unit='position'"
             )
         else:

@@ -1,4 +1,6 @@
-"""Reporting: from a census to one self-contained HTML page. Plotly is imported only when a page is written."""
+"""Reporting: from a census to one self-contained HTML page. Plotly is imported only when a page is
+written.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,12 @@ def report(
     loss: FittedLoss | None = None,
     pruned: PruneResult | None = None,
 ) -> Path:
-    """Write one self-contained HTML page on a census: estimates, growth of K, law of counts, idle fraction.
+    """Write one self-contained HTML page on a census: estimates, growth of K, law of counts, idle
+    fraction.
 
     Args:
-        census: counts of the network's layers; a layer that cannot be fitted is shown with the reason.
+        census: counts of the network's layers; a layer that cannot be fitted is shown with the
+            reason.
         path: of the page; written whole or not at all.
         loss: a fitted loss law, to add its figure.
         pruned: a pruned network, to add what was removed.

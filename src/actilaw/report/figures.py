@@ -14,25 +14,41 @@ COUNTED, LAW, FORECAST, EARLY = "#1b1f24", "#0b62d6", "#c2410c", "#8a6d3b"
 HORIZON = 100  # figures reach to this many times the samples counted
 
 
-def growth(counts: ActivationCounts, fitted: FittedLaw, early: FittedLaw | None = None) -> go.Figure:
-    """Working units against samples: counted, by the law, and forecast from all samples and from an early part."""
+def growth(
+    counts: ActivationCounts, fitted: FittedLaw, early: FittedLaw | None = None
+) -> go.Figure:
+    """Working units against samples: counted, by the law, and forecast from all samples and from an
+    early part.
+    """
     figure = _figure("samples D", "working units K")
     _band(figure, fitted.curve(_log_grid(1, HORIZON * counts.samples)), "activation law", LAW)
     if early is not None:
         forecast = early.forecast(_log_grid(early.counts.samples, HORIZON * counts.samples))
-        _band(figure, forecast, f"forecast from {early.counts.samples:,} samples", EARLY, dash="dash")
+        _band(
+            figure, forecast, f"forecast from {early.counts.samples:,} samples", EARLY, dash="dash"
+        )
     ahead = fitted.forecast(_log_grid(counts.samples, HORIZON * counts.samples))
     _band(figure, ahead, f"from all {counts.samples:,}", FORECAST)
     seen = _log_grid(1, counts.samples, points=40)
     figure.add_scatter(
-        x=seen, y=counts.rarefied(seen), name="counted", mode="markers", marker={"color": COUNTED, "size": 6}
+        x=seen,
+        y=counts.rarefied(seen),
+        name="counted",
+        mode="markers",
+        marker={"color": COUNTED, "size": 6},
     )
-    figure.add_hline(counts.units, line={"color": "#8a929c", "dash": "dot"}, annotation_text=f"N = {counts.units:,}")
+    figure.add_hline(
+        counts.units,
+        line={"color": "#8a929c", "dash": "dot"},
+        annotation_text=f"N = {counts.units:,}",
+    )
     return figure
 
 
 def count_law(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
-    """Share of units that were activated k times, on log axes, counted in bins of equal width in log k."""
+    """Share of units that were activated k times, on log axes, counted in bins of equal width in
+    log k.
+    """
     figure = _figure("activations of a unit k", "share of units per count", y_type="log")
     edges = np.unique(np.rint(np.geomspace(1, counts.samples + 1, 30)).astype(np.int64))
     units, _ = np.histogram(counts.counts, edges)
@@ -41,9 +57,15 @@ def count_law(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     shares = units / np.diff(edges) / counts.units
     k = _log_grid(1, counts.samples)
     pmf = fitted.law.count_pmf(k, counts.samples)
-    figure.add_scatter(x=k, y=pmf, name="activation law", mode="lines", line={"color": LAW, "width": 2})
     figure.add_scatter(
-        x=middle[some], y=shares[some], name="counted", mode="markers", marker={"color": COUNTED, "size": 7}
+        x=k, y=pmf, name="activation law", mode="lines", line={"color": LAW, "width": 2}
+    )
+    figure.add_scatter(
+        x=middle[some],
+        y=shares[some],
+        name="counted",
+        mode="markers",
+        marker={"color": COUNTED, "size": 7},
     )
     lowest = np.log10(shares[some].min() / 5)
     figure.update_yaxes(range=[lowest, np.log10(max(shares.max(), pmf.max()) * 3)])
@@ -55,9 +77,14 @@ def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     figure = _figure("samples D", "idle fraction (N − K)/N", y_type="log")
     d = _log_grid(1, HORIZON * counts.samples)
     law = fitted.law
-    figure.add_scatter(x=d, y=law.idle_fraction(d, exact=True), name="law, exact", line={"color": LAW, "width": 2})
     figure.add_scatter(
-        x=d, y=law.idle_fraction(d), name="law, mean field", line={"color": LAW, "width": 2, "dash": "dot"}
+        x=d, y=law.idle_fraction(d, exact=True), name="law, exact", line={"color": LAW, "width": 2}
+    )
+    figure.add_scatter(
+        x=d,
+        y=law.idle_fraction(d),
+        name="law, mean field",
+        line={"color": LAW, "width": 2, "dash": "dot"},
     )
     seen = _log_grid(1, counts.samples, points=40)
     figure.add_scatter(
@@ -69,17 +96,25 @@ def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     )
     figure.add_vline(law.knee, line={"color": "#8a929c", "dash": "dot"})
     # On a log axis lines are placed by value, annotations by its logarithm.
-    figure.add_annotation(x=np.log10(law.knee), y=1, yref="paper", text="knee D*", showarrow=False, xanchor="left")
+    figure.add_annotation(
+        x=np.log10(law.knee), y=1, yref="paper", text="knee D*", showarrow=False, xanchor="left"
+    )
     return figure
 
 
 def loss(fitted: FittedLoss) -> go.Figure:
-    """Loss on new data against the size of the training set: measured, and by the loss law with its interval."""
+    """Loss on new data against the size of the training set: measured, and by the loss law with its
+    interval.
+    """
     figure = _figure("training samples D", "loss on test data (nats)", y_type="log")
     grid = np.geomspace(fitted.samples.min(), 10 * fitted.samples.max(), 25)
     _band(figure, fitted.interval(grid), "loss law", LAW)
     figure.add_scatter(
-        x=fitted.samples, y=fitted.loss, name="measured", mode="markers", marker={"color": COUNTED, "size": 6}
+        x=fitted.samples,
+        y=fitted.loss,
+        name="measured",
+        mode="markers",
+        marker={"color": COUNTED, "size": 6},
     )
     return figure
 
@@ -99,14 +134,23 @@ def _figure(x: str, y: str, y_type: str = "linear") -> go.Figure:
     return figure
 
 
-def _band(figure: go.Figure, table: pd.DataFrame, name: str, colour: str, dash: str = "solid") -> None:
+def _band(
+    figure: go.Figure, table: pd.DataFrame, name: str, colour: str, dash: str = "solid"
+) -> None:
     """A line of what is expected in the band of its 95 % interval."""
     around = np.concatenate([table["samples"], table["samples"][::-1]])
     edge = np.concatenate([table["upper"], table["lower"][::-1]])
     figure.add_scatter(
-        x=around, y=edge, fill="toself", fillcolor=colour, opacity=0.15, line={"width": 0}, hoverinfo="skip",
-        showlegend=False, mode="lines",
-    )  # fmt: skip
+        x=around,
+        y=edge,
+        fill="toself",
+        fillcolor=colour,
+        opacity=0.15,
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+        mode="lines",
+    )
     line = {"color": colour, "width": 2, "dash": dash}
     figure.add_scatter(x=table["samples"], y=table["expected"], name=name, mode="lines", line=line)
 

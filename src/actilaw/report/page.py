@@ -30,23 +30,28 @@ STYLE = """
 :root { color-scheme: light; }
 body { margin: 0; background: #f6f7f9; color: #1b1f24; font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 24px 16px 64px; }
-h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.25rem; margin: 40px 0 8px; overflow-wrap: anywhere; }
+h1 { font-size: 1.7rem; margin: 0; }
+h2 { font-size: 1.25rem; margin: 40px 0 8px; overflow-wrap: anywhere; }
 h3 { font-size: 1rem; margin: 0 0 4px; }
 p { max-width: 46rem; margin: 8px 0; } .quiet { color: #5a636e; }
 .row { display: grid; gap: 16px; margin: 16px 0; }
 .row { grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
-.facts { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); margin: 16px 0; }
+.facts { display: grid; gap: 12px; margin: 16px 0; }
+.facts { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .card { background: #fff; border: 1px solid #dfe3e8; border-radius: 8px; padding: 14px; }
 .card { min-width: 0; overflow: hidden; }
-.fact b { display: block; font-size: 1.2rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.fact b { display: block; font-size: 1.2rem; white-space: nowrap; }
+.fact b { font-variant-numeric: tabular-nums; }
 .fact span { color: #5a636e; font-size: .85rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 5px 8px; border-bottom: 1px solid #e8ebef; } td { white-space: nowrap; }
+th, td { text-align: right; padding: 5px 8px; border-bottom: 1px solid #e8ebef; }
+td { white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } thead th { color: #5a636e; font-weight: 600; }
 """
 
-# A figure is drawn before the page's columns have their final width, so each is fitted to its card once they have.
+# A figure is drawn before the page's columns have their final width, so each is fitted to its card
+# once they have.
 FIT_TO_CARDS = """
 addEventListener("load", () => {
   for (const plot of document.querySelectorAll(".js-plotly-plot")) Plotly.Plots.resize(plot);
@@ -56,7 +61,9 @@ addEventListener("load", () => {
 
 @dataclass(frozen=True)
 class Section:
-    """Everything the page says about one layer: its counts, the fit or why there is none, an early forecast."""
+    """Everything the page says about one layer: its counts, the fit or why there is none, an early
+    forecast.
+    """
 
     name: str
     counts: ActivationCounts
@@ -74,7 +81,10 @@ def write_page(
 ) -> Path:
     """See `actilaw.report`."""
     if loss is not None and loss.units is not None:
-        raise InputError("expected losses of one width to draw, but these are of several: fit them without units=")
+        raise InputError(
+            "expected losses of one width to draw, but these are of several: fit them without "
+            "units="
+        )
     sections = [_section(name, counts) for name, counts in census.items()]
     body = [_layer(section) for section in sections]
     if pruned is not None:
@@ -123,9 +133,16 @@ def _layer(section: Section) -> str:
     if fitted is None:
         return f"{head}{_facts(facts)}<p>No law was fitted: {escape(section.refusal)}.</p>"
     errors = fitted.standard_errors
-    facts += [(f"{fitted.law.b:.3f}", f"b, ± {errors['b']:.3f}"), (f"{fitted.law.alpha:.3f}", "alpha = 1 − b")]
+    facts += [
+        (f"{fitted.law.b:.3f}", f"b, ± {errors['b']:.3f}"),
+        (f"{fitted.law.alpha:.3f}", "alpha = 1 − b"),
+    ]
     cards = [
-        _card("Growth", "How many units work after D samples.", figures.growth(counts, fitted, section.early)),
+        _card(
+            "Growth",
+            "How many units work after D samples.",
+            figures.growth(counts, fitted, section.early),
+        ),
         _card(
             "Law of counts",
             f"The {counts.idle:,} idle units lie left of the axis.",
@@ -148,11 +165,13 @@ def _forecast(section: Section) -> str:
     next_ = fitted.forecast(10 * counts.samples).iloc[0]
     text = (
         f"After ten times the samples {next_.expected:,.0f} units are expected to work "
-        f"({next_.lower:,.0f} to {next_.upper:,.0f}), {next_.expected - counts.working:,.0f} more than now."
+        f"({next_.lower:,.0f} to {next_.upper:,.0f}), {next_.expected - counts.working:,.0f} more "
+        "than now."
     )
     if early is not None:
         text += f" {backtested(early, counts)}."
-    return f"<p>{text} Forecasts come from a smooth law of rates, not from the activation law beside them.</p>"
+    source = "Forecasts come from a smooth law of rates, not from the activation law beside them."
+    return f"<p>{text} {source}</p>"
 
 
 def _pruned(pruned: PruneResult) -> str:
@@ -161,13 +180,15 @@ def _pruned(pruned: PruneResult) -> str:
         for name, row in pruned.summary().iterrows()
     ]
     table = _table(("", "before", "after", "removed"), rows)
-    return f"<h2>Removed</h2><p>Units that no recorded sample activated, taken out of the weight matrices.</p>{table}"
+    what = "Units that no recorded sample activated, taken out of the weight matrices."
+    return f"<h2>Removed</h2><p>{what}</p>{table}"
 
 
 def _loss(loss: FittedLoss) -> str:
     card = _card("Loss law", f"{escape(loss.form.formula)}.", figures.loss(loss))
     open_ = "".join(f"<p>{escape(remark)}</p>" for remark in loss.remarks())
-    return f'<h2>Loss against training samples</h2>{open_}<div class="row">{card}{_estimates(loss.summary())}</div>'
+    cards = f'<div class="row">{card}{_estimates(loss.summary())}</div>'
+    return f"<h2>Loss against training samples</h2>{open_}{cards}"
 
 
 def _facts(facts: Iterable[tuple[str, str]]) -> str:
@@ -180,17 +201,22 @@ def _facts(facts: Iterable[tuple[str, str]]) -> str:
 
 def _card(title: str, text: str, figure: go.Figure) -> str:
     drawn = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"responsive": True, "displayModeBar": False}
+        full_html=False,
+        include_plotlyjs=False,
+        config={"responsive": True, "displayModeBar": False},
     )
     return f'<div class="card"><h3>{title}</h3><span class="quiet">{text}</span>{drawn}</div>'
 
 
 def _estimates(summary: pd.DataFrame) -> str:
     rows = [tuple(map(escape, row)) for row in estimate_rows(summary)]
-    return f'<div class="card"><h3>Estimates</h3>{_table(("", "estimate", "standard error"), rows)}</div>'
+    table = _table(("", "estimate", "standard error"), rows)
+    return f'<div class="card"><h3>Estimates</h3>{table}</div>'
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     top = "".join(f"<th>{cell}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )

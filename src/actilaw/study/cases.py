@@ -1,9 +1,11 @@
-"""The fixed set of real networks that forecasts are scored on: each trained there and then, frozen, and recorded.
+"""The fixed set of real networks that forecasts are scored on: each trained there and then, frozen,
+and recorded.
 
-The list stays as it is, bad cases too. Widths and prices of activation were chosen so that layers are wide enough for
-units to go on waking. The constants of the smooth law of rates were settled on the cases of digits and MNIST without
-latents and on the first transformer of rectifiers; latents, gates, GELU, routing and the wide layer came later.
-The price of the GELU case was set to 1e-3 because at 3e-3 nothing woke after the first thirtieth.
+The list stays as it is, bad cases too. Widths and prices of activation were chosen so that layers
+are wide enough for units to go on waking. The constants of the smooth law of rates were settled on
+the cases of digits and MNIST without latents and on the first transformer of rectifiers; latents,
+gates, GELU, routing and the wide layer came later. The price of the GELU case was set to 1e-3
+because at 3e-3 nothing woke after the first thirtieth.
 """
 
 from __future__ import annotations
@@ -25,7 +27,11 @@ from actilaw.study.networks import TopK, Transformer, gated, plain, routed
 from actilaw.study.tasks import Task, digits, mnist, python_source
 from actilaw.study.training import train, train_autoencoder, train_transformer
 
-STAGES = {"early30": 30, "early10": 10, "full": 1}  # by name, how many times shorter than the stream
+STAGES = {
+    "early30": 30,
+    "early10": 10,
+    "full": 1,
+}  # by name, how many times shorter than the stream
 WINDOWS = 2400  # of text, 128 tokens each, that are recorded: 307,200 tokens
 FIRST, SECOND = "blocks.0.feedforward", "blocks.1.feedforward"
 
@@ -38,8 +44,8 @@ class Case:
 
     Attributes:
         name: of the case, as in `CASES`.
-        early30, early10, full: counts after a thirtieth, a tenth and all of the entries of the stream; each has blocks
-            of its own.
+        early30, early10, full: counts after a thirtieth, a tenth and all of the entries of the
+            stream; each has blocks of its own.
     """
 
     name: str
@@ -63,7 +69,8 @@ def cases() -> Iterator[Case]:
 
 
 def make_case(name: str) -> Case:
-    """One case, trained and recorded now; a network that several cases look into is trained once per process.
+    """One case, trained and recorded now; a network that several cases look into is trained once
+    per process.
 
     Raises:
         InputError: if there is no such case.
@@ -79,7 +86,8 @@ def record_stages(model: nn.Module, stream: Tensor, layer: str, unit: str = "sam
 
     Args:
         model: takes in parts of the stream.
-        stream: in the order in which entries come; (n_entries, ...), 510 at least, so that every stage has 17 blocks.
+        stream: in the order in which entries come; (n_entries, ...), 510 at least, so that every
+            stage has 17 blocks.
         layer: name of the layer.
         unit: what a sample is, as in `record`.
     """
@@ -105,11 +113,15 @@ def _second_layer(task: Task, units: int, *, l1: float) -> Stages:
 
 def _image_latents(task: Task, latents: int, activation: nn.Module) -> Stages:
     """Latents of the images themselves."""
-    return record_stages(train_autoencoder(task.inputs, latents, activation), _shuffled(task), "activation")
+    return record_stages(
+        train_autoencoder(task.inputs, latents, activation), _shuffled(task), "activation"
+    )
 
 
 def _shuffled(task: Task) -> Tensor:
-    """All images of the task, those for training among those for testing: there are too few to leave any out."""
+    """All images of the task, those for training among those for testing: there are too few to
+    leave any out.
+    """
     inputs = torch.cat([task.inputs, task.test_inputs])
     return inputs[torch.from_numpy(np.random.default_rng(1).permutation(len(inputs)))]
 
@@ -120,14 +132,20 @@ def _text(model: Transformer, layer: str, unit: str = "position") -> Stages:
 
 
 def _text_in_order(model: Transformer, layer: str) -> Stages:
-    """The same over text that nobody shuffled, as is often seen: its stream is not of one kind from end to end."""
+    """The same over text that nobody shuffled, as is often seen: its stream is not of one kind from
+    end to end.
+    """
     return record_stages(model, python_source().test_inputs_in_order[:WINDOWS], layer, "position")
 
 
-def _text_latents(model: Transformer, latents: int, activation: nn.Module, *, l1: float = 0.0) -> Stages:
+def _text_latents(
+    model: Transformer, latents: int, activation: nn.Module, *, l1: float = 0.0
+) -> Stages:
     """Latents of a language model's residual stream after its first block."""
     text = python_source()
-    learnt, seen = (_residual(model, windows[:WINDOWS]) for windows in (text.inputs, text.test_inputs))
+    learnt, seen = (
+        _residual(model, windows[:WINDOWS]) for windows in (text.inputs, text.test_inputs)
+    )
     autoencoder = train_autoencoder(learnt.flatten(0, 1), latents, activation, l1=l1)
     return record_stages(autoencoder, seen, "activation", "position")
 

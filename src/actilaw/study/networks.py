@@ -1,5 +1,5 @@
-"""Networks of the kinds that people count units in, small enough to train on a CPU: transformers whose feed-forward
-layers are plain, gated or routed, and sparse autoencoders.
+"""Networks of the kinds that people count units in, small enough to train on a CPU: transformers
+whose feed-forward layers are plain, gated or routed, and sparse autoencoders.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from torch.nn import functional
 
 
 class Transformer(nn.Module):
-    """A language model: causal attention and a feed-forward layer of your choice in each block, norms before both.
+    """A language model: causal attention and a feed-forward layer of your choice in each block,
+    norms before both.
 
     Args:
         vocabulary: number of different tokens.
-        feedforward: makes the feed-forward layer of a block, from and to vectors of so many features.
+        feedforward: makes the feed-forward layer of a block, from and to vectors of so many
+            features.
         width: features of the residual stream; a multiple of `heads`.
         blocks, heads: how many.
         positions: the longest text, in tokens.
@@ -35,20 +37,26 @@ class Transformer(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(vocabulary, width)
         self.places = nn.Embedding(positions, width)
-        nn.init.normal_(self.tokens.weight, std=0.02)  # it is also the output: larger starts far from uniform
+        nn.init.normal_(
+            self.tokens.weight, std=0.02
+        )  # it is also the output: larger starts far from uniform
         nn.init.normal_(self.places.weight, std=0.02)
         self.blocks = nn.ModuleList(Block(width, heads, feedforward(width)) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
 
     def residual(self, tokens: Tensor, blocks: int | None = None) -> Tensor:
-        """The residual stream after so many blocks, or all: (n_texts, n_positions, width) of (n_texts, n_positions)."""
+        """The residual stream after so many blocks, or all: (n_texts, n_positions, width) of
+        (n_texts, n_positions).
+        """
         x = self.tokens(tokens) + self.places.weight[: tokens.shape[1]]
         for block in self.blocks[:blocks]:
             x = block(x)
         return x
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits of each next token: (n_texts, n_positions, vocabulary) of (n_texts, n_positions)."""
+        """Logits of each next token: (n_texts, n_positions, vocabulary) of (n_texts,
+        n_positions).
+        """
         return functional.linear(self.norm(self.residual(tokens)), self.tokens.weight)
 
 
@@ -63,7 +71,11 @@ class Block(nn.Module):
         self.feedforward = feedforward
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.attend(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            self.attend(self.attention_norm(x))
+            .unflatten(-1, (3, self.heads, -1))
+            .permute(2, 0, 3, 1, 4)
+        )
         mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.gather(mixed.transpose(1, 2).flatten(-2))
         return x + self.feedforward(self.feedforward_norm(x))
@@ -80,12 +92,16 @@ def plain(units: int, activation: type[nn.Module] = nn.ReLU) -> Callable[[int], 
 
 
 def gated(units: int) -> Callable[[int], nn.Module]:
-    """Maker of feed-forward layers of `units` units that are products: what their module "down_proj" takes in."""
+    """Maker of feed-forward layers of `units` units that are products: what their module
+    "down_proj" takes in.
+    """
     return lambda width: Gated(width, units)
 
 
 def routed(experts: int, hidden: int = 8, top_k: int = 2) -> Callable[[int], nn.Module]:
-    """Maker of feed-forward layers of `experts` small experts, of `hidden` rectifiers each; a token goes to `top_k`."""
+    """Maker of feed-forward layers of `experts` small experts, of `hidden` rectifiers each; a token
+    goes to `top_k`.
+    """
     return lambda width: Mixture(width, experts, hidden, top_k)
 
 
@@ -103,7 +119,9 @@ class Gated(nn.Module):
 
 
 class Mixture(nn.Module):
-    """A feed-forward layer of many small experts, of which its module "router" chooses a few for each token."""
+    """A feed-forward layer of many small experts, of which its module "router" chooses a few for
+    each token.
+    """
 
     def __init__(self, width: int, experts: int, hidden: int, top_k: int) -> None:
         super().__init__()
@@ -117,9 +135,11 @@ class Mixture(nn.Module):
 
 
 class Router(nn.Module):
-    """Chooses experts by how well they suit a token, plus a bias that while training follows what they lack in load.
+    """Chooses experts by how well they suit a token, plus a bias that while training follows what
+    they lack in load.
 
-    The bias keeps experts from starving without a price in the loss (Wang et al. 2024, arXiv 2408.15664).
+    The bias keeps experts from starving without a price in the loss (Wang et al. 2024, arXiv
+    2408.15664).
     """
 
     bias: Tensor
@@ -131,7 +151,9 @@ class Router(nn.Module):
         self.register_buffer("bias", torch.zeros(experts))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The experts chosen for tokens (n_tokens, width), and their weights; both (n_tokens, top_k)."""
+        """The experts chosen for tokens (n_tokens, width), and their weights; both (n_tokens,
+        top_k).
+        """
         suits = functional.linear(x, self.weight)
         chosen = (suits + self.bias).topk(self.top_k).indices
         if self.training:
@@ -141,7 +163,9 @@ class Router(nn.Module):
 
 
 class Experts(nn.Module):
-    """Small layers of rectifiers, each two matrices (hidden, width) in the tensors "up" and "down"."""
+    """Small layers of rectifiers, each two matrices (hidden, width) in the tensors "up" and
+    "down".
+    """
 
     def __init__(self, width: int, experts: int, hidden: int) -> None:
         super().__init__()
@@ -149,7 +173,9 @@ class Experts(nn.Module):
         self.down = nn.Parameter(torch.randn(experts, hidden, width) / hidden**0.5)
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-        """Weighted sum of the chosen experts' outputs, (n_tokens, width); `chosen`, `weights` are (n_tokens, top_k)."""
+        """Weighted sum of the chosen experts' outputs, (n_tokens, width); `chosen`, `weights` are
+        (n_tokens, top_k).
+        """
         hidden = torch.einsum("td,tkhd->tkh", x, self.up[chosen]).relu() * weights[..., None]
         return torch.einsum("tkh,tkhd->td", hidden, self.down[chosen])
 
@@ -167,7 +193,8 @@ class TopK(nn.Module):
 
 
 class SparseAutoencoder(nn.Module):
-    """Vectors as sums of few latents, which its module "activation" makes sparse; it sees vectors normalised.
+    """Vectors as sums of few latents, which its module "activation" makes sparse; it sees vectors
+    normalised.
 
     Args:
         width: features of a vector.
@@ -184,7 +211,9 @@ class SparseAutoencoder(nn.Module):
             self.decoder.weight.copy_(functional.normalize(self.encoder.weight.T, dim=0))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What it makes of vectors (..., width), normalised to mean 0 and variance 1, and latents (..., latents)."""
+        """What it makes of vectors (..., width), normalised to mean 0 and variance 1, and latents
+        (..., latents).
+        """
         latents = self.activation(self.encoder(normalised(x) - self.decoder.bias))
         return self.decoder(latents), latents
 

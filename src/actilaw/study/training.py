@@ -28,14 +28,17 @@ def train(
     steps: int = 400,
     seed: int = 0,
 ) -> nn.Sequential:
-    """A network with hidden layers of rectifiers, named "relu", "relu2" and so on, trained on the task.
+    """A network with hidden layers of rectifiers, named "relu", "relu2" and so on, trained on the
+    task.
 
     Args:
         task: what to learn.
         units: N, width of each hidden layer.
         depth: number of hidden layers.
-        samples: D, size of the training set, taken from the front of the task's; all of it by default.
-        l1: price of activation: cross-entropy in nats plus l1 times the sum of a sample's activations.
+        samples: D, size of the training set, taken from the front of the task's; all of it by
+            default.
+        l1: price of activation: cross-entropy in nats plus l1 times the sum of a sample's
+            activations.
         steps: of Adam, learning rate 2e-3, on 128 samples each.
         seed: of weights and order; the global random state stays as it is.
 
@@ -43,7 +46,10 @@ def train(
         InputError: if the task does not have so many samples.
     """
     if samples is not None and not 1 <= samples <= len(task.labels):
-        raise InputError(f"expected training samples in 1..{len(task.labels)}, those the task has, but got {samples}")
+        raise InputError(
+            f"expected training samples in 1..{len(task.labels)}, those the task has, but got "
+            f"{samples}"
+        )
     inputs, labels = task.inputs[:samples], task.labels[:samples]
     with _seeded(seed):
         layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -68,15 +74,22 @@ def train(
 
 
 def train_transformer(
-    text: Text, feedforward: Callable[[int], nn.Module], *, l1: float = 0.0, steps: int = 400, seed: int = 0
+    text: Text,
+    feedforward: Callable[[int], nn.Module],
+    *,
+    l1: float = 0.0,
+    steps: int = 400,
+    seed: int = 0,
 ) -> Transformer:
     """A small language model, trained to say the next token of the text.
 
     Args:
         text: what to learn.
-        feedforward: makes the feed-forward layer of each block: `plain(4096)`, `gated(4096)`, `routed(1024)`.
-        l1: price of activation: cross-entropy in nats plus l1 times the sum of the magnitudes of a token's activations,
-            which are what modules named "down_proj" take in; routed layers have none.
+        feedforward: makes the feed-forward layer of each block: `plain(4096)`, `gated(4096)`,
+            `routed(1024)`.
+        l1: price of activation: cross-entropy in nats plus l1 times the sum of the magnitudes of a
+            token's activations, which are what modules named "down_proj" take in; routed layers
+            have none.
         steps: of Adam, learning rate up to 4e-3 and down again, on 8 windows each.
         seed: of weights and order; the global random state stays as it is.
     """
@@ -84,7 +97,9 @@ def train_transformer(
         model = Transformer(text.vocabulary, feedforward, positions=text.inputs.shape[1])
         prices: list[Tensor] = []
         hooks = [
-            module.register_forward_pre_hook(lambda _, taken: prices.append(taken[0].abs().sum(-1).mean()))
+            module.register_forward_pre_hook(
+                lambda _, taken: prices.append(taken[0].abs().sum(-1).mean())
+            )
             for name, module in model.named_modules()
             if l1 and name.endswith("down_proj")
         ]
@@ -101,12 +116,20 @@ def train_transformer(
 
 
 def next_token_loss(model: nn.Module, windows: Tensor) -> Tensor:
-    """Mean cross-entropy of each token given those before it, in nats, over windows (n_windows, window)."""
+    """Mean cross-entropy of each token given those before it, in nats, over windows (n_windows,
+    window).
+    """
     return cross_entropy(model(windows)[:, :-1].flatten(0, 1), windows[:, 1:].flatten())
 
 
 def train_autoencoder(
-    vectors: Tensor, latents: int, activation: nn.Module, *, l1: float = 0.0, steps: int = 400, seed: int = 0
+    vectors: Tensor,
+    latents: int,
+    activation: nn.Module,
+    *,
+    l1: float = 0.0,
+    steps: int = 400,
+    seed: int = 0,
 ) -> SparseAutoencoder:
     """A sparse autoencoder, trained to make the vectors again.
 
@@ -114,8 +137,8 @@ def train_autoencoder(
         vectors: (n_vectors, width), float32.
         latents: number of latents.
         activation: `TopK(k)`, or `nn.ReLU()` with a price.
-        l1: price of activation: mean squared error, as a share of the variance, plus l1 times the sum of a vector's
-            latents, each times the length of what it stands for.
+        l1: price of activation: mean squared error, as a share of the variance, plus l1 times the
+            sum of a vector's latents, each times the length of what it stands for.
         steps: of Adam, learning rate up to 2e-3 and down again, on 512 vectors each.
         seed: of weights and order; the global random state stays as it is.
     """
@@ -125,16 +148,26 @@ def train_autoencoder(
         def loss() -> Tensor:
             batch = vectors[torch.randint(len(vectors), (512,))]
             again, found = model(batch)
-            return mse_loss(again, normalised(batch)) + l1 * (found @ model.decoder.weight.norm(dim=0)).mean()
+            return (
+                mse_loss(again, normalised(batch))
+                + l1 * (found @ model.decoder.weight.norm(dim=0)).mean()
+            )
 
         _descend(model, loss, steps, one_cycle=True)
     return model
 
 
 def _descend(
-    model: nn.Module, loss: Callable[[], Tensor], steps: int, *, rate: float = 2e-3, one_cycle: bool = False
+    model: nn.Module,
+    loss: Callable[[], Tensor],
+    steps: int,
+    *,
+    rate: float = 2e-3,
+    one_cycle: bool = False,
 ) -> None:
-    """Steps of Adam down the loss, at a constant rate or in one cycle: up to it in a tenth of the steps, then down."""
+    """Steps of Adam down the loss, at a constant rate or in one cycle: up to it in a tenth of the
+    steps, then down.
+    """
     optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     schedule = OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1) if one_cycle else None
     for _ in range(steps):
@@ -147,7 +180,9 @@ def _descend(
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Random numbers of torch from a seed, gradients on, and the global state afterwards as it was before."""
+    """Random numbers of torch from a seed, gradients on, and the global state afterwards as it was
+    before.
+    """
     with torch.random.fork_rng(devices=[]), torch.enable_grad(), _denormals_flushed():
         torch.manual_seed(seed)
         yield
@@ -174,7 +209,8 @@ def evaluate(model: nn.Module, inputs: Tensor, labels: Tensor) -> tuple[float, f
 def learning_curve(
     task: Task, sizes: Iterable[int], *, seeds: Iterable[int] = range(3), **training: Any
 ) -> pd.DataFrame:
-    """Test loss against the size of the training set: columns samples, seed, loss, a row per training.
+    """Test loss against the size of the training set: columns samples, seed, loss, a row per
+    training.
 
     Args:
         task: what to learn.

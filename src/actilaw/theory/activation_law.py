@@ -1,27 +1,32 @@
 """The activation law: how many units have fired after D samples, and how often.
 
-N units, of which c fire on a sample on average; unit i has fired D_i times, and K(D) units at least once.
-After Zhang & Sui (2024), arXiv 2412.18073, marked [paper]; what follows from it is marked [derived].
+N units, of which c fire on a sample on average; unit i has fired D_i times, and K(D) units at least
+once. After Zhang & Sui (2024), arXiv 2412.18073, marked [paper]; what follows from it is marked
+[derived].
 
-    (1)  P(unit i fires next | D_i) = c (D_i + b) / (c D + b N) = (D_i + b) / (D + D*),   D* = b N / c [paper]
-    (2)  which is a hidden rate p_i ~ Beta(b, β) for each unit, β = D* − b                       [derived]
-    (4)  D_i ~ BetaBinomial(D; b, β), with mean c D / N                                          [derived]
-    (5)  E K(D) = N (1 − B(b, β + D) / B(b, β));  Var K = E K (1 − E K / N)                      [derived]
-    (6)  K(D) = N (1 − (1 + D/D*)^(−b)), the mean field of (5)                                   [paper]
-    (7)  P(D_i = k) ~ k^(−α)                                                                     [paper]
-         with α = 1 − b, up to the cut-off k* = 1 / ln(1 + D*/D)                                 [derived]
-    (8)  K(D) <= min(N, c D), reached as N or D goes to infinity: past D = N/c data, not width, set K
-         [paper, in words; the bound is derived]
+    (1)  P(unit i fires next | D_i) = c (D_i + b) / (c D + b N) = (D_i + b) / (D + D*),   D* = b N /
+         c  [paper]
+    (2)  which is a hidden rate p_i ~ Beta(b, β) for each unit, β = D* − b  [derived]
+    (4)  D_i ~ BetaBinomial(D; b, β), with mean c D / N  [derived]
+    (5)  E K(D) = N (1 − B(b, β + D) / B(b, β));  Var K = E K (1 − E K / N)  [derived]
+    (6)  K(D) = N (1 − (1 + D/D*)^(−b)), the mean field of (5)  [paper]
+    (7)  P(D_i = k) ~ k^(−α)  [paper]
+         with α = 1 − b, up to the cut-off k* = 1 / ln(1 + D*/D)  [derived]
+    (8)  K(D) <= min(N, c D), reached as N or D goes to infinity: past D = N/c data, not width, set
+         K
+  [paper, in words; the bound is derived]
     (9)  K against ln D is steepest at D = N/c, whatever b is: there K/N = 1 − (b/(1+b))^b
-         and dK/d ln D = N (b/(1+b))^(b+1)                                                       [derived]
-    (11) idle fraction (N − K)/N = (b N / (c D + b N))^b                                         [paper]
-         whose elasticity is −b D/(D + D*) in D and the same with a plus sign in N               [derived]
-    (12) D = D* ((1−w)^(−1/b) − 1) makes a share w work; N = (c D/b) / ((1−w)^(−1/b) − 1) lets it [derived]
-    (13) a unit seen k times in D has rate (k + b)/(D + D*) a posteriori; one that is idle at D wakes
-         by D' with probability 1 − B(b, β + D') / B(b, β + D)                                   [derived]
+         and dK/d ln D = N (b/(1+b))^(b+1)  [derived]
+    (11) idle fraction (N − K)/N = (b N / (c D + b N))^b  [paper]
+         whose elasticity is −b D/(D + D*) in D and the same with a plus sign in N  [derived]
+    (12) D = D* ((1−w)^(−1/b) − 1) makes a share w work; N = (c D/b) / ((1−w)^(−1/b) − 1) lets it
+         [derived]
+    (13) a unit seen k times in D has rate (k + b)/(D + D*) a posteriori; one that is idle at D
+         wakes
+         by D' with probability 1 − B(b, β + D') / B(b, β + D)  [derived]
 
-Every exact quantity is right to a relative 1e-9, and nearly always to 1e-14, for N up to 1e12, D up to 1e18
-and b from 1e-6 to 1e3: see `actilaw.gamma`.
+Every exact quantity is right to a relative 1e-9, and nearly always to 1e-14, for N up to 1e12, D up
+to 1e18 and b from 1e-6 to 1e3: see `actilaw.gamma`.
 """
 
 from __future__ import annotations
@@ -42,7 +47,8 @@ MOST_LISTED = 10**10  # a count each of so many units takes 80 GB
 
 @dataclass(frozen=True)
 class ActivationLaw:
-    """The activation law of a layer of `units` units of which `active` fire on a sample, on average.
+    """The activation law of a layer of `units` units of which `active` fire on a sample, on
+    average.
 
     Args:
         units: N, how many units the layer has.
@@ -60,7 +66,8 @@ class ActivationLaw:
     def __post_init__(self) -> None:
         if not 0 < self.active < self.units < np.inf:
             raise InputError(
-                f"expected 0 < active < units, but active={self.active:g} and units={self.units:g}: "
+                f"expected 0 < active < units, but active={self.active:g} and "
+                f"units={self.units:g}: "
                 "a layer whose units always fire has no activation law"
             )
         positive("b", self.b, "an idle unit needs some weight to wake")
@@ -72,17 +79,23 @@ class ActivationLaw:
 
     @property
     def knee(self) -> float:
-        """D* = b N / c, in samples: before it the idle fraction is flat, after it a power law D^(−b)."""
+        """D* = b N / c, in samples: before it the idle fraction is flat, after it a power law
+        D^(−b).
+        """
         return self.b * self.units / self.active
 
     @property
     def rest_weight(self) -> float:
         """β = D* − b = b (N − c)/c, the prior weight of not firing, (2)."""
-        return self.b * ((self.units - self.active) / self.active)  # no digits lost where active is near units
+        return self.b * (
+            (self.units - self.active) / self.active
+        )  # no digits lost where active is near units
 
     @property
     def inflection(self) -> float:
-        """N / c, in samples: where the mean-field K against log D is steepest, whatever b is, (9)."""
+        """N / c, in samples: where the mean-field K against log D is steepest, whatever b is,
+        (9).
+        """
         return self.units / self.active
 
     @property
@@ -96,27 +109,37 @@ class ActivationLaw:
         return float(np.exp(-(self.b + 1) * np.log1p(1 / self.b)))
 
     def working(self, samples: ArrayLike, exact: bool = True) -> Floats:
-        """Expected number of units that have fired after `samples` inputs: (5), or (6) if not `exact`.
+        """Expected number of units that have fired after `samples` inputs: (5), or (6) if not
+        `exact`.
 
-        `samples` is any shape, not negative; the result has its shape. It never exceeds `working_bound`.
+        `samples` is any shape, not negative; the result has its shape. It never exceeds
+        `working_bound`.
         """
         return -self.units * np.expm1(self._log_idle(samples, exact))
 
     def working_bound(self, samples: ArrayLike) -> Floats:
-        """Most units that can have fired, min(N, c D) of (8): all there are, or one per activation."""
+        """Most units that can have fired, min(N, c D) of (8): all there are, or one per
+        activation.
+        """
         return np.minimum(self.units, self.active * at_least_zero("samples", samples))
 
     def working_variance(self, samples: ArrayLike) -> Floats:
-        """Variance of the number of working units, (5), where units fire independently of each other."""
+        """Variance of the number of working units, (5), where units fire independently of each
+        other.
+        """
         log_idle = self._log_idle(samples, True)
         return -self.units * np.expm1(log_idle) * np.exp(log_idle)
 
     def idle_fraction(self, samples: ArrayLike, exact: bool = False) -> Floats:
-        """Expected share of units that no sample has activated: the paper's (11), or by (5) if `exact`."""
+        """Expected share of units that no sample has activated: the paper's (11), or by (5) if
+        `exact`.
+        """
         return np.exp(self._log_idle(samples, exact))
 
     def idle_elasticity(self, samples: ArrayLike, exact: bool = False) -> Floats:
-        """Percent by which the idle fraction changes per percent more samples, (11): 0 down to −b."""
+        """Percent by which the idle fraction changes per percent more samples, (11): 0 down to
+        −b.
+        """
         samples = at_least_zero("samples", samples)
         if exact:
             return -samples * digamma_step(self.rest_weight + samples, self.b)
@@ -130,7 +153,8 @@ class ActivationLaw:
         return self.b * samples / (samples + self.knee)
 
     def log_count_pmf(self, k: ArrayLike, samples: ArrayLike) -> Floats:
-        """Log probability that a unit fires on exactly `k` of `samples` inputs, (4); −inf outside 0..samples.
+        """Log probability that a unit fires on exactly `k` of `samples` inputs, (4); −inf outside
+        0..samples.
 
         Both are whole numbers of any shapes that broadcast.
         """
@@ -142,15 +166,21 @@ class ActivationLaw:
         return np.where(inside, log_p, -np.inf)[()]
 
     def count_pmf(self, k: ArrayLike, samples: ArrayLike) -> Floats:
-        """Probability that a unit fires on exactly `k` of `samples` inputs, (4); 0 outside 0..samples."""
+        """Probability that a unit fires on exactly `k` of `samples` inputs, (4); 0 outside
+        0..samples.
+        """
         return np.exp(self.log_count_pmf(k, samples))
 
     def count_cdf(self, k: ArrayLike, samples: int) -> Floats:
-        """Probability that a unit fires on at most `k` of `samples` inputs, (4), whatever their size."""
+        """Probability that a unit fires on at most `k` of `samples` inputs, (4), whatever their
+        size.
+        """
         return self.count_bins(samples).cdf(_whole_or_negative(k))[()]
 
     def working_count_pmf(self, k: ArrayLike, samples: ArrayLike) -> Floats:
-        """Probability that a unit that fired at all fired exactly `k` times: (4) without its zeros."""
+        """Probability that a unit that fired at all fired exactly `k` times: (4) without its
+        zeros.
+        """
         log_p = self.log_count_pmf(k, samples)
         log_works = np.log(-np.expm1(self._log_idle(whole("samples", samples, least=1), True)))
         return np.where(np.asarray(k) > 0, np.exp(log_p - log_works), 0.0)[()]
@@ -168,27 +198,36 @@ class ActivationLaw:
         return self.knee * self._spread(working)
 
     def units_for(self, working: ArrayLike, samples: ArrayLike) -> Floats:
-        """Width at which `samples` inputs make the fraction `working` of all units work, (12), same c and b.
+        """Width at which `samples` inputs make the fraction `working` of all units work, (12), same
+        c and b.
 
         Wider layers leave more units idle. An answer below `active` means that no width does.
         """
         return self.active * at_least_zero("samples", samples) / self.b / self._spread(working)
 
     def rate_posterior(self, count: ArrayLike, samples: ArrayLike) -> Floats:
-        """Expected rate of a unit that fired on `count` of `samples` inputs: (1) read backwards, (13)."""
+        """Expected rate of a unit that fired on `count` of `samples` inputs: (1) read backwards,
+        (13).
+        """
         n = at_least_zero("samples", samples)
         k = at_least_zero("count", count)
         if np.any(k > n):
-            raise InputError(f"expected count in 0..samples, but count={k.max():g} exceeds samples={n.min():g}")
+            raise InputError(
+                f"expected count in 0..samples, but count={k.max():g} exceeds samples={n.min():g}"
+            )
         return (k + self.b) / (n + self.knee)
 
     def wake_probability(self, samples: ArrayLike, more: ArrayLike) -> Floats:
-        """Probability that a unit idle after `samples` inputs fires within the next `more` of them, (13)."""
+        """Probability that a unit idle after `samples` inputs fires within the next `more` of them,
+        (13).
+        """
         n, more = at_least_zero("samples", samples), at_least_zero("more", more)
         return -np.expm1(beta_binomial.log_stay_idle(n, more, self.b, self.rest_weight))
 
     def draw_counts(self, samples: int, rng: np.random.Generator) -> Ints:
-        """Counts of all units, each independent, after `samples` inputs: (units,) int64 in time O(units)."""
+        """Counts of all units, each independent, after `samples` inputs: (units,) int64 in time
+        O(units).
+        """
         units = self._whole_units()
         if units > MOST_LISTED:
             raise InputError(
@@ -200,17 +239,22 @@ class ActivationLaw:
     def draw_histogram(self, samples: int, rng: np.random.Generator) -> draws.CountHistogram:
         """How many units have each count after `samples` inputs, without drawing them one by one.
 
-        Neither units nor samples cost time. Counts up to 16383 are exact, larger ones in bins of 2 %.
+        Neither units nor samples cost time. Counts up to 16383 are exact, larger ones in bins of 2
+        %.
         """
         return draws.draw_histogram(self._whole_units(), self.count_bins(samples), rng)
 
     def draw_discovery(self, samples: ArrayLike, rng: np.random.Generator) -> Ints:
-        """Working units at each entry of `samples`, an increasing (n,) grid, along one path; time O(n)."""
+        """Working units at each entry of `samples`, an increasing (n,) grid, along one path; time
+        O(n).
+        """
         grid = increasing("samples", samples)
         return draws.draw_discovery(self._whole_units(), grid, self.b, self.rest_weight, rng)
 
     def count_bins(self, samples: int) -> CountBins:
-        """The law of one unit's count in bins that cover 0..samples, from which cdf and draws are made."""
+        """The law of one unit's count in bins that cover 0..samples, from which cdf and draws are
+        made.
+        """
         return count_bins(one_whole("samples", samples), float(self.b), float(self.rest_weight))
 
     def _log_idle(self, samples: ArrayLike, exact: bool) -> Floats:

@@ -2,15 +2,17 @@
 
 A unit's hidden rate is Beta(b, β) with β = D* − b = b (N − c)/c; after n samples, with (G1) for F,
 
-    (B1) ln P(count = 0) = F(β, n, b)                                                            [derived]
-    (B2) ln P(count = k) = F(β, n, b) + R(n−k, k, β) − R(0, k, b)                                [derived]
+    (B1) ln P(count = 0) = F(β, n, b)  [derived]
+    (B2) ln P(count = k) = F(β, n, b) + R(n−k, k, β) − R(0, k, b)  [derived]
          R(y, k, a) = ln Γ(y+k+1) Γ(y+a) / Γ(y+1) Γ(y+k+a)
-    (B3) P(k+1)/P(k) = (k+b)(n−k) / (k+1)(n−k−1+β) = 1 at k = (n(1−b) + β − 1)/(2 − b − β) only [derived]
-    (B4) Σ f(k) over k = l..h−1  =  ∫ f from l−½ to h−½  −  [f(k) − f(k−1)]/24 between k = l and k = h  + ...
+    (B3) P(k+1)/P(k) = (k+b)(n−k) / (k+1)(n−k−1+β) = 1 at k = (n(1−b) + β − 1)/(2 − b − β) only
+         [derived]
+    (B4) Σ f(k) over k = l..h−1  =  ∫ f from l−½ to h−½  −  [f(k) − f(k−1)]/24 between k = l and k =
+         h  + ...
 
-(B4) is Euler's summation formula in its midpoint form: from the count 16384 on, from either end, P is so
-smooth that what it leaves out is below 1e-10 of a bin. Counts below that have a bin each; above, bins widen
-in proportion to the count, so that a few thousand cover any n.
+(B4) is Euler's summation formula in its midpoint form: from the count 16384 on, from either end, P
+is so smooth that what it leaves out is below 1e-10 of a bin. Counts below that have a bin each;
+above, bins widen in proportion to the count, so that a few thousand cover any n.
 """
 
 from __future__ import annotations
@@ -43,14 +45,20 @@ def log_pmf(k: ArrayLike, rest: ArrayLike, b: float, beta: float) -> Floats:
     Both are asked for because n − k in floating point loses a small rest at large n.
     """
     k, rest = np.asarray(k, float), np.asarray(rest, float)
-    return log_beta_ratio(beta, k + rest, b) + log_rising_ratio(rest, k, beta) - log_rising_ratio(0.0, k, b)
+    return (
+        log_beta_ratio(beta, k + rest, b)
+        + log_rising_ratio(rest, k, beta)
+        - log_rising_ratio(0.0, k, b)
+    )
 
 
 @dataclass(frozen=True)
 class CountBins:
-    """All counts 0..samples of one unit in bins `first`..`last`, of probability `mass`; all are (n_bins,).
+    """All counts 0..samples of one unit in bins `first`..`last`, of probability `mass`; all are
+    (n_bins,).
 
-    Within a bin the probability of a count is monotone; `evenness` is its least value over its greatest.
+    Within a bin the probability of a count is monotone; `evenness` is its least value over its
+    greatest.
     """
 
     samples: int
@@ -89,7 +97,9 @@ def count_bins(samples: int, b: float, beta: float) -> CountBins:
     """Bins of all counts 0..samples; the same law and samples give the same object."""
     half = samples // 2
     low_first, low_last = _half_bins(half, samples, b, beta)
-    high_first, high_last = _half_bins(samples - half - 1, samples, beta, b)  # the mirror: rests instead of counts
+    high_first, high_last = _half_bins(
+        samples - half - 1, samples, beta, b
+    )  # the mirror: rests instead of counts
     mass = np.concatenate(
         (
             _mass(low_first, low_last, samples, b, beta),
@@ -108,7 +118,9 @@ def _half_bins(top: int, n: int, b: float, beta: float) -> tuple[Ints, Ints]:
     singles = np.arange(min(top, SINGLES - 1) + 1, dtype=np.int64)
     if top < SINGLES:
         return singles, singles
-    step = min(0.02, 0.1 / np.sqrt(1 + min(b, beta)))  # a fraction of the spread of ln k, at least √(1/b + 1/β)
+    step = min(
+        0.02, 0.1 / np.sqrt(1 + min(b, beta))
+    )  # a fraction of the spread of ln k, at least √(1/b + 1/β)
     edges = np.exp(np.arange(np.log(SINGLES), np.log(top), step)).astype(np.int64)
     edges = np.append(edges[(edges >= SINGLES) & (edges <= top)], [SINGLES, top + 1])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -120,7 +132,9 @@ def _half_bins(top: int, n: int, b: float, beta: float) -> tuple[Ints, Ints]:
 
 
 def _mass(first: Ints, last: Ints, n: int, b: float, beta: float) -> Floats:
-    """P(first <= count <= last) by (B4), or P(first) where the two are the same; for counts up to n/2."""
+    """P(first <= count <= last) by (B4), or P(first) where the two are the same; for counts up to
+    n/2.
+    """
     mass = np.exp(log_pmf(first, n - first, b, beta))
     wide = last > first
     lo, hi = first[wide] - 0.5, last[wide] + 0.5

@@ -1,14 +1,18 @@
-"""The limit of an endless layer: N → ∞ and b → 0 at a fixed mass θ = b N; discovery grows like ln D.
+"""The limit of an endless layer: N → ∞ and b → 0 at a fixed mass θ = b N; discovery grows like ln
+D.
 
-It is the Indian buffet process of Ghahramani, Griffiths & Sollich (2007) with mass c and concentration κ:
+It is the Indian buffet process of Ghahramani, Griffiths & Sollich (2007) with mass c and
+concentration κ:
 
-    (L1) κ = θ/c = D*, the knee; the next sample wakes Poisson(θ/(κ + D)) new units              [derived]
-    (L2) E K(D) = θ (ψ(κ + D) − ψ(κ)), the limit of (5), and K is Poisson                        [derived]
-    (L3) K(D) = θ ln(1 + D/κ), the limit of the mean field (6)                                   [derived]
+    (L1) κ = θ/c = D*, the knee; the next sample wakes Poisson(θ/(κ + D)) new units  [derived]
+    (L2) E K(D) = θ (ψ(κ + D) − ψ(κ)), the limit of (5), and K is Poisson  [derived]
+    (L3) K(D) = θ ln(1 + D/κ), the limit of the mean field (6)  [derived]
     (L4) the number of units with count k >= 1 is Poisson with mean
-         (θ/k) Γ(D+1) Γ(D−k+κ) / Γ(D−k+1) Γ(D+κ), about θ/k for k << D: the law k^(−α) at α = 1  [derived]
+         (θ/k) Γ(D+1) Γ(D−k+κ) / Γ(D−k+1) Γ(D+κ), about θ/k for k << D: the law k^(−α) at α = 1
+         [derived]
 
-The other limit, N → ∞ at fixed b, is plainer: every activation meets a new unit, and K(D) = c D, (8).
+The other limit, N → ∞ at fixed b, is plainer: every activation meets a new unit, and K(D) = c D,
+(8).
 """
 
 from __future__ import annotations
@@ -25,7 +29,8 @@ from actilaw.inputs import at_least_zero, increasing, positive, whole
 
 @dataclass(frozen=True)
 class BuffetLaw:
-    """The law of a layer so wide that its units never run out, with `active` units firing on a sample.
+    """The law of a layer so wide that its units never run out, with `active` units firing on a
+    sample.
 
     Args:
         mass: θ = b N; mass > 0.
@@ -45,19 +50,27 @@ class BuffetLaw:
         return self.mass / self.active
 
     def working(self, samples: ArrayLike, exact: bool = True) -> Floats:
-        """Expected number of units that have fired after `samples` inputs: (L2), or (L3) if not `exact`."""
+        """Expected number of units that have fired after `samples` inputs: (L2), or (L3) if not
+        `exact`.
+        """
         samples = at_least_zero("samples", samples)
-        return self.mass * (digamma_step(self.knee, samples) if exact else np.log1p(samples / self.knee))
+        return self.mass * (
+            digamma_step(self.knee, samples) if exact else np.log1p(samples / self.knee)
+        )
 
     def units_with(self, k: ArrayLike, samples: ArrayLike) -> Floats:
         """Expected number of units that fired on exactly `k` >= 1 of `samples` inputs, (L4)."""
         k, n = whole("count k", k, least=1), whole("samples", samples)
         if np.any(k > n):
-            raise InputError(f"expected count k in 1..samples, but k={k.max()} exceeds samples={n.min()}")
+            raise InputError(
+                f"expected count k in 1..samples, but k={k.max()} exceeds samples={n.min()}"
+            )
         return self.mass / k * np.exp(log_rising_ratio(n - k, k, self.knee))
 
     def draw_discovery(self, samples: ArrayLike, rng: np.random.Generator) -> Ints:
-        """Working units at each entry of `samples`, an increasing (n,) grid, along one path, by (L2)."""
+        """Working units at each entry of `samples`, an increasing (n,) grid, along one path, by
+        (L2).
+        """
         grid = increasing("samples", samples)
         steps = np.diff(grid, prepend=0)
         return np.cumsum(rng.poisson(self.mass * digamma_step(self.knee + (grid - steps), steps)))

@@ -1,19 +1,20 @@
-"""The competitive law: exactly c units fire on every sample, so that one unit's activation is another's rest.
+"""The competitive law: exactly c units fire on every sample, so that one unit's activation is
+another's rest.
 
-Top-k latents and routed experts are of this kind. Each sample draws c units out of N with the chances of (1),
-which add up to c. Compared with `ActivationLaw`, where units fire independently:
+Top-k latents and routed experts are of this kind. Each sample draws c units out of N with the
+chances of (1), which add up to c. Compared with `ActivationLaw`, where units fire independently:
 
-    (3)  shared, for any c: every law of a single unit, (4) to (13) but for Var K                [derived]
+    (3)  shared, for any c: every law of a single unit, (4) to (13) but for Var K  [derived]
     (3a) differs, for any c: the counts add up to c D exactly, so two units' counts correlate by
-         −1/(N − 1)                                                                              [derived]
+         −1/(N − 1)  [derived]
     (3b) differs: for c = 1, a Pólya urn with b balls of each of N colours, two given units are
          both idle with probability i₂ = Γ(b(N−2)+D) Γ(bN) / Γ(b(N−2)) Γ(bN+D) < i₁², so that
-         Var K = N i₁(1 − i₁) + N(N−1)(i₂ − i₁²) is smaller                                       [derived]
-    (3c) with (G1) for F and β = b(N−1):  ln(i₂/i₁²) = F(β − b, D, b) − F(β, D, b)               [derived]
+         Var K = N i₁(1 − i₁) + N(N−1)(i₂ − i₁²) is smaller  [derived]
+    (3c) with (G1) for F and β = b(N−1):  ln(i₂/i₁²) = F(β − b, D, b) − F(β, D, b)  [derived]
 
-(3) holds because a unit's chance depends on its own count and on D alone, whatever the others did. For c > 1
-the joint law, and so Var K, depends on how c different units are drawn together; `urn.competitive_path` shows
-one way.
+(3) holds because a unit's chance depends on its own count and on D alone, whatever the others did.
+For c > 1 the joint law, and so Var K, depends on how c different units are drawn together;
+`urn.competitive_path` shows one way.
 """
 
 from __future__ import annotations
@@ -54,16 +55,22 @@ class CompetitiveLaw:
 
     @property
     def single(self) -> ActivationLaw:
-        """The law of each single unit, (3): its counts, idle fraction, wake probability, knee, design."""
+        """The law of each single unit, (3): its counts, idle fraction, wake probability, knee,
+        design.
+        """
         return ActivationLaw(self.units, self.active, self.b)
 
     @property
     def count_correlation(self) -> float:
-        """Correlation of the counts of two units, (3a), after any number of samples; independent: 0."""
+        """Correlation of the counts of two units, (3a), after any number of samples; independent:
+        0.
+        """
         return -1 / (self.units - 1)
 
     def working(self, samples: ArrayLike) -> Floats:
-        """Expected number of units that have fired after `samples` inputs, (5), as if independent."""
+        """Expected number of units that have fired after `samples` inputs, (5), as if
+        independent.
+        """
         return self.single.working(samples)
 
     def working_variance(self, samples: ArrayLike) -> Floats:
@@ -78,20 +85,34 @@ class CompetitiveLaw:
         return np.maximum(self.single.working_variance(samples) + self.units * pairs, 0.0)
 
     def draw_counts(self, samples: int, rng: np.random.Generator) -> Ints:
-        """Counts of all units, (units,) int64, which add up to `samples`; for active = 1; time O(units)."""
+        """Counts of all units, (units,) int64, which add up to `samples`; for active = 1; time
+        O(units).
+        """
         self._need_one_active("a draw of counts at once")
         return draws.draw_competing(self.units, one_whole("samples", samples), self.b, rng)
 
     def draw_discovery(self, samples: ArrayLike, rng: np.random.Generator) -> Ints:
-        """Working units at each entry of `samples`, an increasing (n,) grid, on one path; for active = 1."""
+        """Working units at each entry of `samples`, an increasing (n,) grid, on one path; for
+        active = 1.
+        """
         self._need_one_active("a draw of discovery at once")
         grid = increasing("samples", samples)
         idle, seen, working = self.units, 0, []
         for n in grid.tolist():
             # By (D3) the idle units share what falls to them as an urn of their own.
-            share = rng.beta(self.b * idle, seen + self.b * (self.units - idle)) if idle < self.units else 1.0
-            fell = draws.draw_binomial(np.array([n - seen]), np.array([share]), rng)[0] if idle else 0
-            idle -= int(np.count_nonzero(draws.draw_competing(idle, int(fell), self.b, rng))) if fell else 0
+            share = (
+                rng.beta(self.b * idle, seen + self.b * (self.units - idle))
+                if idle < self.units
+                else 1.0
+            )
+            fell = (
+                draws.draw_binomial(np.array([n - seen]), np.array([share]), rng)[0] if idle else 0
+            )
+            idle -= (
+                int(np.count_nonzero(draws.draw_competing(idle, int(fell), self.b, rng)))
+                if fell
+                else 0
+            )
             seen = n
             working.append(self.units - idle)
         return np.array(working, np.int64)
@@ -103,11 +124,14 @@ class CompetitiveLaw:
             return np.where(samples > 0, -np.inf, 0.0)
         if self.units < 1e5:
             return log_beta_ratio(beta - b, samples, b) - log_beta_ratio(beta, samples, b)
-        return -b * log_beta_ratio_slope(beta - b / 2, samples, b)  # midpoint rule: relative error 1/N²
+        return -b * log_beta_ratio_slope(
+            beta - b / 2, samples, b
+        )  # midpoint rule: relative error 1/N²
 
     def _need_one_active(self, what: str) -> None:
         if self.active != 1:
             raise InputError(
-                f"{what} needs active=1, but active={self.active}: for more, the joint law depends on how "
+                f"{what} needs active=1, but active={self.active}: for more, the joint law depends "
+                "on how "
                 "units are drawn together, which urn.competitive_path follows sample by sample"
             )

@@ -1,14 +1,19 @@
-"""Draws of counts at any scale: a layer of 10¹² units, or 10¹⁸ samples, costs no more than what is returned.
+"""Draws of counts at any scale: a layer of 10¹² units, or 10¹⁸ samples, costs no more than what is
+returned.
 
-    (D1) Units are independent, so the numbers of them in the bins of (B4) are multinomial; within a bin
-         a count is drawn uniformly and accepted with P(count)/max P, above 0.9 on average. [derived]
-    (D2) Of the units idle at D, each wakes by D' independently with `wake_probability`, (13).   [derived]
-    (D3) Counts of competing units add up over groups of units: of n firings in a group whose halves have
-         prior weights a and a', BetaBinomial(n; a, a') fall into the first half.                [derived]
+    (D1) Units are independent, so the numbers of them in the bins of (B4) are multinomial; within a
+         bin
+         a count is drawn uniformly and accepted with P(count)/max P, above 0.9 on average.
+         [derived]
+    (D2) Of the units idle at D, each wakes by D' independently with `wake_probability`, (13).
+         [derived]
+    (D3) Counts of competing units add up over groups of units: of n firings in a group whose halves
+         have
+         prior weights a and a', BetaBinomial(n; a, a') fall into the first half.  [derived]
 
-(D1) never draws a binomial of a huge number of samples. `Generator.binomial` and `multinomial` compare
-logarithms multiplied by n, whose rounding shows from n of about 10¹⁵ on: at n = 10¹⁸ and mean 1000 the
-variance of NumPy's draws is 4 % short.
+(D1) never draws a binomial of a huge number of samples. `Generator.binomial` and `multinomial`
+compare logarithms multiplied by n, whose rounding shows from n of about 10¹⁵ on: at n = 10¹⁸ and
+mean 1000 the variance of NumPy's draws is 4 % short.
 """
 
 from __future__ import annotations
@@ -20,15 +25,18 @@ import numpy as np
 from actilaw.gamma import Floats, Ints
 from actilaw.theory.beta_binomial import CountBins, log_stay_idle
 
-RARE = 1e-12  # up to this probability a binomial number of units is Poisson to the same total variation
+# Up to this probability a binomial number of units is Poisson to the same total variation.
+RARE = 1e-12
 FEW = 2.0**40  # up to this many trials NumPy's binomial is exact for any purpose
 
 
 @dataclass(frozen=True)
 class CountHistogram:
-    """How many units have each count: `units[j]` of them fired `first[j]` to `last[j]` times, inclusive.
+    """How many units have each count: `units[j]` of them fired `first[j]` to `last[j]` times,
+    inclusive.
 
-    All are (n_bins,) int64. Counts up to 16383 from either end have a bin each; empty bins are left out.
+    All are (n_bins,) int64. Counts up to 16383 from either end have a bin each; empty bins are left
+    out.
     """
 
     samples: int
@@ -48,18 +56,24 @@ class CountHistogram:
 
 
 def draw_histogram(units: int, bins: CountBins, rng: np.random.Generator) -> CountHistogram:
-    """Numbers of units in the bins, (D1); time and memory do not depend on `units` or on the samples."""
+    """Numbers of units in the bins, (D1); time and memory do not depend on `units` or on the
+    samples.
+    """
     drawn = _multinomial(units, bins.mass, rng)
     some = drawn > 0
     return CountHistogram(bins.samples, bins.first[some], bins.last[some], drawn[some])
 
 
 def draw_counts(units: int, bins: CountBins, rng: np.random.Generator) -> Ints:
-    """Counts of `units` independent units, (units,) int64, by (D1); time in proportion to `units` alone."""
+    """Counts of `units` independent units, (units,) int64, by (D1); time in proportion to `units`
+    alone.
+    """
     left = _multinomial(units, bins.mass, rng)
     parts = []
     while left.any():
-        doubtful = rng.binomial(left, 1 - bins.evenness)  # the others are accepted whatever their probability
+        doubtful = rng.binomial(
+            left, 1 - bins.evenness
+        )  # the others are accepted whatever their probability
         parts.append(_uniform_within(left - doubtful, bins, rng))
         if not doubtful.any():
             break
@@ -85,7 +99,9 @@ def draw_discovery(units: int, grid: Ints, b: float, beta: float, rng: np.random
 
 
 def draw_competing(units: int, samples: int, b: float, rng: np.random.Generator) -> Ints:
-    """Counts of a Pólya urn of `units` colours with b balls each, after `samples` draws, by halving (D3)."""
+    """Counts of a Pólya urn of `units` colours with b balls each, after `samples` draws, by halving
+    (D3).
+    """
     counts, sizes = np.array([samples], np.int64), np.array([units], np.int64)
     while sizes.max() > 1:
         left, right = sizes // 2, sizes - sizes // 2
@@ -100,8 +116,8 @@ def draw_competing(units: int, samples: int, b: float, rng: np.random.Generator)
 def draw_binomial(n: Ints, p: Floats, rng: np.random.Generator) -> Ints:
     """Binomial draws, elementwise, within a total variation of 1e-6 also where n exceeds 2⁴⁰.
 
-    There, a side with at most 1e6 expected is Poisson (total variation at most p <= 1e-6, Barbour & Hall
-    1984); otherwise a normal with its Cornish-Fisher correction for skewness is rounded.
+    There, a side with at most 1e6 expected is Poisson (total variation at most p <= 1e-6, Barbour &
+    Hall 1984); otherwise a normal with its Cornish-Fisher correction for skewness is rounded.
     """
     drawn = rng.binomial(np.where(n <= FEW, n, 0), p)
     huge = np.flatnonzero(n > FEW)
@@ -119,8 +135,12 @@ def draw_binomial(n: Ints, p: Floats, rng: np.random.Generator) -> Ints:
 
 
 def _multinomial(total: int, mass: Floats, rng: np.random.Generator) -> Ints:
-    """Multinomial numbers for bins whose probabilities differ by hundreds of orders of magnitude."""
-    order = np.argsort(mass, kind="stable")  # the largest last: the remainder never becomes a rounding error
+    """Multinomial numbers for bins whose probabilities differ by hundreds of orders of
+    magnitude.
+    """
+    order = np.argsort(
+        mass, kind="stable"
+    )  # the largest last: the remainder never becomes a rounding error
     rare = np.searchsorted(mass[order], RARE)
     drawn = np.empty(mass.size, np.int64)
     drawn[order[:rare]] = rng.poisson(total * mass[order[:rare]])
@@ -131,7 +151,9 @@ def _multinomial(total: int, mass: Floats, rng: np.random.Generator) -> Ints:
 
 def _uniform_within(numbers: Ints, bins: CountBins, rng: np.random.Generator) -> Ints:
     """`numbers[j]` counts drawn uniformly from bin j, bin by bin."""
-    width = (bins.last - bins.first + 1) * (1 - 2.0**-52)  # the largest uniform must not round up into the next bin
+    width = (bins.last - bins.first + 1) * (
+        1 - 2.0**-52
+    )  # the largest uniform must not round up into the next bin
     offset = rng.random(numbers.sum())
     offset *= np.repeat(width, numbers)
     counts = offset.astype(np.int64)

@@ -1,16 +1,17 @@
 """The loss law: loss on new data against the number of samples trained on, and the width.
 
-    (10)  L(D) falls as a power law in D                                                         [paper]
+    (10)  L(D) falls as a power law in D  [paper]
           L(D) = L_inf + A (1 + D/D*)^(−b), which is flat up to the knee D* and then falls
-          with exponent b, as the idle fraction (11) does                                        [derived]
-    (10a) local slope  d ln(L − L_inf) / d ln D = −b D/(D + D*)                                  [derived]
+          with exponent b, as the idle fraction (11) does  [derived]
+    (10a) local slope  d ln(L − L_inf) / d ln D = −b D/(D + D*)  [derived]
     (10b) L(N, D) is (10) with D* = b N/c: at fixed L_inf, A, b and c a wider layer needs more
-          data in proportion                                                                     [derived]
+          data in proportion  [derived]
     (10c) K(D) times the mean of 1/D_i over working units is Σ_{j<D} (K(D) − K(j)) / (D − j);
-          the mean falls as D^(−b) for b < 1, as ln(D)/D for b = 1, as 1/D for b > 1             [derived]
+          the mean falls as D^(−b) for b < 1, as ln(D)/D for b = 1, as 1/D for b > 1  [derived]
 
 (10c): let U(n, β) = E[1/D_i; D_i > 0]. From C(n, k)/k = C(n−1, k)/k + C(n, k)/n follows U(n, β) =
-β/(b+β) U(n−1, β+1) + P(D_i > 0)/n, whose first factors multiply up to the idle fraction after j samples.
+β/(b+β) U(n−1, β+1) + P(D_i > 0)/n, whose first factors multiply up to the idle fraction after j
+samples.
 """
 
 from __future__ import annotations
@@ -49,8 +50,13 @@ class LossLaw:
     b: float
 
     def __post_init__(self) -> None:
-        if not (0 <= self.floor < np.inf and all(0 < v < np.inf for v in (self.amplitude, self.knee, self.b))):
-            raise InputError(f"expected floor >= 0 and positive finite amplitude, knee and b, but got {self}")
+        if not (
+            0 <= self.floor < np.inf
+            and all(0 < v < np.inf for v in (self.amplitude, self.knee, self.b))
+        ):
+            raise InputError(
+                f"expected floor >= 0 and positive finite amplitude, knee and b, but got {self}"
+            )
 
     @property
     def plateau(self) -> float:
@@ -68,11 +74,14 @@ class LossLaw:
         return -self.b * samples / (samples + self.knee)
 
     def samples_for(self, loss: ArrayLike) -> Floats:
-        """Samples that bring the loss down to `loss`, which lies above the floor and up to the plateau."""
+        """Samples that bring the loss down to `loss`, which lies above the floor and up to the
+        plateau.
+        """
         target = np.asarray(loss, float)
         if not np.all((target > self.floor) & (target <= self.plateau)):
             raise InputError(
-                f"expected a loss above the floor {self.floor:g} and at most the plateau {self.plateau:g}, "
+                f"expected a loss above the floor {self.floor:g} and at most the plateau "
+                f"{self.plateau:g}, "
                 f"but got {loss}"
             )
         with np.errstate(over="ignore"):  # infinite where no float is large enough
@@ -83,8 +92,8 @@ class LossLaw:
 class LossSurface:
     """Loss against width and data, (10b); `active` is c, the other parameters are those of LossLaw.
 
-    It describes one thing alone, how the knee moves with the width. What a wider layer gains in capacity
-    would show as a lower floor or amplitude, which here stay put.
+    It describes one thing alone, how the knee moves with the width. What a wider layer gains in
+    capacity would show as a lower floor or amplitude, which here stay put.
     """
 
     floor: float
@@ -101,7 +110,9 @@ class LossSurface:
         return LossLaw(self.floor, self.amplitude, self.b * units / self.active, self.b)
 
     def loss(self, units: ArrayLike, samples: ArrayLike) -> Floats:
-        """Expected loss of layers of `units` units after `samples` inputs, (10b); arrays broadcast."""
+        """Expected loss of layers of `units` units after `samples` inputs, (10b); arrays
+        broadcast.
+        """
         units = np.asarray(units, float)
         if not np.all(units > self.active):
             raise InputError(f"expected units > active={self.active:g}, but got {units.min():g}")
@@ -121,6 +132,8 @@ def mean_reciprocal_count(law: ActivationLaw, samples: int) -> float:
         edges = np.linspace(np.log(HEAD - 0.5), np.log(n - 0.5), 2 + int(8 * np.log(n / HEAD)))
         u = (edges[1:] + edges[:-1])[:, None] / 2 + np.diff(edges)[:, None] / 2 * NODES
         t = np.minimum(np.exp(u), n - 0.5)
-        total += ((term(t) * t) @ WEIGHTS * np.diff(edges) / 2).sum()  # midpoint form of Euler's formula, as (B4)
+        total += (
+            (term(t) * t) @ WEIGHTS * np.diff(edges) / 2
+        ).sum()  # midpoint form of Euler's formula, as (B4)
         total += np.diff(term(np.array([HEAD - 1.0, HEAD])))[0] / 24
     return float(total * law.units / law.working(n))

@@ -1,11 +1,11 @@
 """The process itself, sample by sample, as (1) is written: slow, and there to be checked against.
 
-    (1) the next sample activates unit i with probability (D_i + b) / (D + D*)                   [paper]
+    (1) the next sample activates unit i with probability (D_i + b) / (D + D*)  [paper]
 
-Two processes follow it to the letter. In one, units fire independently of each other given their counts; it
-is the beta-Bernoulli process (2) of `ActivationLaw`. In the other, (3) of `CompetitiveLaw`, exactly c units
-fire: they are drawn together by systematic sampling (Madow 1949), which gives each unit exactly its chance;
-for c = 1 that is a Pólya urn.
+Two processes follow it to the letter. In one, units fire independently of each other given their
+counts; it is the beta-Bernoulli process (2) of `ActivationLaw`. In the other, (3) of
+`CompetitiveLaw`, exactly c units fire: they are drawn together by systematic sampling (Madow 1949),
+which gives each unit exactly its chance; for c = 1 that is a Pólya urn.
 """
 
 from __future__ import annotations
@@ -50,5 +50,7 @@ def _systematic(chance: Floats, size: int, rng: np.random.Generator) -> NDArray[
     order = rng.permutation(chance.size)
     ends = np.cumsum(chance[order])
     ends *= size / ends[-1]
-    marks = rng.random() + np.arange(size)  # one mark per unit length falls into each unit's stretch at most once
+    marks = rng.random() + np.arange(
+        size
+    )  # one mark per unit length falls into each unit's stretch at most once
     return order[np.searchsorted(ends, marks, side="right")]
