@@ -19,7 +19,7 @@ from safetensors.numpy import save as to_safetensors
 from actilaw.blocks import Blocks
 from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError, FileError, InputError
-from actilaw.files import write_atomically
+from actilaw.support.files import write_atomically
 
 FORMAT = 1
 SCALARS = ("samples", "unit", "criterion", "nonfinite", "regime", "entries", "active_squares")

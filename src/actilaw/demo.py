@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from actilaw.files import check_writable
 from actilaw.fit import FittedLaw, FittedLoss, fit, fit_loss
 from actilaw.forecast import Backtested, backtested, early_parts
 from actilaw.prune import prune
@@ -20,6 +19,7 @@ from actilaw.prune.surgery import PruneResult
 from actilaw.record import record
 from actilaw.report import report
 from actilaw.study import digits, evaluate, learning_curve, train
+from actilaw.support.files import check_writable
 from actilaw.tables import Row, estimate_rows, number
 
 LAYER = "relu"

@@ -14,7 +14,7 @@ from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
 from actilaw.fit import FittedLaw, fit
 from actilaw.fit.families import FAMILIES
-from actilaw.inputs import fraction
+from actilaw.support.validation import fraction
 
 METHODS = ("auto", *FAMILIES, *BASELINES)
 PARTS = (1 / 30, 1 / 10, 1 / 3)

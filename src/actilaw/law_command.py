@@ -20,7 +20,7 @@ from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError
 from actilaw.fit import fit, fit_loss
 from actilaw.forecast import backtest as backtest_layer
-from actilaw.inputs import fraction
+from actilaw.support.validation import fraction
 from actilaw.tables import (
     Row,
     estimate_rows,

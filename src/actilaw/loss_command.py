@@ -12,7 +12,7 @@ import pandas as pd
 import typer
 
 from actilaw.fit import FittedLoss, compare_loss_forms, fit_loss
-from actilaw.inputs import fraction
+from actilaw.support.validation import fraction
 from actilaw.tables import (
     Row,
     estimate_rows,

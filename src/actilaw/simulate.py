@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from actilaw.errors import InputError, needs_extra
-from actilaw.files import write_atomically
-from actilaw.inputs import one_whole
+from actilaw.support.files import write_atomically
+from actilaw.support.validation import one_whole
 from actilaw.tables import print_json
 from actilaw.theory.activation_law import ActivationLaw
 

@@ -21,7 +21,7 @@ from actilaw.checks.layer import Layer
 from actilaw.checks.order import exchangeability, independence
 from actilaw.counts import ActivationCounts
 from actilaw.fit import FittedLoss
-from actilaw.inputs import fraction
+from actilaw.support.validation import fraction
 
 __all__ = ["check"]
 

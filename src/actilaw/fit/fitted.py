@@ -25,7 +25,7 @@ from actilaw.fit.intervals import count_interval, good_turing
 from actilaw.fit.occasions import Occasions
 from actilaw.fit.smooth import SmoothLaw
 from actilaw.fit.widths import width_forecast
-from actilaw.inputs import fraction, whole
+from actilaw.support.validation import fraction, whole
 from actilaw.theory import ActivationLaw
 
 if TYPE_CHECKING:

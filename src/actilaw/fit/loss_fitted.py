@@ -13,7 +13,7 @@ from actilaw.fit.loss_form import Form
 from actilaw.fit.loss_forms import Tied
 from actilaw.fit.loss_intervals import Valley, loss_bounds, parameter_bounds
 from actilaw.fit.robust import Vector
-from actilaw.inputs import fraction
+from actilaw.support.validation import fraction
 from actilaw.theory import LossLaw, LossSurface
 
 NO_FLOOR = -1e4  # logarithm of a floor that adds nothing to any loss

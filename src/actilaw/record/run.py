@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from actilaw.census import Census, load
 from actilaw.errors import CountsError, FileError, InputError, needs_extra
-from actilaw.files import check_writable
 from actilaw.record.recorder import Mask, Recorder
 from actilaw.record.sites import Active, Layers
+from actilaw.support.files import check_writable
 
 Progress = Callable[[int], None]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from actilaw.census import Census
 from actilaw.errors import needs_extra
-from actilaw.files import check_writable
 from actilaw.fit import FittedLoss
+from actilaw.support.files import check_writable
 
 if TYPE_CHECKING:
     from actilaw.prune.surgery import PruneResult

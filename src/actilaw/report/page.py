@@ -17,10 +17,10 @@ from actilaw import __version__
 from actilaw.census import Census
 from actilaw.counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
-from actilaw.files import write_atomically
 from actilaw.fit import FittedLaw, FittedLoss, fit
 from actilaw.forecast import backtested, early_parts
 from actilaw.report import figures
+from actilaw.support.files import write_atomically
 from actilaw.tables import estimate_rows
 
 if TYPE_CHECKING:

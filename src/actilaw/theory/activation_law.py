@@ -38,7 +38,14 @@ from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
 from actilaw.gamma import Floats, Ints, digamma_step, log_beta_ratio_slope
-from actilaw.inputs import at_least_zero, fraction, increasing, one_whole, positive, whole
+from actilaw.support.validation import (
+    at_least_zero,
+    fraction,
+    increasing,
+    one_whole,
+    positive,
+    whole,
+)
 from actilaw.theory import beta_binomial, draws
 from actilaw.theory.beta_binomial import CountBins, count_bins
 

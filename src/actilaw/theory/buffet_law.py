@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
 from actilaw.gamma import Floats, Ints, digamma_step, log_rising_ratio
-from actilaw.inputs import at_least_zero, increasing, positive, whole
+from actilaw.support.validation import at_least_zero, increasing, positive, whole
 
 
 @dataclass(frozen=True)

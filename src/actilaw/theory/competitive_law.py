@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
 from actilaw.gamma import Floats, Ints, log_beta_ratio, log_beta_ratio_slope
-from actilaw.inputs import at_least_zero, increasing, one_whole
+from actilaw.support.validation import at_least_zero, increasing, one_whole
 from actilaw.theory import draws
 from actilaw.theory.activation_law import ActivationLaw
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
 from actilaw.gamma import Floats
-from actilaw.inputs import at_least_zero, one_whole, positive
+from actilaw.support.validation import at_least_zero, one_whole, positive
 from actilaw.theory.activation_law import ActivationLaw
 
 HEAD = 2**12  # terms of (10c) that are added one by one

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actilaw.gamma import Floats
-from actilaw.inputs import one_whole
+from actilaw.support.validation import one_whole
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.competitive_law import CompetitiveLaw
 
