@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from actilaw.blocks import Blocks
 from actilaw.errors import CountsError, InputError
-from actilaw.gamma import log_beta_ratio
+from actilaw.theory.log_gamma import log_beta_ratio
 
 T = TypeVar("T")
 REGIMES = ("frozen", "training", "mixed", "unknown")

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from actilaw.theory.activation_law import ActivationLaw
-from actilaw.theory.draws import draw_binomial
+from actilaw.theory.sampling import draw_binomial
 
 SEED = 8173
 

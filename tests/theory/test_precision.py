@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from actilaw.gamma import digamma_step, log_beta_ratio, log_beta_ratio_slope
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.beta_binomial import count_bins, log_pmf
+from actilaw.theory.log_gamma import digamma_step, log_beta_ratio, log_beta_ratio_slope
 
 SEED = 20241218
 

@@ -22,8 +22,8 @@ from actilaw.checks.row import NO_BLOCKS, Question, Row, percent
 from actilaw.errors import CountsError
 from actilaw.fit import fit
 from actilaw.fit.occasions import occasions
-from actilaw.gamma import log_beta_ratio
 from actilaw.theory.beta_binomial import log_idle
+from actilaw.theory.log_gamma import log_beta_ratio
 
 BACKTEST = Question(
     "back-test",

@@ -30,8 +30,8 @@ from scipy.special import gammaln
 from actilaw.checks.layer import Layer, Vector
 from actilaw.checks.row import NO_BLOCKS
 from actilaw.fit import FittedLoss
-from actilaw.gamma import log_beta_ratio
 from actilaw.theory.beta_binomial import log_idle
+from actilaw.theory.log_gamma import log_beta_ratio
 
 FARTHEST = 5.0  # e-folds of b to either side
 STEP = 1e-3

@@ -37,9 +37,14 @@ from scipy.special import polygamma
 
 from actilaw.fit.components import Law, Slopes, Tally, beta_slopes
 from actilaw.fit.likelihood import Vector
-from actilaw.gamma import digamma_step, log_beta_ratio, log_beta_ratio_slope, log_rising_ratio
 from actilaw.theory import ActivationLaw
 from actilaw.theory.beta_binomial import log_idle, log_pmf
+from actilaw.theory.log_gamma import (
+    digamma_step,
+    log_beta_ratio,
+    log_beta_ratio_slope,
+    log_rising_ratio,
+)
 
 # Where s = 0 the two terms of 1/s in the slopes would cancel; so near, no count can tell.
 LEAST_S = 1e-5

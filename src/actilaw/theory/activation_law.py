@@ -26,7 +26,7 @@ once. After Zhang & Sui (2024), arXiv 2412.18073, marked [paper]; what follows f
          by D' with probability 1 − B(b, β + D') / B(b, β + D)  [derived]
 
 Every exact quantity is right to a relative 1e-9, and nearly always to 1e-14, for N up to 1e12, D up
-to 1e18 and b from 1e-6 to 1e3: see `actilaw.gamma`.
+to 1e18 and b from 1e-6 to 1e3: see `actilaw.theory.log_gamma`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
-from actilaw.gamma import Floats, Ints, digamma_step, log_beta_ratio_slope
 from actilaw.support.validation import (
     at_least_zero,
     fraction,
@@ -46,8 +45,9 @@ from actilaw.support.validation import (
     positive,
     whole,
 )
-from actilaw.theory import beta_binomial, draws
+from actilaw.theory import beta_binomial, sampling
 from actilaw.theory.beta_binomial import CountBins, count_bins
+from actilaw.theory.log_gamma import Floats, Ints, digamma_step, log_beta_ratio_slope
 
 MOST_LISTED = 10**10  # a count each of so many units takes 80 GB
 
@@ -241,22 +241,22 @@ class ActivationLaw:
                 f"expected at most {MOST_LISTED:,} units for a count each, but units={units:,}: "
                 "draw_histogram has no such limit"
             )
-        return draws.draw_counts(units, self.count_bins(samples), rng)
+        return sampling.draw_counts(units, self.count_bins(samples), rng)
 
-    def draw_histogram(self, samples: int, rng: np.random.Generator) -> draws.CountHistogram:
+    def draw_histogram(self, samples: int, rng: np.random.Generator) -> sampling.CountHistogram:
         """How many units have each count after `samples` inputs, without drawing them one by one.
 
         Neither units nor samples cost time. Counts up to 16383 are exact, larger ones in bins of 2
         %.
         """
-        return draws.draw_histogram(self._whole_units(), self.count_bins(samples), rng)
+        return sampling.draw_histogram(self._whole_units(), self.count_bins(samples), rng)
 
     def draw_discovery(self, samples: ArrayLike, rng: np.random.Generator) -> Ints:
         """Working units at each entry of `samples`, an increasing (n,) grid, along one path; time
         O(n).
         """
         grid = increasing("samples", samples)
-        return draws.draw_discovery(self._whole_units(), grid, self.b, self.rest_weight, rng)
+        return sampling.draw_discovery(self._whole_units(), grid, self.b, self.rest_weight, rng)
 
     def count_bins(self, samples: int) -> CountBins:
         """The law of one unit's count in bins that cover 0..samples, from which cdf and draws are

@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
-from actilaw.gamma import Floats, Ints, log_beta_ratio, log_beta_ratio_slope
 from actilaw.support.validation import at_least_zero, increasing, one_whole
-from actilaw.theory import draws
+from actilaw.theory import sampling
 from actilaw.theory.activation_law import ActivationLaw
+from actilaw.theory.log_gamma import Floats, Ints, log_beta_ratio, log_beta_ratio_slope
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class CompetitiveLaw:
         O(units).
         """
         self._need_one_active("a draw of counts at once")
-        return draws.draw_competing(self.units, one_whole("samples", samples), self.b, rng)
+        return sampling.draw_competing(self.units, one_whole("samples", samples), self.b, rng)
 
     def draw_discovery(self, samples: ArrayLike, rng: np.random.Generator) -> Ints:
         """Working units at each entry of `samples`, an increasing (n,) grid, on one path; for
@@ -106,10 +106,12 @@ class CompetitiveLaw:
                 else 1.0
             )
             fell = (
-                draws.draw_binomial(np.array([n - seen]), np.array([share]), rng)[0] if idle else 0
+                sampling.draw_binomial(np.array([n - seen]), np.array([share]), rng)[0]
+                if idle
+                else 0
             )
             idle -= (
-                int(np.count_nonzero(draws.draw_competing(idle, int(fell), self.b, rng)))
+                int(np.count_nonzero(sampling.draw_competing(idle, int(fell), self.b, rng)))
                 if fell
                 else 0
             )

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
-from actilaw.gamma import Floats
 from actilaw.support.validation import at_least_zero, one_whole, positive
 from actilaw.theory.activation_law import ActivationLaw
+from actilaw.theory.log_gamma import Floats
 
 HEAD = 2**12  # terms of (10c) that are added one by one
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
