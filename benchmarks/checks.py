@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from actilaw import ActivationCounts, check
-from actilaw.blocks import Blocks
+from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError
 from actilaw.fit.families import FAMILIES
 

@@ -20,7 +20,6 @@ from scipy.special import betaln
 from scipy.stats import beta, betabinom, binom, norm
 
 from actilaw import ActivationCounts, ActivationLaw, Census, LossLaw, check, fit, fit_loss
-from actilaw.blocks import Blocks
 from actilaw.checks.kernel import next_activations
 from actilaw.checks.layer import Layer
 from actilaw.checks.order import exchangeability, independence
@@ -34,6 +33,7 @@ from actilaw.checks.readings import (
 )
 from actilaw.checks.rivals import RIVALS
 from actilaw.checks.row import Question
+from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
 from drawn import draw_counts
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actilaw import Positive, Relative, Threshold, TopK, counter
-from actilaw.blocks import block_size
+from actilaw.counts.blocks import block_size
 from actilaw.errors import CountsError, InputError
 from actilaw.record.criteria import describe, rule_from
 

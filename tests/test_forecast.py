@@ -9,7 +9,7 @@ from scipy.stats import betabinom, binom
 
 from actilaw import ActivationCounts, Census, backtest, fit
 from actilaw.baselines import chao2, good_toulmin, stays
-from actilaw.blocks import Blocks
+from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
 from actilaw.fit.intervals import count_interval
 from actilaw.fit.occasions import MOST, occasions

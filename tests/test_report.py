@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from actilaw import ActivationCounts, Census, LossLaw, LossSurface, fit_loss, report
-from actilaw.blocks import Blocks
+from actilaw.counts.blocks import Blocks
 from actilaw.errors import FileError, InputError
 from drawn import draw_counts
 

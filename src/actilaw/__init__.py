@@ -2,9 +2,9 @@
 removed.
 """
 
-from actilaw.census import Census, load
 from actilaw.checks import check
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.census import Census, load
 from actilaw.fit import FittedLaw, FittedLoss, compare_loss_forms, fit, fit_loss
 from actilaw.forecast import backtest
 from actilaw.monitor import monitor

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from actilaw import law_command
-from actilaw.census import Census, load
+from actilaw.counts.census import Census, load
 from actilaw.errors import ActilawError, InputError, needs_extra
 from actilaw.law_command import AsJson, CensusFile
 from actilaw.loss_command import loss

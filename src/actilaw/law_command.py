@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import typer
 
-from actilaw.census import Census, load
 from actilaw.checks import check
 from actilaw.checks.row import sized
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.census import Census, load
 from actilaw.errors import CountsError
 from actilaw.fit import fit, fit_loss
 from actilaw.forecast import backtest as backtest_layer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from actilaw.census import Census
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.census import Census
 from actilaw.errors import CountsError
 from actilaw.fit import fit
 

@@ -19,7 +19,7 @@ from actilaw.checks.growth import back_test, inflection
 from actilaw.checks.kernel import exponent, next_activations
 from actilaw.checks.layer import Layer
 from actilaw.checks.order import exchangeability, independence
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fit import FittedLoss
 from actilaw.support.validation import fraction
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fit import FittedLaw, fit
 from actilaw.theory import ActivationLaw
 

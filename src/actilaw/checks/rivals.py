@@ -19,7 +19,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import digamma, gammaln, logsumexp, polygamma
 from scipy.stats import norm
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.theory.beta_binomial import log_pmf
 
 Vector = NDArray[np.float64]

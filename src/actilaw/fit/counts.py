@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
 from actilaw.fit.families import FAMILIES
 from actilaw.fit.fitted import FittedLaw

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fit.components import ALWAYS_ON, SILENT, Law, RateLaw
 from actilaw.fit.family import Family, FittedFamily
 from actilaw.fit.heavy import Heavy

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fit.components import Atom, RateLaw, Tally
 from actilaw.fit.heavy import Heavy
 from actilaw.fit.likelihood import LogLikelihood, Vector

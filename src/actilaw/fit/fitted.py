@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
 from actilaw.fit.families import FittedFamily
 from actilaw.fit.intervals import count_interval, good_turing

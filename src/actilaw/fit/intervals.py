@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import beta, norm
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fit.occasions import Occasions
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(21)

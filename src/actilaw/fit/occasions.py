@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 
 LEAST_BLOCKS = 6  # with fewer, samples tell rates apart better than blocks
 MOST = 32  # a unit seen on so many occasions is no longer rare

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError
 from actilaw.fit.components import Atom, Law, Tally
 from actilaw.fit.family import Family, FittedFamily

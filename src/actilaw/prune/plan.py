@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from actilaw.census import Census
+from actilaw.counts.census import Census
 
 
 def idle_units(census: Census) -> dict[str, NDArray[np.int64]]:

@@ -21,7 +21,7 @@ import torch_pruning
 from numpy.typing import NDArray
 from torch import nn
 
-from actilaw.census import Census
+from actilaw.counts.census import Census
 from actilaw.errors import InputError, ModelError
 from actilaw.prune.plan import idle_units
 from actilaw.record.sites import RECTIFIERS

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actilaw.census import Census
+from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
 from actilaw.record.criteria import Criterion, Positive, Relative, Threshold, TopK
 

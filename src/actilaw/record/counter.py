@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
 from actilaw.record.criteria import Criterion, describe
 from actilaw.record.tally import Tally

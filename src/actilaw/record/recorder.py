@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from actilaw.census import Census
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError, ModelError
 from actilaw.record.compiled import Door
 from actilaw.record.counter import by_position, kept

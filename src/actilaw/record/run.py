@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from actilaw.census import Census, load
+from actilaw.counts.census import Census, load
 from actilaw.errors import CountsError, FileError, InputError, needs_extra
 from actilaw.record.recorder import Mask, Recorder
 from actilaw.record.sites import Active, Layers

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actilaw.blocks import MOST, Blocks, block_size
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.blocks import MOST, Blocks, block_size
 from actilaw.errors import InputError
 from actilaw.record.criteria import Criterion
 from actilaw.record.kernels import Rows, count, first_rows, rows_of

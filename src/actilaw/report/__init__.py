@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actilaw.census import Census
+from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
 from actilaw.fit import FittedLoss
 from actilaw.support.files import check_writable

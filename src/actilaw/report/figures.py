@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fit import FittedLaw, FittedLoss
 
 COUNTED, LAW, FORECAST, EARLY = "#1b1f24", "#0b62d6", "#c2410c", "#8a6d3b"

@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from actilaw import __version__
-from actilaw.census import Census
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError
 from actilaw.fit import FittedLaw, FittedLoss, fit
 from actilaw.forecast import backtested, early_parts

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from actilaw.census import Census
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.census import Census
 from actilaw.errors import InputError
 from actilaw.record import record
 from actilaw.study.networks import TopK, Transformer, gated, plain, routed

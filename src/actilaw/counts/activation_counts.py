@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from actilaw.blocks import Blocks
+from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
 from actilaw.theory.log_gamma import log_beta_ratio
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from actilaw.blocks import Blocks
-from actilaw.counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, FileError, InputError
 from actilaw.support.files import write_atomically
 
