@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from actilaw import Positive, Relative, Threshold, counter, record
-from actilaw.record.kernels import count, rows_of
+from actilaw.recording.kernels.dispatch import count, rows_of
 
 ROUNDS = 15
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from actilaw import Positive, Relative, Threshold, TopK, counter
 from actilaw.counts.blocks import block_size
 from actilaw.errors import CountsError, InputError
-from actilaw.record.criteria import describe, rule_from
+from actilaw.recording.criteria import describe, rule_from
 
 
 @pytest.mark.parametrize("kind", ["numpy", "read-only numpy", "torch", "list"])

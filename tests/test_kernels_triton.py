@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from actilaw.record.criteria import Criterion, Positive, Relative, Threshold, TopK
-from actilaw.record.kernels import Rows, count_by_torch, rows_of
+from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, TopK
+from actilaw.recording.kernels.dispatch import Rows, count_by_torch, rows_of
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if DEVICE == "cpu":
@@ -20,7 +20,7 @@ if DEVICE == "cpu":
         "1"  # before Triton is imported, which reads it then and at the first run
     )
 pytest.importorskip("triton")
-from actilaw.record.kernels_triton import count_on_gpu  # noqa: E402
+from actilaw.recording.kernels.gpu import count_on_gpu  # noqa: E402
 
 PRECISIONS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 SHAPES = [

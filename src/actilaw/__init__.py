@@ -9,7 +9,8 @@ from actilaw.fit import FittedLaw, FittedLoss, compare_loss_forms, fit, fit_loss
 from actilaw.forecast import backtest
 from actilaw.monitor import monitor
 from actilaw.prune import prune
-from actilaw.record import Positive, Relative, Threshold, TopK, counter, record
+from actilaw.recording.criteria import Positive, Relative, Threshold, TopK
+from actilaw.recording.record import counter, record
 from actilaw.report import report
 from actilaw.theory import (
     ActivationLaw,

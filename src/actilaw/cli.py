@@ -21,7 +21,7 @@ from actilaw.errors import ActilawError, InputError, needs_extra
 from actilaw.law_command import AsJson, CensusFile
 from actilaw.loss_command import loss
 from actilaw.monitor import monitor
-from actilaw.record.criteria import rule_from
+from actilaw.recording.criteria import rule_from
 from actilaw.report import report
 from actilaw.simulate import simulate
 from actilaw.tables import print_json, print_sections
@@ -109,11 +109,11 @@ def record_command(
             "shall run on"
         )
     with needs_extra("torch"):
-        from actilaw.record import run
+        from actilaw.recording import to_file
     if text is not None:
-        network, batches = run.language_model(model, text, length, batch)
+        network, batches = to_file.language_model(model, text, length, batch)
     else:
-        network, batches = run.imported(model), run.imported(str(data))
+        network, batches = to_file.imported(model), to_file.imported(str(data))
     chosen = layers if layers == "auto" else [name.strip() for name in layers.split(",")]
     rule = active if active == "auto" else rule_from(active)
     sample = unit or ("sample" if text is None else "position")
@@ -128,7 +128,7 @@ def record_command(
     finished = output.exists() and bool(load(output).about.get("finished"))
     with _progress() as bar:
         task = bar.add_task("recording", total=None)
-        census = run.record_to_file(
+        census = to_file.record_to_file(
             network,
             batches,
             output,

@@ -16,7 +16,7 @@ from actilaw.fit import FittedLaw, FittedLoss, fit, fit_loss
 from actilaw.forecast import Backtested, backtested, early_parts
 from actilaw.prune import prune
 from actilaw.prune.surgery import PruneResult
-from actilaw.record import record
+from actilaw.recording.record import record
 from actilaw.report import report
 from actilaw.study import digits, evaluate, learning_curve, train
 from actilaw.support.files import check_writable

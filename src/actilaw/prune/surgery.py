@@ -24,7 +24,7 @@ from torch import nn
 from actilaw.counts.census import Census
 from actilaw.errors import InputError, ModelError
 from actilaw.prune.plan import idle_units
-from actilaw.record.sites import RECTIFIERS
+from actilaw.recording.layers import RECTIFIERS
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import InputError
-from actilaw.record import record
+from actilaw.recording.record import record
 from actilaw.study.networks import TopK, Transformer, gated, plain, routed
 from actilaw.study.tasks import Task, digits, mnist, python_source
 from actilaw.study.training import train, train_autoencoder, train_transformer

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
-from actilaw.record.criteria import Criterion, describe
-from actilaw.record.tally import Tally
+from actilaw.recording.accumulator import Tally
+from actilaw.recording.criteria import Criterion, describe
 
 
 class Counter:

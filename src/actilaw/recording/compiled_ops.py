@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from actilaw.record.recorder import Recorder
+    from actilaw.recording.recorder import Recorder
 
 _keys = itertools.count()
 _recorders: weakref.WeakValueDictionary[int, Recorder] = weakref.WeakValueDictionary()

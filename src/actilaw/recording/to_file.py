@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from actilaw.counts.census import Census, load
 from actilaw.errors import CountsError, FileError, InputError, needs_extra
-from actilaw.record.recorder import Mask, Recorder
-from actilaw.record.sites import Active, Layers
+from actilaw.recording.layers import Active, Layers
+from actilaw.recording.recorder import Mask, Recorder
 from actilaw.support.files import check_writable
 
 Progress = Callable[[int], None]

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError, ModelError
-from actilaw.record.compiled import Door
-from actilaw.record.counter import by_position, kept
-from actilaw.record.criteria import describe
-from actilaw.record.ranks import place_among_ranks, sum_over_ranks
-from actilaw.record.sites import Active, Layers, chosen_experts, find_sites, uncovered
-from actilaw.record.tally import Tally
-from actilaw.record.visits import Visits
+from actilaw.recording.accumulator import Tally
+from actilaw.recording.compiled_ops import Door
+from actilaw.recording.counter import by_position, kept
+from actilaw.recording.criteria import describe
+from actilaw.recording.distributed import place_among_ranks, sum_over_ranks
+from actilaw.recording.layers import Active, Layers, chosen_experts, find_sites, uncovered
+from actilaw.recording.repeated_calls import Visits
 
 Mask = str | Callable[..., Tensor]
 UNITS = ("sample", "position", "token")

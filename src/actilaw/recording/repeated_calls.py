@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from actilaw.errors import InputError
-from actilaw.record.kernels import count, rows_of
-from actilaw.record.sites import Site
-from actilaw.record.tally import Tally
+from actilaw.recording.accumulator import Tally
+from actilaw.recording.kernels.dispatch import count, rows_of
+from actilaw.recording.layers import Site
 
 
 class Visits:

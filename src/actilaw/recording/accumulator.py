@@ -18,8 +18,8 @@ from torch import Tensor
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.blocks import MOST, Blocks, block_size
 from actilaw.errors import InputError
-from actilaw.record.criteria import Criterion
-from actilaw.record.kernels import Rows, count, first_rows, rows_of
+from actilaw.recording.criteria import Criterion
+from actilaw.recording.kernels.dispatch import Rows, count, first_rows, rows_of
 
 
 @dataclass

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actilaw.record import loops
-from actilaw.record.criteria import Criterion, Positive, Relative, Threshold, TopK
+from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, TopK
+from actilaw.recording.kernels import cpu
 
 BITS = {
     torch.float16: (torch.int16, 0x7C00),
@@ -106,7 +106,7 @@ def count(rows: Rows) -> Counted:
         return _count_on_cpu(rows)
     if rows.bits.device.type == "cuda":
         try:
-            from actilaw.record.kernels_triton import count_on_gpu
+            from actilaw.recording.kernels.gpu import count_on_gpu
         except ImportError:
             return count_by_torch(rows)
         return count_on_gpu(rows)
@@ -133,7 +133,7 @@ def first_rows(rows: Rows, units: Tensor) -> Tensor:
         return part.mask().any(1).to(torch.uint8).argmax(0)
     found = np.zeros(len(units), np.int64)
     keep = None if rows.keep is None else rows.keep.numpy()
-    loops.first_hits(
+    cpu.first_hits(
         rows.bits.numpy(),
         rows.low.numpy(),
         _mask_of(rows),
@@ -170,7 +170,7 @@ def _largest_magnitudes(x: Tensor) -> Tensor:
     largest = torch.empty(x.shape[:-1], dtype=integer)
     bits, found = x.view(integer).numpy(), largest.numpy()
     _in_shares(
-        len(bits), x.numel(), lambda _, part: loops.largest_bits(bits[part], infinity, found[part])
+        len(bits), x.numel(), lambda _, part: cpu.largest_bits(bits[part], infinity, found[part])
     )
     return largest.view(x.dtype)
 
@@ -198,7 +198,7 @@ def _count_on_cpu(rows: Rows) -> Counted:
     keep = None if rows.keep is None else rows.keep.contiguous().numpy()
     units = np.zeros((torch.get_num_threads(), n_units), np.int32)
     active, nonfinite = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.bool_)
-    kernel = loops.count_rows if n_positions == 1 else loops.count_any
+    kernel = cpu.count_rows if n_positions == 1 else cpu.count_any
 
     def share(thread: int, part: slice) -> None:
         kept = None if keep is None else keep[part]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
-from actilaw.record.criteria import Criterion, Positive, Relative, Threshold, TopK
+from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, TopK
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from actilaw.record.counter import Counter
-    from actilaw.record.recorder import Mask, Recorder
-    from actilaw.record.sites import Active, Layers
+    from actilaw.recording.counter import Counter
+    from actilaw.recording.layers import Active, Layers
+    from actilaw.recording.recorder import Mask, Recorder
 
 __all__ = ["Positive", "Relative", "Threshold", "TopK", "counter", "record"]
 
@@ -62,7 +62,7 @@ def record(
         MissingExtraError: if torch is not installed.
     """
     with needs_extra("torch"):
-        from actilaw.record.recorder import Recorder
+        from actilaw.recording.recorder import Recorder
     return Recorder(model, layers, active, unit, mask, resume)
 
 
@@ -79,5 +79,5 @@ def counter(active: Criterion | None = None, unit: str = "sample") -> Counter:
         MissingExtraError: if torch is not installed.
     """
     with needs_extra("torch"):
-        from actilaw.record.counter import Counter
+        from actilaw.recording.counter import Counter
     return Counter(active or Positive(), unit)

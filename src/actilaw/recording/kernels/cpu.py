@@ -1,5 +1,5 @@
 """The compiled loops of the CPU kernel, over integer bits (n_rows, n_positions, n_units); see
-`actilaw.record.kernels`.
+`actilaw.recording.kernels.dispatch`.
 
 Every step is cast back to the width of the bits: numba would widen sums to 64 bits, and half as
 many units would fit into a vector register.

@@ -15,7 +15,7 @@ import torch
 import triton
 import triton.language as tl
 
-from actilaw.record.kernels import Counted, Rows
+from actilaw.recording.kernels.dispatch import Counted, Rows
 
 TILE = 1 << 14  # bytes a program holds at a time: 32 registers of each of its 128 threads
 # At most, in a tile: full lines of memory are read, and many rows added up per atomic.

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from actilaw.errors import InputError
-from actilaw.record.tally import Tally, Totals
+from actilaw.recording.accumulator import Tally, Totals
 
 NEVER = torch.iinfo(torch.int64).max
 

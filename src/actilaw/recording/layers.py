@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actilaw.errors import InputError, ModelError
-from actilaw.record.criteria import Criterion, Positive, Relative, Threshold, TopK, describe
+from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, TopK, describe
 
 Layers = str | Iterable[str] | Callable[[str, nn.Module], bool]
 Active = str | Criterion | Iterable[Criterion]

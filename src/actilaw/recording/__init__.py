@@ -1,0 +1,1 @@
+"""From a running network to counts of its activations."""

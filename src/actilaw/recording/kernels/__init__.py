@@ -1,0 +1,1 @@
+"""Counting activations at the speed of reading memory."""
