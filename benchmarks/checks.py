@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from actilaw import ActivationCounts, check
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError
-from actilaw.fit.families import FAMILIES
+from actilaw.fitting.families.catalogue import FAMILIES
 
 UNITS, SAMPLES, BLOCKS, ACTIVE, B = 600, 1024, 32, 30.0, 0.4
 Fired = NDArray[np.bool_]

@@ -21,7 +21,7 @@ import pandas as pd
 from actilaw import ActivationCounts, ActivationLaw, fit
 from actilaw.baselines import BASELINES
 from actilaw.errors import CountsError
-from actilaw.fit.families import FAMILIES
+from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.forecast import METHODS, Backtested, backtest_from
 
 DRAWS, UNITS, SAMPLES = 500, 8000, 500

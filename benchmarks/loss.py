@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from actilaw import ActivationCounts, LossLaw, LossSurface, fit, fit_loss
-from actilaw.fit.loss import fit_form, read_columns
-from actilaw.fit.loss_form import Form, Vector
-from actilaw.fit.loss_forms import FORMS, LAW, Activation, Shifted
-from actilaw.fit.robust import K, Problem, descend
+from actilaw.loss.fit import fit_form, read_columns
+from actilaw.loss.form import Form, Vector
+from actilaw.loss.forms import FORMS, LAW, Activation, Shifted
+from actilaw.loss.huber import K, Problem, descend
 
 CURVES = Path(__file__).parent / "data" / "learning_curves_nmt.csv"
 DRAWS, SEED = 300, 31415

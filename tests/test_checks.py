@@ -282,7 +282,7 @@ def test_broken_assumptions_are_named_by_the_right_row() -> None:
 def test_a_richer_family_that_gains_nothing_leaves_the_law_standing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from actilaw.fit.families import FAMILIES
+    from actilaw.fitting.families.catalogue import FAMILIES
 
     counts = drawn_layer(9)
     monkeypatch.setitem(FAMILIES, "twin", FAMILIES["law"])

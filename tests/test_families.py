@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from actilaw import ActivationCounts
 from actilaw.errors import CountsError
-from actilaw.fit.components import ALWAYS_ON, SILENT, Law
-from actilaw.fit.families import FAMILIES, Family, FittedFamily
-from actilaw.fit.heavy import Heavy
+from actilaw.fitting.families.catalogue import FAMILIES, Family, FittedFamily
+from actilaw.fitting.families.components import ALWAYS_ON, SILENT, Law
+from actilaw.fitting.families.heavy_tail import Heavy
 
 FAMILY_AT: dict[str, tuple[Family, list[float]]] = {
     "law": (Family((Law(),)), [-1.5, 2.0]),

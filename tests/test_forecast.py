@@ -11,9 +11,9 @@ from actilaw import ActivationCounts, Census, backtest, fit
 from actilaw.baselines import chao2, good_toulmin, stays
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
-from actilaw.fit.intervals import count_interval
-from actilaw.fit.occasions import MOST, occasions
-from actilaw.fit.smooth import _kernel, fit_smooth
+from actilaw.forecasting.incidence import MOST, occasions
+from actilaw.forecasting.intervals import count_interval
+from actilaw.forecasting.rate_density import _kernel, fit_smooth
 from drawn import draw_counts
 
 

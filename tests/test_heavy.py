@@ -8,8 +8,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import betabinom
 
-from actilaw.fit.family import Family
-from actilaw.fit.heavy import Heavy
+from actilaw.fitting.families.heavy_tail import Heavy
+from actilaw.fitting.families.mixture import Family
 
 
 def exact_heavy(k: int, samples: int, s: float, beta: float, m: float) -> float:

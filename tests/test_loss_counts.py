@@ -11,7 +11,7 @@ import pytest
 
 from actilaw import LossLaw, LossSurface, compare_loss_forms, fit, fit_loss
 from actilaw.errors import InputError
-from actilaw.fit.loss_forms import FORMS
+from actilaw.loss.forms import FORMS
 from drawn import draw_counts
 from test_cli import actilaw, assert_one_sentence
 

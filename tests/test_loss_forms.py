@@ -12,8 +12,8 @@ from scipy.optimize import curve_fit
 
 from actilaw import fit_loss
 from actilaw.errors import InputError
-from actilaw.fit.loss_form import Form
-from actilaw.fit.loss_forms import FORMS, SURFACE, Tied
+from actilaw.loss.form import Form
+from actilaw.loss.forms import FORMS, SURFACE, Tied
 
 D = np.geomspace(10, 1e6, 14)
 N = np.resize([1e3, 1e4, 1e5], D.size)

@@ -11,7 +11,7 @@ from scipy.optimize import brentq, least_squares, minimize
 from scipy.stats import norm
 
 from actilaw import LossLaw, fit_loss
-from actilaw.fit.robust import BETA, K, huber_scale, log_likelihood
+from actilaw.loss.huber import BETA, K, huber_scale, log_likelihood
 
 SIZES = np.geomspace(10, 1e5, 12)
 TRUTH = LossLaw(floor=0.2, amplitude=3.0, knee=300.0, b=0.6)

@@ -5,8 +5,12 @@ removed.
 from actilaw.checks import check
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census, load
-from actilaw.fit import FittedLaw, FittedLoss, compare_loss_forms, fit, fit_loss
+from actilaw.fitting.fit import fit
+from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.forecast import backtest
+from actilaw.loss.compare import compare_loss_forms
+from actilaw.loss.fit import fit_loss
+from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.monitor import monitor
 from actilaw.prune import prune
 from actilaw.recording.criteria import Positive, Relative, Threshold, TopK

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 from actilaw.baselines import BASELINES
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
-from actilaw.fit import FittedLaw, fit
-from actilaw.fit.families import FAMILIES
+from actilaw.fitting.families.catalogue import FAMILIES
+from actilaw.fitting.fit import fit
+from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.support.validation import fraction
 
 METHODS = ("auto", *FAMILIES, *BASELINES)

@@ -18,8 +18,9 @@ from actilaw.checks.row import sized
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census, load
 from actilaw.errors import CountsError
-from actilaw.fit import fit, fit_loss
+from actilaw.fitting.fit import fit
 from actilaw.forecast import backtest as backtest_layer
+from actilaw.loss.fit import fit_loss
 from actilaw.support.validation import fraction
 from actilaw.tables import (
     Row,

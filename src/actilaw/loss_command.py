@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import typer
 
-from actilaw.fit import FittedLoss, compare_loss_forms, fit_loss
+from actilaw.loss.compare import compare_loss_forms
+from actilaw.loss.fit import fit_loss
+from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.validation import fraction
 from actilaw.tables import (
     Row,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError
-from actilaw.fit import fit
+from actilaw.fitting.fit import fit
 
 
 def monitor(census: Census) -> str:

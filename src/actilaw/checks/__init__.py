@@ -20,7 +20,7 @@ from actilaw.checks.kernel import exponent, next_activations
 from actilaw.checks.layer import Layer
 from actilaw.checks.order import exchangeability, independence
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.fit import FittedLoss
+from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.validation import fraction
 
 __all__ = ["check"]

@@ -15,7 +15,7 @@ import numpy as np
 from actilaw.checks.layer import Layer
 from actilaw.checks.readings import Reading, of_blocks, of_counts, of_first, of_growth, of_loss
 from actilaw.checks.row import DEVIATES, HOLDS, Question, Row, percent
-from actilaw.fit import FittedLoss
+from actilaw.loss.fitted_loss import FittedLoss
 
 DRAWS = 4000
 SAMPLING = Question(

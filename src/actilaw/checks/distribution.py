@@ -17,7 +17,7 @@ from actilaw.checks.layer import STEP, Layer, Vector, Whole
 from actilaw.checks.rivals import RIVALS
 from actilaw.checks.row import DEVIATES, HOLDS, UNTOLD, Question, Row
 from actilaw.errors import CountsError
-from actilaw.fit.families import FAMILIES
+from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.theory.beta_binomial import count_bins, log_pmf
 
 DRAWS = 499

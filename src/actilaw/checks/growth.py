@@ -20,8 +20,8 @@ import numpy as np
 from actilaw.checks.layer import Layer, Vector, Whole
 from actilaw.checks.row import NO_BLOCKS, Question, Row, percent
 from actilaw.errors import CountsError
-from actilaw.fit import fit
-from actilaw.fit.occasions import occasions
+from actilaw.fitting.fit import fit
+from actilaw.forecasting.incidence import occasions
 from actilaw.theory.beta_binomial import log_idle
 from actilaw.theory.log_gamma import log_beta_ratio
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.fit import FittedLaw, fit
+from actilaw.fitting.fit import fit
+from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.theory import ActivationLaw
 
 Vector = NDArray[np.float64]

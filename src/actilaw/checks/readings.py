@@ -29,7 +29,7 @@ from scipy.special import gammaln
 
 from actilaw.checks.layer import Layer, Vector
 from actilaw.checks.row import NO_BLOCKS
-from actilaw.fit import FittedLoss
+from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.theory.beta_binomial import log_idle
 from actilaw.theory.log_gamma import log_beta_ratio
 

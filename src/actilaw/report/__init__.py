@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
-from actilaw.fit import FittedLoss
+from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.files import check_writable
 
 if TYPE_CHECKING:

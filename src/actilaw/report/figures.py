@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.fit import FittedLaw, FittedLoss
+from actilaw.fitting.fitted_law import FittedLaw
+from actilaw.loss.fitted_loss import FittedLoss
 
 COUNTED, LAW, FORECAST, EARLY = "#1b1f24", "#0b62d6", "#c2410c", "#8a6d3b"
 HORIZON = 100  # figures reach to this many times the samples counted

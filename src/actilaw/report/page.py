@@ -17,8 +17,10 @@ from actilaw import __version__
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError
-from actilaw.fit import FittedLaw, FittedLoss, fit
+from actilaw.fitting.fit import fit
+from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.forecast import backtested, early_parts
+from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.report import figures
 from actilaw.support.files import write_atomically
 from actilaw.tables import estimate_rows

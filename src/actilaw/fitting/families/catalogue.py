@@ -19,10 +19,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.fit.components import ALWAYS_ON, SILENT, Law, RateLaw
-from actilaw.fit.family import Family, FittedFamily
-from actilaw.fit.heavy import Heavy
-from actilaw.fit.search import Search, halved, with_atom
+from actilaw.fitting.families.components import ALWAYS_ON, SILENT, Law, RateLaw
+from actilaw.fitting.families.heavy_tail import Heavy
+from actilaw.fitting.families.mixture import Family, FittedFamily
+from actilaw.fitting.families.multistart import Search, halved, with_atom
 
 __all__ = ["FAMILIES", "Family", "FittedFamily"]
 

@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from scipy.stats import beta, norm
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.fit.occasions import Occasions
+from actilaw.forecasting.incidence import Occasions
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from actilaw.fit.loss_form import Form
-from actilaw.fit.robust import Descended, Lanes, Problem, Vector, descend
+from actilaw.loss.form import Form
+from actilaw.loss.huber import Descended, Lanes, Problem, Vector, descend
 
 Spoilt = tuple[NDArray[np.bool_], Vector]  # which lanes are spoilt, and where each ended
 

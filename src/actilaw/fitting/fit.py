@@ -10,11 +10,11 @@ from scipy.special import logit
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
-from actilaw.fit.families import FAMILIES
-from actilaw.fit.fitted import FittedLaw
-from actilaw.fit.occasions import LEAST_BLOCKS, occasions
-from actilaw.fit.shared import shared_covariance
-from actilaw.fit.smooth import fit_smooth
+from actilaw.fitting.clustered_covariance import shared_covariance
+from actilaw.fitting.families.catalogue import FAMILIES
+from actilaw.fitting.fitted_law import FittedLaw
+from actilaw.forecasting.incidence import LEAST_BLOCKS, occasions
+from actilaw.forecasting.rate_density import fit_smooth
 
 Vector = NDArray[np.float64]
 

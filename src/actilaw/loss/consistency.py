@@ -22,9 +22,9 @@ import pandas as pd
 from scipy.stats import f as fisher
 from scipy.stats import norm
 
-from actilaw.fit.fitted import FittedLaw
-from actilaw.fit.loss_fitted import Agreement, FittedLoss
-from actilaw.fit.robust import Lanes, Vector, descend
+from actilaw.fitting.fitted_law import FittedLaw
+from actilaw.loss.fitted_loss import Agreement, FittedLoss
+from actilaw.loss.huber import Lanes, Vector, descend
 
 NAMES = ("knee", "b")
 WITHIN = np.log(2.0)  # readings whose ratio lies surely within this factor are said to agree

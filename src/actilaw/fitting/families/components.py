@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, polygamma
 
-from actilaw.fit.likelihood import Vector
+from actilaw.fitting.families.newton import Vector
 from actilaw.theory import ActivationLaw
 from actilaw.theory.beta_binomial import log_idle
 from actilaw.theory.log_gamma import digamma_step, log_beta_ratio_slope, log_rising_ratio

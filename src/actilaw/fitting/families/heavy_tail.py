@@ -35,8 +35,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import polygamma
 
-from actilaw.fit.components import Law, Slopes, Tally, beta_slopes
-from actilaw.fit.likelihood import Vector
+from actilaw.fitting.families.components import Law, Slopes, Tally, beta_slopes
+from actilaw.fitting.families.newton import Vector
 from actilaw.theory import ActivationLaw
 from actilaw.theory.beta_binomial import log_idle, log_pmf
 from actilaw.theory.log_gamma import (

@@ -23,7 +23,7 @@ from itertools import product
 import numpy as np
 from scipy.special import expit
 
-from actilaw.fit.loss_form import EXPONENTS, FAR, Form, Shape, Vector
+from actilaw.loss.form import EXPONENTS, FAR, Form, Shape, Vector
 
 
 def softplus(x: Vector) -> Vector:

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.fit.components import Atom, RateLaw, Tally
-from actilaw.fit.heavy import Heavy
-from actilaw.fit.likelihood import LogLikelihood, Vector
+from actilaw.fitting.families.components import Atom, RateLaw, Tally
+from actilaw.fitting.families.heavy_tail import Heavy
+from actilaw.fitting.families.newton import LogLikelihood, Vector
 from actilaw.theory import ActivationLaw
 
 

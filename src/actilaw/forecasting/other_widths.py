@@ -21,10 +21,10 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from actilaw.errors import InputError
-from actilaw.fit.intervals import count_interval
+from actilaw.forecasting.intervals import count_interval
 
 if TYPE_CHECKING:
-    from actilaw.fit.fitted import FittedLaw
+    from actilaw.fitting.fitted_law import FittedLaw
 
 BOUNDS = ("expected", "lower", "upper")
 Vector = NDArray[np.float64]

@@ -13,7 +13,7 @@ with needs_extra("report"):
     from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
-    from actilaw.fit.fitted import FittedLaw
+    from actilaw.fitting.fitted_law import FittedLaw
 
 
 def plot(fitted: FittedLaw) -> Figure:

@@ -17,14 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
-from actilaw.fit.counts import fit
-from actilaw.fit.fitted import FittedLaw
-from actilaw.fit.loss_fitted import FittedLoss
-from actilaw.fit.loss_form import Form
-from actilaw.fit.loss_forms import FORMS, LAW, SURFACE, Tied
-from actilaw.fit.loss_intervals import Valley
-from actilaw.fit.loss_tied import agreement
-from actilaw.fit.robust import Descended, Lanes, Problem, Vector, descend, noise
+from actilaw.fitting.fit import fit
+from actilaw.fitting.fitted_law import FittedLaw
+from actilaw.loss.consistency import agreement
+from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.loss.form import Form
+from actilaw.loss.forms import FORMS, LAW, SURFACE, Tied
+from actilaw.loss.huber import Descended, Lanes, Problem, Vector, descend, noise
+from actilaw.loss.profile_likelihood import Valley
 
 FIRST = 30  # steps from every start
 MOST = 8  # starts that are then followed to their end

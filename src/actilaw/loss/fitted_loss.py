@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
-from actilaw.fit.loss_form import Form
-from actilaw.fit.loss_forms import Tied
-from actilaw.fit.loss_intervals import Valley, loss_bounds, parameter_bounds
-from actilaw.fit.robust import Vector
+from actilaw.loss.form import Form
+from actilaw.loss.forms import Tied
+from actilaw.loss.huber import Vector
+from actilaw.loss.profile_likelihood import Valley, loss_bounds, parameter_bounds
 from actilaw.support.validation import fraction
 from actilaw.theory import LossLaw, LossSurface
 

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
-from actilaw.fit.loss import fit_form, read_columns
-from actilaw.fit.loss_form import Form
-from actilaw.fit.loss_forms import FORMS, SURFACE
-from actilaw.fit.robust import Vector, log_likelihood
+from actilaw.loss.fit import fit_form, read_columns
+from actilaw.loss.form import Form
+from actilaw.loss.forms import FORMS, SURFACE
+from actilaw.loss.huber import Vector, log_likelihood
 
 
 def compare_loss_forms(

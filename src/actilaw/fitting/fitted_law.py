@@ -20,11 +20,11 @@ from scipy.stats import norm
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
-from actilaw.fit.families import FittedFamily
-from actilaw.fit.intervals import count_interval, good_turing
-from actilaw.fit.occasions import Occasions
-from actilaw.fit.smooth import SmoothLaw
-from actilaw.fit.widths import width_forecast
+from actilaw.fitting.families.catalogue import FittedFamily
+from actilaw.forecasting.incidence import Occasions
+from actilaw.forecasting.intervals import count_interval, good_turing
+from actilaw.forecasting.other_widths import width_forecast
+from actilaw.forecasting.rate_density import SmoothLaw
 from actilaw.support.validation import fraction, whole
 from actilaw.theory import ActivationLaw
 
@@ -204,7 +204,7 @@ class FittedLaw:
         """Counts beside the law, and working units with their forecast; a Matplotlib figure, two
         panels.
         """
-        from actilaw.fit.plot import plot  # Matplotlib is an extra
+        from actilaw.fitting.plot import plot  # Matplotlib is an extra
 
         return plot(self)
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logsumexp
 
-from actilaw.fit.occasions import Occasions
+from actilaw.forecasting.incidence import Occasions
 
 SMOOTHNESS = (
     2.0,

@@ -14,9 +14,9 @@ import numpy as np
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError
-from actilaw.fit.components import Atom, Law, Tally
-from actilaw.fit.family import Family, FittedFamily
-from actilaw.fit.likelihood import Vector, climb, maximise
+from actilaw.fitting.families.components import Atom, Law, Tally
+from actilaw.fitting.families.mixture import Family, FittedFamily
+from actilaw.fitting.families.newton import Vector, climb, maximise
 
 SINGLES = 32  # counts from either end that keep a bin of their own in the search
 BIN = 0.05  # width of the others, in e-folds

@@ -1,0 +1,1 @@
+"""From counts to a fitted law with its uncertainty."""

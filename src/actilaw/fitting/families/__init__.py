@@ -1,0 +1,1 @@
+"""Families of laws that counts may follow, and the search for the maximum of their likelihood."""

@@ -1,0 +1,1 @@
+"""How many more units will work: from counts to forecasts with intervals."""

@@ -1,0 +1,1 @@
+"""From losses to a fitted loss curve with its uncertainty."""
