@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from actilaw import ActivationCounts, ActivationLaw, fit
-from actilaw.baselines import BASELINES
+from actilaw.backtesting.backtest import METHODS, Backtested, backtest_from
+from actilaw.backtesting.baselines import BASELINES
 from actilaw.errors import CountsError
 from actilaw.fitting.families.catalogue import FAMILIES
-from actilaw.forecast import METHODS, Backtested, backtest_from
 
 DRAWS, UNITS, SAMPLES = 500, 8000, 500
 Rates = Callable[[np.random.Generator, int], np.ndarray]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom, binom
 
 from actilaw import ActivationCounts, Census, backtest, fit
-from actilaw.baselines import chao2, good_toulmin, stays
+from actilaw.backtesting.baselines import chao2, good_toulmin, stays
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
 from actilaw.forecasting.incidence import MOST, occasions

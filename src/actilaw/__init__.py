@@ -2,12 +2,12 @@
 removed.
 """
 
+from actilaw.backtesting.backtest import backtest
 from actilaw.checks import check
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census, load
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
-from actilaw.forecast import backtest
 from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from actilaw.backtesting.backtest import Backtested, backtested, early_parts
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
-from actilaw.forecast import Backtested, backtested, early_parts
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.prune import prune

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import typer
 
+from actilaw.backtesting.backtest import backtest as backtest_layer
 from actilaw.checks import check
 from actilaw.checks.row import sized
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census, load
 from actilaw.errors import CountsError
 from actilaw.fitting.fit import fit
-from actilaw.forecast import backtest as backtest_layer
 from actilaw.loss.fit import fit_loss
 from actilaw.support.validation import fraction
 from actilaw.tables import (

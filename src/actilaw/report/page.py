@@ -14,12 +14,12 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from actilaw import __version__
+from actilaw.backtesting.backtest import backtested, early_parts
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
-from actilaw.forecast import backtested, early_parts
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.report import figures
 from actilaw.support.files import write_atomically

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from actilaw.baselines import BASELINES
+from actilaw.backtesting.baselines import BASELINES
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
 from actilaw.fitting.families.catalogue import FAMILIES
