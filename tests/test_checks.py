@@ -20,10 +20,8 @@ from scipy.special import betaln
 from scipy.stats import beta, betabinom, binom, norm
 
 from actilaw import ActivationCounts, ActivationLaw, Census, LossLaw, check, fit, fit_loss
-from actilaw.checks.kernel import next_activations
-from actilaw.checks.layer import Layer
-from actilaw.checks.order import exchangeability, independence
-from actilaw.checks.readings import (
+from actilaw.checks.alternatives import RIVALS
+from actilaw.checks.estimators_of_b import (
     Reading,
     block_log_pmf,
     of_blocks,
@@ -31,8 +29,10 @@ from actilaw.checks.readings import (
     of_first,
     of_growth,
 )
-from actilaw.checks.rivals import RIVALS
-from actilaw.checks.row import Question
+from actilaw.checks.exchangeability import exchangeability, independence
+from actilaw.checks.fitted_layer import Layer
+from actilaw.checks.reinforcement import next_activations
+from actilaw.checks.result import Question
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
 from drawn import draw_counts

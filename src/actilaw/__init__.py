@@ -3,7 +3,7 @@ removed.
 """
 
 from actilaw.backtesting.backtest import backtest
-from actilaw.checks import check
+from actilaw.checks.check import check
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census, load
 from actilaw.fitting.fit import fit

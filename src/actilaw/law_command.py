@@ -14,8 +14,8 @@ import pandas as pd
 import typer
 
 from actilaw.backtesting.backtest import backtest as backtest_layer
-from actilaw.checks import check
-from actilaw.checks.row import sized
+from actilaw.checks.check import check
+from actilaw.checks.result import sized
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census, load
 from actilaw.errors import CountsError

@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
-from actilaw.checks.layer import STEP, Layer, Vector, Whole
-from actilaw.checks.rivals import RIVALS
-from actilaw.checks.row import DEVIATES, HOLDS, UNTOLD, Question, Row
+from actilaw.checks.alternatives import RIVALS
+from actilaw.checks.fitted_layer import STEP, Layer, Vector, Whole
+from actilaw.checks.result import DEVIATES, HOLDS, UNTOLD, Question, Row
 from actilaw.errors import CountsError
 from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.theory.beta_binomial import count_bins, log_pmf

@@ -17,8 +17,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from actilaw.checks.layer import Layer, Vector, Whole
-from actilaw.checks.row import NO_BLOCKS, Question, Row, percent
+from actilaw.checks.fitted_layer import Layer, Vector, Whole
+from actilaw.checks.result import NO_BLOCKS, Question, Row, percent
 from actilaw.errors import CountsError
 from actilaw.fitting.fit import fit
 from actilaw.forecasting.incidence import occasions

@@ -12,9 +12,16 @@ from itertools import combinations
 
 import numpy as np
 
-from actilaw.checks.layer import Layer
-from actilaw.checks.readings import Reading, of_blocks, of_counts, of_first, of_growth, of_loss
-from actilaw.checks.row import DEVIATES, HOLDS, Question, Row, percent
+from actilaw.checks.estimators_of_b import (
+    Reading,
+    of_blocks,
+    of_counts,
+    of_first,
+    of_growth,
+    of_loss,
+)
+from actilaw.checks.fitted_layer import Layer
+from actilaw.checks.result import DEVIATES, HOLDS, Question, Row, percent
 from actilaw.loss.fitted_loss import FittedLoss
 
 DRAWS = 4000

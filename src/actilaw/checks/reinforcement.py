@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from actilaw.checks.layer import Layer
-from actilaw.checks.row import DEVIATES, HOLDS, NO_BLOCKS, UNTOLD, Question, Row
+from actilaw.checks.fitted_layer import Layer
+from actilaw.checks.result import DEVIATES, HOLDS, NO_BLOCKS, UNTOLD, Question, Row
 
 KERNEL = Question(
     "kernel", "(1)", "exponent gamma of next activations against count + b; n units", "1"

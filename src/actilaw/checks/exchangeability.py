@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
-from actilaw.checks.layer import Layer, Vector
-from actilaw.checks.row import DEVIATES, HOLDS, NO_BLOCKS, Question, Row
+from actilaw.checks.fitted_layer import Layer, Vector
+from actilaw.checks.result import DEVIATES, HOLDS, NO_BLOCKS, Question, Row
 
 ORDERS = 199
 LEAST_BLOCKS = 8

@@ -27,8 +27,8 @@ from scipy.optimize import brentq
 from scipy.special import betaln as log_beta
 from scipy.special import gammaln
 
-from actilaw.checks.layer import Layer, Vector
-from actilaw.checks.row import NO_BLOCKS
+from actilaw.checks.fitted_layer import Layer, Vector
+from actilaw.checks.result import NO_BLOCKS
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.theory.beta_binomial import log_idle
 from actilaw.theory.log_gamma import log_beta_ratio
