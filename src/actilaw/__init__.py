@@ -12,7 +12,7 @@ from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.monitor import monitor
-from actilaw.prune import prune
+from actilaw.pruning.prune import prune
 from actilaw.recording.criteria import Positive, Relative, Threshold, TopK
 from actilaw.recording.record import counter, record
 from actilaw.report import report

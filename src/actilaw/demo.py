@@ -17,8 +17,8 @@ from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
-from actilaw.prune import prune
-from actilaw.prune.surgery import PruneResult
+from actilaw.pruning.prune import prune
+from actilaw.pruning.surgery import PruneResult
 from actilaw.recording.record import record
 from actilaw.report import report
 from actilaw.study import digits, evaluate, learning_curve, train

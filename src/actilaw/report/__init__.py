@@ -14,7 +14,7 @@ from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.files import check_writable
 
 if TYPE_CHECKING:
-    from actilaw.prune.surgery import PruneResult
+    from actilaw.pruning.surgery import PruneResult
 
 __all__ = ["report"]
 

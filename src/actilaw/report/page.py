@@ -26,7 +26,7 @@ from actilaw.support.files import write_atomically
 from actilaw.tables import estimate_rows
 
 if TYPE_CHECKING:
-    from actilaw.prune.surgery import PruneResult
+    from actilaw.pruning.surgery import PruneResult
 
 STYLE = """
 :root { color-scheme: light; }

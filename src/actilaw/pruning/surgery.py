@@ -23,7 +23,7 @@ from torch import nn
 
 from actilaw.counts.census import Census
 from actilaw.errors import InputError, ModelError
-from actilaw.prune.plan import idle_units
+from actilaw.pruning.plan import idle_units
 from actilaw.recording.layers import RECTIFIERS
 
 

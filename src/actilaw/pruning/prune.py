@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
-from actilaw.prune.plan import idle_units
+from actilaw.pruning.plan import idle_units
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from actilaw.prune.surgery import PruneResult
+    from actilaw.pruning.surgery import PruneResult
 
 __all__ = ["idle_units", "prune"]
 
@@ -41,5 +41,5 @@ def prune(model: nn.Module, census: Census, example_inputs: Any) -> PruneResult:
         MissingExtraError: if torch or torch-pruning is not installed.
     """
     with needs_extra("prune"):
-        from actilaw.prune.surgery import remove_idle
+        from actilaw.pruning.surgery import remove_idle
     return remove_idle(model, census, example_inputs)

@@ -1,0 +1,1 @@
+"""From a model and its census to a smaller model."""
