@@ -11,11 +11,11 @@ from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
-from actilaw.monitor import monitor
 from actilaw.pruning.prune import prune
 from actilaw.recording.criteria import Positive, Relative, Threshold, TopK
 from actilaw.recording.record import counter, record
-from actilaw.report import report
+from actilaw.reporting.monitor import monitor
+from actilaw.reporting.report import report
 from actilaw.theory import (
     ActivationLaw,
     BuffetLaw,

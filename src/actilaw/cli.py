@@ -20,9 +20,9 @@ from actilaw.counts.census import Census, load
 from actilaw.errors import ActilawError, InputError, needs_extra
 from actilaw.law_command import AsJson, CensusFile
 from actilaw.loss_command import loss
-from actilaw.monitor import monitor
 from actilaw.recording.criteria import rule_from
-from actilaw.report import report
+from actilaw.reporting.monitor import monitor
+from actilaw.reporting.report import report
 from actilaw.simulate import simulate
 from actilaw.tables import print_json, print_sections
 

@@ -20,7 +20,7 @@ from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.pruning.prune import prune
 from actilaw.pruning.surgery import PruneResult
 from actilaw.recording.record import record
-from actilaw.report import report
+from actilaw.reporting.report import report
 from actilaw.study import digits, evaluate, learning_curve, train
 from actilaw.support.files import check_writable
 from actilaw.tables import Row, estimate_rows, number

@@ -42,5 +42,5 @@ def report(
     """
     check_writable(path)
     with needs_extra("report"):
-        from actilaw.report.page import write_page
+        from actilaw.reporting.page import write_page
     return write_page(census, path, loss=loss, pruned=pruned)

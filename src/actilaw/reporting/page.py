@@ -21,7 +21,7 @@ from actilaw.errors import CountsError, InputError
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fitted_loss import FittedLoss
-from actilaw.report import figures
+from actilaw.reporting import figures
 from actilaw.support.files import write_atomically
 from actilaw.tables import estimate_rows
 

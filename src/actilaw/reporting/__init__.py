@@ -1,0 +1,1 @@
+"""What people look at: the page, its figures, and lines for a log."""
