@@ -2,7 +2,7 @@
 speed.
 
 Three tables in one run, about a quarter of an hour on two cores, most of it training. Networks and
-their recordings are fixed in actilaw.study.cases; bad ones stay in. Names of parts (recovery,
+their recordings are fixed in actilaw.study.networks.forecast_cases; bad ones stay in. Names of parts (recovery,
 networks, speed) as arguments run those parts alone.
 """
 
@@ -135,7 +135,7 @@ def _recovered(drawn: str, truth: dict[str, float], seed: int) -> dict[str, floa
 
 def networks() -> None:
     """Real networks: forecasts of K from about a thirtieth and a tenth of the samples."""
-    from actilaw.study.cases import cases
+    from actilaw.study.networks.forecast_cases import cases
 
     rows = []
     print("\nreal networks, each forecast from the first thirtieth and tenth of its samples")

@@ -28,8 +28,8 @@ from actilaw.study import (
     train_autoencoder,
     train_transformer,
 )
-from actilaw.study.networks import Router, normalised
-from actilaw.study.training import next_token_loss
+from actilaw.study.networks.architectures import Router, normalised
+from actilaw.study.networks.training import next_token_loss
 
 
 @pytest.fixture(scope="module")

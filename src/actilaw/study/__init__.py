@@ -8,10 +8,17 @@ them.
 from actilaw.errors import needs_extra
 
 with needs_extra("demo"):
-    from actilaw.study.cases import CASES, Case, cases, make_case, record_stages
-    from actilaw.study.networks import SparseAutoencoder, TopK, Transformer, gated, plain, routed
-    from actilaw.study.tasks import Task, Text, digits, mnist, python_source
-    from actilaw.study.training import (
+    from actilaw.study.networks.architectures import (
+        SparseAutoencoder,
+        TopK,
+        Transformer,
+        gated,
+        plain,
+        routed,
+    )
+    from actilaw.study.networks.forecast_cases import CASES, Case, cases, make_case, record_stages
+    from actilaw.study.networks.tasks import Task, Text, digits, mnist, python_source
+    from actilaw.study.networks.training import (
         evaluate,
         learning_curve,
         train,

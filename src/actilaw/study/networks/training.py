@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy, mse_loss
 from torch.optim.lr_scheduler import OneCycleLR
 
 from actilaw.errors import InputError
-from actilaw.study.networks import SparseAutoencoder, Transformer, normalised
-from actilaw.study.tasks import Task, Text
+from actilaw.study.networks.architectures import SparseAutoencoder, Transformer, normalised
+from actilaw.study.networks.tasks import Task, Text
 
 
 def train(

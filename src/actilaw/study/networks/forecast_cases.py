@@ -23,9 +23,9 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import InputError
 from actilaw.recording.record import record
-from actilaw.study.networks import TopK, Transformer, gated, plain, routed
-from actilaw.study.tasks import Task, digits, mnist, python_source
-from actilaw.study.training import train, train_autoencoder, train_transformer
+from actilaw.study.networks.architectures import TopK, Transformer, gated, plain, routed
+from actilaw.study.networks.tasks import Task, digits, mnist, python_source
+from actilaw.study.networks.training import train, train_autoencoder, train_transformer
 
 STAGES = {
     "early30": 30,
