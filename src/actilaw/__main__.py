@@ -1,5 +1,5 @@
 """`python -m actilaw` is the command `actilaw`."""
 
-from actilaw.cli import main
+from actilaw.cli.app import main
 
 main()

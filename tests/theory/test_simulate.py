@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from actilaw.cli.simulate import simulate
 from actilaw.errors import FileError, InputError
-from actilaw.simulate import simulate
 from actilaw.theory.activation_law import ActivationLaw
 
 LAYER = ["--units", "1e12", "--active", "1e6", "--b", "0.5", "--samples", "1e15"]

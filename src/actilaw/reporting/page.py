@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from actilaw import __version__
 from actilaw.backtesting.backtest import backtested, early_parts
+from actilaw.cli.tables import estimate_rows
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError
@@ -23,7 +24,6 @@ from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.reporting import figures
 from actilaw.support.files import write_atomically
-from actilaw.tables import estimate_rows
 
 if TYPE_CHECKING:
     from actilaw.pruning.surgery import PruneResult

@@ -15,26 +15,26 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from actilaw import law_command
+from actilaw.cli import census as census_commands
+from actilaw.cli.census import AsJson, CensusFile
+from actilaw.cli.loss import loss
+from actilaw.cli.simulate import simulate
+from actilaw.cli.tables import print_json, print_sections
 from actilaw.counts.census import Census, load
 from actilaw.errors import ActilawError, InputError, needs_extra
-from actilaw.law_command import AsJson, CensusFile
-from actilaw.loss_command import loss
 from actilaw.recording.criteria import rule_from
 from actilaw.reporting.monitor import monitor
 from actilaw.reporting.report import report
-from actilaw.simulate import simulate
-from actilaw.tables import print_json, print_sections
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
 app.command()(loss)
 app.command()(simulate)
-app.command("fit")(law_command.fit_command)
-app.command()(law_command.forecast)
-app.command()(law_command.backtest)
-app.command("check")(law_command.check_command)
+app.command("fit")(census_commands.fit_command)
+app.command()(census_commands.forecast)
+app.command()(census_commands.backtest)
+app.command("check")(census_commands.check_command)
 
 
 @app.command()
@@ -51,7 +51,7 @@ def demo(
     minutes.
     """
     with needs_extra("demo"):
-        from actilaw import demo as main_job
+        from actilaw.cli import demo as main_job
     with _progress() as bar:
         task = bar.add_task("starting", total=main_job.STEPS + 1)
         found = main_job.run_demo(

@@ -11,11 +11,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from actilaw.loss.compare import compare_loss_forms
-from actilaw.loss.fit import fit_loss
-from actilaw.loss.fitted_loss import FittedLoss
-from actilaw.support.validation import fraction
-from actilaw.tables import (
+from actilaw.cli.tables import (
     Row,
     estimate_rows,
     forecast_rows,
@@ -26,6 +22,10 @@ from actilaw.tables import (
     read_columns,
     records,
 )
+from actilaw.loss.compare import compare_loss_forms
+from actilaw.loss.fit import fit_loss
+from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.support.validation import fraction
 
 
 def loss(

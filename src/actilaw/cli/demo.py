@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from actilaw.backtesting.backtest import Backtested, backtested, early_parts
+from actilaw.cli.tables import Row, estimate_rows, number
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fit import fit_loss
@@ -23,7 +24,6 @@ from actilaw.recording.record import record
 from actilaw.reporting.report import report
 from actilaw.study import digits, evaluate, learning_curve, train
 from actilaw.support.files import check_writable
-from actilaw.tables import Row, estimate_rows, number
 
 LAYER = "relu"
 UNITS = 4096

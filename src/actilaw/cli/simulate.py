@@ -16,10 +16,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from actilaw.cli.tables import print_json
 from actilaw.errors import InputError, needs_extra
 from actilaw.support.files import write_atomically
 from actilaw.support.validation import one_whole
-from actilaw.tables import print_json
 from actilaw.theory.activation_law import ActivationLaw
 
 

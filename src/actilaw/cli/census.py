@@ -16,13 +16,7 @@ import typer
 from actilaw.backtesting.backtest import backtest as backtest_layer
 from actilaw.checks.check import check
 from actilaw.checks.result import sized
-from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.counts.census import Census, load
-from actilaw.errors import CountsError
-from actilaw.fitting.fit import fit
-from actilaw.loss.fit import fit_loss
-from actilaw.support.validation import fraction
-from actilaw.tables import (
+from actilaw.cli.tables import (
     Row,
     estimate_rows,
     forecast_rows,
@@ -33,6 +27,12 @@ from actilaw.tables import (
     read_columns,
     records,
 )
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.census import Census, load
+from actilaw.errors import CountsError
+from actilaw.fitting.fit import fit
+from actilaw.loss.fit import fit_loss
+from actilaw.support.validation import fraction
 
 CensusFile = Annotated[
     Path, typer.Argument(help="A census, as written by census.save(path).", show_default=False)

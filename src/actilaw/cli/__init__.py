@@ -1,0 +1,1 @@
+"""The command `actilaw`: one file per group of commands."""
