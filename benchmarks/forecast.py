@@ -2,8 +2,8 @@
 speed.
 
 Three tables in one run, about a quarter of an hour on two cores, most of it training. Networks and
-their recordings are fixed in actilaw.study.networks.forecast_cases; bad ones stay in. Names of parts (recovery,
-networks, speed) as arguments run those parts alone.
+their recordings are fixed in actilaw.study.networks.forecast_cases; bad ones stay in. Names of
+parts (recovery, networks, speed) as arguments run those parts alone.
 """
 
 from __future__ import annotations

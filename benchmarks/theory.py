@@ -19,8 +19,8 @@ from scipy.special import betaln
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.sampling import draw_binomial
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "theory"))
-from exact import answers, corners, scattered  # the 120-digit answers that the tests use
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from builders.exact import answers, corners, scattered  # the 120-digit answers that the tests use
 
 SEED = 31415
 

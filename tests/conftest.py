@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from actilaw import ActivationCounts
-from drawn import draw_counts
+from builders.drawn import draw_counts
 
 
 @pytest.fixture(scope="session")

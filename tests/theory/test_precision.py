@@ -5,7 +5,6 @@ reach.
 import mpmath as mp
 import numpy as np
 import pytest
-from exact import answers, corners, log_beta, scattered
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -13,6 +12,7 @@ from scipy import stats
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.beta_binomial import count_bins, log_pmf
 from actilaw.theory.log_gamma import digamma_step, log_beta_ratio, log_beta_ratio_slope
+from builders.exact import answers, corners, log_beta, scattered
 
 SEED = 20241218
 

@@ -35,7 +35,7 @@ from actilaw.checks.reinforcement import next_activations
 from actilaw.checks.result import Question
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
-from drawn import draw_counts
+from builders.drawn import draw_counts
 
 BLOCKS, SIZE = 32, 32
 

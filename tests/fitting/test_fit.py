@@ -11,7 +11,7 @@ from scipy.stats import betabinom, binom
 
 from actilaw import ActivationCounts, FittedLaw, fit
 from actilaw.errors import CountsError, InputError
-from drawn import draw_counts
+from builders.drawn import draw_counts
 
 
 def scipy_fit(counts: ActivationCounts) -> tuple[float, float]:

@@ -26,12 +26,8 @@ def run(code: str) -> str:
 
 
 def test_importing_actilaw_and_its_command_loads_no_extra() -> None:
-    assert (
-        run(
-            f"import actilaw, actilaw.cli.app, sys; print([e for e in {EXTRAS} if e in sys.modules])"
-        )
-        == "[]"
-    )
+    code = f"import actilaw.cli.app, sys; print([e for e in {EXTRAS} if e in sys.modules])"
+    assert run(code) == "[]"
 
 
 def test_fitting_and_saving_load_no_extra() -> None:

@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from actilaw import ActivationCounts, Census, Positive, Relative, Threshold, load, record
 from actilaw.errors import InputError
+from builders.recorded import INPUTS, assert_same, mlp, recorded
 
 transformers = pytest.importorskip("transformers")
 
@@ -278,40 +279,6 @@ def test_latents_of_a_sparse_autoencoder() -> None:
     assert recording.uncovered == ["2"]
 
 
-def mlp(width: int = 40) -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Linear(6, width), nn.ReLU(), nn.Linear(width, 30), nn.GELU(), nn.Linear(30, 3)
-    )
-
-
-INPUTS = torch.randn(100, 6, generator=torch.Generator().manual_seed(1))
-
-
-def assert_same(one: Census, other: Census) -> None:
-    """Bit for bit: counts, samples, first activations, blocks, squares."""
-    assert list(one) == list(other)
-    for name in one:
-        a, b = one[name], other[name]
-        assert (a.samples, a.entries, a.active_squares, a.nonfinite) == (
-            b.samples,
-            b.entries,
-            b.active_squares,
-            b.nonfinite,
-        )
-        for x, y in ((a.counts, b.counts), (a.first, b.first), (a.blocks.counts, b.blocks.counts)):
-            np.testing.assert_array_equal(x, y)
-        np.testing.assert_array_equal(a.blocks.samples, b.blocks.samples)
-        assert a.blocks.size == b.blocks.size
-
-
-def recorded(model: nn.Module, batches, **arguments) -> Census:
-    with record(model, **arguments) as recording:
-        for batch in batches:
-            model(batch)
-    return recording.census()
-
-
 def test_batches_of_any_size_give_the_same_census() -> None:
     model = mlp()
     whole = recorded(model, [INPUTS])
@@ -532,7 +499,7 @@ def test_going_on_from_a_saved_census_ends_as_if_never_stopped(tmp_path: Path) -
 RANK = """
 import sys, torch, torch.distributed as dist
 sys.path.insert(0, {tests!r})
-from test_record_networks import INPUTS, mlp
+from builders.recorded import INPUTS, mlp
 from actilaw import record
 dist.init_process_group("gloo")
 rank, world = dist.get_rank(), dist.get_world_size()
@@ -551,7 +518,7 @@ dist.destroy_process_group()
 
 def test_two_processes_count_to_the_last_bit_what_one_counts(tmp_path: Path) -> None:
     script, path = tmp_path / "rank.py", tmp_path / "census"
-    script.write_text(RANK.format(tests=str(Path(__file__).parent), path=str(path)))
+    script.write_text(RANK.format(tests=str(Path(__file__).parents[1]), path=str(path)))
     command = [
         sys.executable,
         "-m",

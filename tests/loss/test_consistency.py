@@ -12,8 +12,8 @@ import pytest
 from actilaw import LossLaw, LossSurface, compare_loss_forms, fit, fit_loss
 from actilaw.errors import InputError
 from actilaw.loss.forms import FORMS
-from drawn import draw_counts
-from test_cli import actilaw, assert_one_sentence
+from builders.command import actilaw, assert_one_sentence
+from builders.drawn import draw_counts
 
 SIZES = np.geomspace(10, 1e5, 12)
 SURFACE = LossSurface(floor=1.7, amplitude=4.0, active=100.0, b=0.4)

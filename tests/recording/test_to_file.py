@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from actilaw import Census, load, record
-from test_record_networks import assert_same
+from builders.recorded import assert_same
 
 transformers = pytest.importorskip("transformers")
 

@@ -13,22 +13,8 @@ import pandas as pd
 import pytest
 
 from actilaw import ActivationCounts, Census, LossLaw, fit
-from drawn import draw_counts
-
-
-def actilaw(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "actilaw", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-
-
-def assert_one_sentence(done: subprocess.CompletedProcess[str], *said: str) -> None:
-    """A user's mistake: nothing on stdout, one line on stderr, exit status 2."""
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("actilaw: ")
-    for words in said:
-        assert words in done.stderr
+from builders.command import actilaw, assert_one_sentence
+from builders.drawn import draw_counts
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from actilaw.errors import CountsError, InputError
 from actilaw.forecasting.incidence import MOST, occasions
 from actilaw.forecasting.intervals import count_interval
 from actilaw.forecasting.rate_density import _kernel, fit_smooth
-from drawn import draw_counts
+from builders.drawn import draw_counts
 
 
 def draw_blocks(

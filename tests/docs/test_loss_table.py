@@ -12,7 +12,7 @@ import pytest
 
 from actilaw import fit_loss
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CURVES = pd.read_csv(ROOT / "benchmarks" / "data" / "learning_curves_nmt.csv").groupby(
     "model", sort=False
 )

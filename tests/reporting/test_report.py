@@ -8,7 +8,7 @@ import pytest
 from actilaw import ActivationCounts, Census, LossLaw, LossSurface, fit_loss, report
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import FileError, InputError
-from drawn import draw_counts
+from builders.drawn import draw_counts
 
 
 class Page(HTMLParser):

@@ -1,0 +1,1 @@
+"""What tests are made of: drawn counts, exact answers, small networks, the command line."""
