@@ -60,10 +60,10 @@ def heavy_rates(rng: np.random.Generator, units: int) -> np.ndarray:
 
 DRAWN: dict[str, tuple[str, Rates, tuple[str, ...]]] = {
     "law": ("law", law_rates, ("b", "knee")),
-    "silent": ("silent", silent_rates, ("b", "silent share")),
-    "mixture": ("mixture", mixture_rates, ("b", "b 2")),
-    "faint mixture": ("mixture", faint_mixture_rates, ("b", "b 2")),
-    "heavy": ("heavy", heavy_rates, ("s",)),
+    "zero_inflated": ("zero_inflated", silent_rates, ("b", "silent_share")),
+    "mixture": ("mixture", mixture_rates, ("b", "b_2")),
+    "faint mixture": ("mixture", faint_mixture_rates, ("b", "b_2")),
+    "heavy_tail": ("heavy_tail", heavy_rates, ("s",)),
 }
 
 
@@ -101,7 +101,8 @@ def recovery() -> None:
                 )
             print(
                 f"  {drawn:13s} K(10 D)       coverage {found['K held'].mean():.1%} by {family}, "
-                f"{found['K held by auto'].mean():.1%} by auto; refused {DRAWS - len(found)}",
+                f"{found['K held by rate_density'].mean():.1%} by auto; refused "
+                f"{DRAWS - len(found)}",
                 flush=True,
             )
 
@@ -127,7 +128,7 @@ def _recovered(drawn: str, truth: dict[str, float], seed: int) -> dict[str, floa
         f"{name} held": table.loc[name, "lower"] <= truth[name] <= table.loc[name, "upper"]
         for name in names
     }
-    for name, forecaster in (("K held", fitted), ("K held by auto", fit(counts))):
+    for name, forecaster in (("K held", fitted), ("K held by rate_density", fit(counts))):
         told = forecaster.forecast(10 * SAMPLES).iloc[0]
         row[name] = told.lower <= working <= told.upper
     return row
@@ -156,11 +157,12 @@ def networks() -> None:
         f"{table['case'].nunique()} cases"
     )
     print(
-        "  missed: error of K as a share of the units that woke; 1 is no better than assuming that "
+        "  missed: error of K as a share of the units that newly_working; 1 is no better than "
+        "assuming that "
         "nothing wakes\n"
     )
     answered = table.pivot_table(index=["case", "from"], columns="method", values="missed").notna()
-    by_all = answered.index[answered[["auto", "law", *BASELINES]].all(axis=1)]
+    by_all = answered.index[answered[["rate_density", "law", *BASELINES]].all(axis=1)]
     table = table[table.set_index(["case", "from"]).index.isin(by_all)]
     by_method = table.groupby("method", sort=False)
     summary = pd.DataFrame(
@@ -175,8 +177,8 @@ def networks() -> None:
         }
     )
     print(summary.to_string(float_format=lambda value: f"{value:.3f}"))
-    best = summary["missed, mean"].drop(["auto", *FAMILIES]).min()
-    ours = summary.loc["auto"]
+    best = summary["missed, mean"].drop(["rate_density", *FAMILIES]).min()
+    ours = summary.loc["rate_density"]
     print(
         f"\n  auto misses {ours['missed, mean']:.3f} (target 0.20), "
         f"{ours['missed, mean'] / best:.2f} of the best "
@@ -214,7 +216,7 @@ def _row(told: Backtested) -> dict[str, object]:
         "from": told.from_samples,
         "expected": told.expected,
         "counted": told.counted,
-        "woke": told.woke,
+        "newly_working": told.newly_working,
         "missed": told.missed,
         "inside": inside,
         "interval": f"{told.lower:,.0f} to {told.upper:,.0f}",
@@ -231,11 +233,11 @@ def _chao1_by_copia(early: ActivationCounts) -> float | None:
 
 
 def _print_each(table: pd.DataFrame) -> None:
-    auto = table[table["method"] == "auto"].set_index(["case", "from"])
+    auto = table[table["method"] == "rate_density"].set_index(["case", "from"])
     missed = table.pivot_table(
         index=["case", "from"], columns="method", values="missed", sort=False
     )
-    told = auto[["counted", "woke", "expected", "interval"]].join(missed)
+    told = auto[["counted", "newly_working", "expected", "interval"]].join(missed)
     print(told.to_string(float_format=lambda value: f"{value:.2f}"))
 
 
@@ -247,7 +249,7 @@ def speed() -> None:
         f"\nspeed: {counts.units:,} units drawn with alpha {law.alpha}, {counts.samples:,} "
         "samples; best of three"
     )
-    for family, target in (("law", 0.1), ("auto", 2.0)):
+    for family, target in (("law", 0.1), ("rate_density", 2.0)):
         seconds = min(_timed(lambda family=family: fit(counts, family)) for _ in range(3))
         print(
             f"  fit(family={family!r}): {seconds:.3f} s (target {target}); alpha "

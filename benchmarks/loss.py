@@ -16,9 +16,10 @@ import pandas as pd
 
 from actilaw import ActivationCounts, LossLaw, LossSurface, fit, fit_loss
 from actilaw.loss.fit import fit_form, read_columns
-from actilaw.loss.form import Form, Vector
+from actilaw.loss.form import Form
 from actilaw.loss.forms import FORMS, LAW, Activation, Shifted
 from actilaw.loss.huber import K, Problem, descend
+from actilaw.support.arrays import Floats
 
 CURVES = Path(__file__).parent / "data" / "learning_curves_nmt.csv"
 DRAWS, SEED = 300, 31415
@@ -27,7 +28,7 @@ DRAWS, SEED = 300, 31415
 class BelowOne(Activation):
     """The loss law under the article's claim 0 < alpha < 1, which is 0 < b < 1."""
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         knee, (low, _) = super().shape_bounds(x)
         return [knee, (low, 0.0)]
 
@@ -49,7 +50,7 @@ def held_out() -> None:
             errors, inside, widths = [], [], []
             for curve in curves:
                 columns = read_columns(curve.samples[:-cut], curve.loss[:-cut], None, None)
-                told = fit_form(form, columns).interval(curve.samples[-cut:])
+                told = fit_form(form, columns).forecast(curve.samples[-cut:])
                 truth = curve.loss[-cut:].to_numpy()
                 errors.append(np.abs(np.log(told.expected / truth)).mean())
                 inside.extend((told.lower <= truth) & (truth <= told.upper))
@@ -98,8 +99,8 @@ def searched() -> None:
 
 
 def noisy(
-    truth: LossLaw, sizes: Vector, scatter: float, off: int, rng: np.random.Generator
-) -> Vector:
+    truth: LossLaw, sizes: Floats, scatter: float, off: int, rng: np.random.Generator
+) -> Floats:
     """Losses with Gaussian noise, `off` of them another 10 times the scatter away."""
     noise = rng.normal(0, scatter, sizes.size)
     noise[rng.choice(sizes.size, off, replace=False)] += 10 * scatter * rng.choice([-1, 1], off)
@@ -133,7 +134,7 @@ def recovery() -> None:
         for _ in range(DRAWS):
             fitted = fit_loss(sizes, noisy(truth, sizes, scatter, off, rng))
             later = 10 * sizes.max()
-            told = fitted.interval(later).iloc[0]
+            told = fitted.forecast(later).iloc[0]
             new = truth.loss(later) * np.exp(rng.normal(0, scatter))
             row = {"new loss": told.lower <= new <= told.upper}
             for name, one in fitted.summary().iterrows():
@@ -205,7 +206,7 @@ def joint() -> None:
             noise = rng.normal(0, scatter, data.size)
             noise[rng.choice(data.size, off, replace=False)] += 10 * scatter
             summary = fit_loss(
-                data, truth.loss(widths, data) * np.exp(noise), units=widths
+                data, truth.loss(widths, data) * np.exp(noise), size=widths
             ).summary()
             known = np.array([getattr(truth, str(name)) for name in summary.index])
             held.append(((summary.lower <= known) & (known <= summary.upper)).to_numpy())

@@ -80,7 +80,7 @@ def forward() -> None:
     for module in hooked:
         if isinstance(module, nn.ReLU):
             module.register_forward_hook(users_hook)
-    with torch.no_grad(), record(recorded, unit="token") as recording:
+    with torch.no_grad(), record(recorded, per="token") as recording:
         bare, ours, theirs = in_turns(
             lambda: plain(tokens), lambda: recorded(tokens), lambda: hooked(tokens)
         )

@@ -47,14 +47,14 @@ def test_forecast_takes_numbers_and_multiples(census: Path) -> None:
 
 def test_forecast_of_widths_names_what_it_assumes(census: Path) -> None:
     document = json.loads(
-        actilaw("forecast", census, "--units", "2x", "--samples", "1x,10x", "--json").stdout
+        actilaw("forecast", census, "--pers", "2x", "--samples", "1x,10x", "--json").stdout
     )
     assert [row["units"] for row in document["second"]] == [1000] * 4
     expected = fit(draw_counts(500, 9, 0.6, 200, seed=1)).forecast([200, 2000], units=1000)
     assert [row["expected"] for row in document["second"]] == pytest.approx(
         list(expected["expected"])
     )
-    assert "bN fixed" in actilaw("forecast", census, "--units", "2x").stdout
+    assert "bN fixed" in actilaw("forecast", census, "--pers", "2x").stdout
 
 
 def test_fit_and_forecast_by_a_family(census: Path) -> None:
@@ -72,14 +72,14 @@ def test_a_backtest_sets_rivals_side_by_side(census: Path) -> None:
     assert {row["method"] for row in document["first"]} >= {
         "auto",
         "law",
-        "Chao2",
-        "Good-Toulmin",
-        "stays",
+        "chao2",
+        "good_toulmin",
+        "persistence",
     }
-    assert {row["missed"] for row in document["first"] if row["method"] == "stays"} == {1}
+    assert {row["missed"] for row in document["first"] if row["method"] == "persistence"} == {1}
     table = actilaw("backtest", census).stdout
     assert "forecast from the" in table
-    assert "Chao2" in table
+    assert "chao2" in table
 
 
 def test_loss_reads_columns_by_name(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_report_writes_a_page(census: Path, tmp_path: Path) -> None:
 def test_a_layer_without_a_law_is_left_out_with_the_reason(tmp_path: Path) -> None:
     layers = {
         "good": draw_counts(800, 20, 0.3, 200, seed=0),
-        "silent": ActivationCounts(np.zeros(9, int), 200),
+        "zero_inflated": ActivationCounts(np.zeros(9, int), 200),
     }
     path = Census(layers).save(tmp_path / "layers")
     done = actilaw("fit", path, "--json")

@@ -10,7 +10,7 @@ from actilaw.cli.simulate import simulate
 from actilaw.errors import FileError, InputError
 from actilaw.theory.activation_law import ActivationLaw
 
-LAYER = ["--units", "1e12", "--active", "1e6", "--b", "0.5", "--samples", "1e15"]
+LAYER = ["--pers", "1e12", "--active", "1e6", "--b", "0.5", "--samples", "1e15"]
 
 
 def run(*arguments: str):
@@ -45,7 +45,7 @@ def test_a_drawn_layer_is_whole_and_repeats_with_its_seed():
 
 
 def test_the_table_names_the_landmarks():
-    shown = run("--units", "512", "--active", "20", "--b", "0.5", "--samples", "1e5").stdout
+    shown = run("--pers", "512", "--active", "20", "--b", "0.5", "--samples", "1e5").stdout
     assert "knee 12.8 samples · inflection 25.6 samples, where 42.3% work · alpha 0.5" in shown
     assert "506.379" in shown
     assert "drawn" not in shown
@@ -63,17 +63,17 @@ def test_the_figure_is_one_page_that_holds_everything(tmp_path):
     ("arguments", "error", "message"),
     [
         (
-            ["--units", "5", "--active", "6", "--b", "1", "--samples", "3"],
+            ["--pers", "5", "--active", "6", "--b", "1", "--samples", "3"],
             InputError,
             "but active=6 and units=5",
         ),
         (
-            ["--units", "5", "--active", "1", "--b", "1", "--samples", "3.5"],
+            ["--pers", "5", "--active", "1", "--b", "1", "--samples", "3.5"],
             InputError,
             "whole samples in 1.*got 3.5",
         ),
         (
-            ["--units", "5", "--active", "1", "--b", "1", "--samples", "0"],
+            ["--pers", "5", "--active", "1", "--b", "1", "--samples", "0"],
             InputError,
             "whole samples in 1.*but got 0",
         ),

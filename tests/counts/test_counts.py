@@ -72,7 +72,7 @@ def test_merge_is_commutative_and_associative(
     [
         (ActivationCounts(np.array([1]), 4), "units agree, but one has 2, one 1"),
         (ActivationCounts(np.array([1, 2]), 4, criterion="threshold(1)"), "criterion agree"),
-        (ActivationCounts(np.array([1, 2]), 4, unit="position"), "unit agree"),
+        (ActivationCounts(np.array([1, 2]), 4, per="position"), "unit agree"),
     ],
 )
 def test_only_like_counts_merge(other: ActivationCounts, message: str) -> None:
@@ -116,15 +116,15 @@ def test_a_saved_census_loads_as_it_was(
     assert list(loaded) == list(census)
     for name, counts in census.items():
         np.testing.assert_array_equal(loaded[name].counts, counts.counts)
-        assert (loaded[name].samples, loaded[name].unit) == (counts.samples, counts.unit)
+        assert (loaded[name].samples, loaded[name].per) == (counts.samples, counts.per)
 
 
 def test_what_the_counts_mean_is_kept_in_the_file(tmp_path) -> None:
     layer = ActivationCounts(
-        np.array([1]), 7, unit="position", criterion="threshold(0.5)", nonfinite=2
+        np.array([1]), 7, per="position", criterion="threshold(0.5)", nonfinite=2
     )
     loaded = load(Census({"a": layer}).save(tmp_path / "a"))["a"]
-    assert (loaded.unit, loaded.criterion, loaded.nonfinite) == ("position", "threshold(0.5)", 2)
+    assert (loaded.per, loaded.criterion, loaded.nonfinite) == ("position", "threshold(0.5)", 2)
 
 
 def test_an_unknown_layer_is_refused_with_those_there_are(counts: ActivationCounts) -> None:

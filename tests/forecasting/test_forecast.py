@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom, binom
 
 from actilaw import ActivationCounts, Census, backtest, fit
-from actilaw.backtesting.baselines import chao2, good_toulmin, stays
+from actilaw.backtesting.baselines import chao2, good_toulmin, persistence
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
 from actilaw.forecasting.incidence import MOST, occasions
@@ -247,7 +247,7 @@ def test_rivals_by_their_formulas() -> None:
     unseen = 39 / 40 * 20**2 / (2 * 10)
     by_hand = 50 + unseen * (1 - (1 - 20 / (40 * unseen + 20)) ** 60)
     assert chao2(counts, np.array([100.0]))[0] == pytest.approx(by_hand)
-    assert stays(counts, np.array([100.0])).tolist() == [50]
+    assert persistence(counts, np.array([100.0])).tolist() == [50]
     plain = 50 + 0.5 * 20 - 0.25 * 10 + 0.5**5 * 20
     assert good_toulmin(counts, np.array([60.0]))[0] == pytest.approx(plain)
 
@@ -264,15 +264,15 @@ def test_a_backtest_forecasts_from_blocks_what_was_then_counted() -> None:
     counts = draw_blocks(
         np.random.default_rng(0).beta(0.3, 15, 1000), 30, 16, np.random.default_rng(1)
     )
-    table = backtest(counts, parts=[0.1, 1 / 3], methods=["auto", "law", "Chao2", "stays"])
+    table = backtest(counts, parts=[0.1, 1 / 3], methods=["auto", "law", "chao2", "persistence"])
     assert table["from_samples"].unique().tolist() == [48, 160]
     first = table[table["from_samples"] == 48].set_index("method")
     early = counts.prefix(3)
     assert first.loc["law", "expected"] == fit(early, "law").forecast(480)["expected"][0]
-    assert first.loc["stays", "missed"] == 1
-    assert first["woke"].tolist() == [counts.working - early.working] * 4
-    assert first.loc["Chao2", "inside"] is None
-    assert np.isnan(first.loc["Chao2", "lower"])
+    assert first.loc["persistence", "missed"] == 1
+    assert first["newly_working"].tolist() == [counts.working - early.working] * 4
+    assert first.loc["chao2", "inside"] is None
+    assert np.isnan(first.loc["chao2", "lower"])
     assert bool(first.loc["auto", "inside"])
 
 
@@ -281,7 +281,7 @@ def test_a_backtest_without_blocks_takes_samples_at_random() -> None:
     table = backtest(counts, parts=[0.2])
     assert table["from_samples"].unique().tolist() == [100]
     expected = counts.rarefied(100)
-    assert table["counted"][0] - table["woke"][0] == pytest.approx(
+    assert table["counted"][0] - table["newly_working"][0] == pytest.approx(
         expected, abs=5 * np.sqrt(expected)
     )
     pd.testing.assert_frame_equal(table, backtest(counts, parts=[0.2]))

@@ -29,7 +29,7 @@ def scattered(loss: np.ndarray, seed: int, scatter: float = 0.01) -> np.ndarray:
 def test_a_joint_fit_finds_the_surface_and_its_knees() -> None:
     held = []
     for seed in range(30):
-        fitted = fit_loss(DATA, scattered(SURFACE.loss(WIDTHS, DATA), seed), units=WIDTHS)
+        fitted = fit_loss(DATA, scattered(SURFACE.loss(WIDTHS, DATA), seed), size=WIDTHS)
         summary = fitted.summary()
         held.append([r.lower <= getattr(SURFACE, str(n)) <= r.upper for n, r in summary.iterrows()])
     print(f"95 % intervals of {list(summary.index)} held {np.mean(held, axis=0)} of 30")
@@ -38,8 +38,8 @@ def test_a_joint_fit_finds_the_surface_and_its_knees() -> None:
     np.testing.assert_allclose(
         fitted.predict(DATA, WIDTHS), fitted.law.loss(WIDTHS, DATA), rtol=1e-10
     )
-    told = fitted.interval([1e6, 1e7], units=400)
-    assert list(told.columns) == ["samples", "units", "expected", "lower", "upper"]
+    told = fitted.forecast([1e6, 1e7], size=400)
+    assert list(told.columns) == ["samples", "size", "expected", "lower", "upper"]
     assert np.all((told.lower < told.expected) & (told.expected < told.upper))
     with pytest.raises(
         InputError, match=r"a form with one knee, but .* has floor, amplitude, active, b"
@@ -49,18 +49,18 @@ def test_a_joint_fit_finds_the_surface_and_its_knees() -> None:
 
 def test_a_joint_fit_knows_no_unit_of_samples() -> None:
     loss = scattered(SURFACE.loss(WIDTHS, DATA), 0)
-    one, other = fit_loss(DATA, loss, units=WIDTHS), fit_loss(DATA / 1e9, loss, units=WIDTHS)
-    assert other.parameters["active"] == pytest.approx(1e9 * one.parameters["active"], rel=1e-3)
+    one, other = fit_loss(DATA, loss, size=WIDTHS), fit_loss(DATA / 1e9, loss, size=WIDTHS)
+    assert other.params["active"] == pytest.approx(1e9 * one.params["active"], rel=1e-3)
     assert other.b == pytest.approx(one.b, rel=1e-4)
 
 
 def test_a_joint_fit_at_one_width_is_the_fit_of_its_curve() -> None:
     loss = scattered(SURFACE.loss(2000, CURVE), 0)
-    joint, single = fit_loss(CURVE, loss, units=np.full(14, 2000.0)), fit_loss(CURVE, loss)
+    joint, single = fit_loss(CURVE, loss, size=np.full(14, 2000.0)), fit_loss(CURVE, loss)
     assert joint.law.at(2000).knee == pytest.approx(single.knee, rel=1e-4)
     assert joint.b == pytest.approx(single.b, rel=1e-4)
     np.testing.assert_allclose(
-        joint.interval(1e6, units=2000).iloc[0, 2:], single.interval(1e6).iloc[0, 1:], rtol=1e-3
+        joint.forecast(1e6, size=2000).iloc[0, 2:], single.forecast(1e6).iloc[0, 1:], rtol=1e-3
     )
 
 
@@ -74,10 +74,10 @@ def test_losses_tied_to_counts_take_their_b_and_knee(told) -> None:
     fitted = fit_loss(CURVE, loss, counts=told)
     assert (fitted.b, fitted.knee) == (told.law.b, told.law.knee)
     assert fitted.law == LossLaw(
-        fitted.floor, fitted.parameters["amplitude"], told.law.knee, told.law.b
+        fitted.floor, fitted.params["amplitude"], told.law.knee, told.law.b
     )
     assert abs(fitted.floor - 0.5) < 3 * fitted.standard_errors["floor"]
-    assert list(fitted.parameters) == ["floor", "amplitude"]
+    assert list(fitted.params) == ["floor", "amplitude"]
     assert fit_loss(CURVE, loss, counts=told.counts).floor == fitted.floor
     assert fit_loss(CURVE[:3], loss[:3], counts=told).agreement is None
 
@@ -167,11 +167,11 @@ def test_the_command_compares_forms_and_takes_widths(tmp_path: Path) -> None:
     table[:8].to_csv(tmp_path / "curve.csv", index=False)
     joint = json.loads(
         actilaw(
-            "loss", tmp_path / "grid.csv", "--units-column", "width", "--compare", "--json"
+            "loss", tmp_path / "grid.csv", "--pers-column", "width", "--compare", "--json"
         ).stdout
     )
     assert set(joint["parameters"]) == {"floor", "amplitude", "active", "b"}
-    assert {row["units"] for row in joint["forecast"]} == {400, 2000, 10_000}
+    assert {row["size"] for row in joint["forecast"]} == {400, 2000, 10_000}
     assert joint["comparison"][0]["form"] == "activation"
     shown = actilaw("loss", tmp_path / "curve.csv", "--form", "power_floor", "--compare").stdout
     assert "held-out error" in shown
@@ -181,7 +181,7 @@ def test_the_command_compares_forms_and_takes_widths(tmp_path: Path) -> None:
 def test_mistakes_of_the_command_are_one_sentence(tmp_path: Path) -> None:
     file = tmp_path / "curve.csv"
     pd.DataFrame({"samples": SIZES, "loss": 5 * SIZES**-0.4}).to_csv(file, index=False)
-    assert_one_sentence(actilaw("loss", file, "--form", "chinchilla"), "expected units=")
+    assert_one_sentence(actilaw("loss", file, "--form", "chinchilla"), "expected size=")
     assert_one_sentence(actilaw("loss", file, "--level", "95"), "level as a fraction")
     assert_one_sentence(actilaw("loss", file, "--forecast", "-1"), "positive, finite samples")
 
@@ -189,7 +189,7 @@ def test_mistakes_of_the_command_are_one_sentence(tmp_path: Path) -> None:
 def test_a_tied_fit_has_an_interval_too(told) -> None:
     law = LossLaw(0.5, 2.0, told.law.knee, told.law.b)
     fitted = fit_loss(CURVE, scattered(law.loss(CURVE), 0), counts=told)
-    table = fitted.interval([1e3, 1e6])
+    table = fitted.forecast([1e3, 1e6])
     assert np.all((table["lower"] < law.loss([1e3, 1e6])) & (law.loss([1e3, 1e6]) < table["upper"]))
 
 

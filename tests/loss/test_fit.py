@@ -35,7 +35,7 @@ def test_intervals_hold_the_next_loss_as_often_as_they_say() -> None:
     inside = []
     for seed in range(100):
         later = TRUTH.loss(1e6) * np.exp(np.random.default_rng(1000 + seed).normal(0, 0.02))
-        told = fit_loss(SIZES, noisy(seed)).interval(1e6).iloc[0]
+        told = fit_loss(SIZES, noisy(seed)).forecast(1e6).iloc[0]
         inside.append(told.lower <= later <= told.upper)
     print(f"95 % intervals held {np.mean(inside):.1%} of 100 draws")
     assert np.mean(inside) > 0.95 - 4 * 0.022
@@ -48,7 +48,7 @@ def test_intervals_hold_the_next_loss_also_before_the_knee_is_passed() -> None:
         rng = np.random.default_rng(seed)
         told = (
             fit_loss(sizes, truth.loss(sizes) * np.exp(rng.normal(0, 0.05, sizes.size)))
-            .interval(13_470)
+            .forecast(13_470)
             .iloc[0]
         )
         inside.append(told.lower <= truth.loss(13_470) * np.exp(rng.normal(0, 0.05)) <= told.upper)
@@ -57,7 +57,7 @@ def test_intervals_hold_the_next_loss_also_before_the_knee_is_passed() -> None:
 
 
 def test_intervals_amid_the_data_are_as_narrow_as_their_scatter() -> None:
-    told = fit_loss(SIZES, noisy(0)).interval(1000).iloc[0]
+    told = fit_loss(SIZES, noisy(0)).forecast(1000).iloc[0]
     assert 2 * 1.96 * 0.01 < np.log(told.upper / told.lower) < 2 * 2.31 * 0.04
 
 
@@ -73,7 +73,7 @@ def test_curves_of_any_shape_are_fitted_and_doubt_is_said(losses: list[float]) -
 @pytest.mark.parametrize("samples", [0, -5, np.nan, [[1, 2]]])
 def test_losses_are_told_for_positive_sizes_alone(samples: float) -> None:
     with pytest.raises(InputError, match="positive, finite samples"):
-        fit_loss(SIZES, noisy(0)).interval(samples)
+        fit_loss(SIZES, noisy(0)).forecast(samples)
 
 
 def test_the_unit_of_samples_and_of_loss_does_not_matter() -> None:

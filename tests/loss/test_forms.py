@@ -109,8 +109,8 @@ def test_slopes_agree_with_differences(form: Form, seed: int) -> None:
 @pytest.mark.parametrize("name", FORMS)
 def test_a_curve_without_noise_gives_its_parameters_back(name: str) -> None:
     units = N if FORMS[name].width else None
-    fitted = fit_loss(D, curve(name, TRUTH[name]), name, units=units)
-    assert fitted.parameters == pytest.approx(TRUTH[name], rel=1e-4)
+    fitted = fit_loss(D, curve(name, TRUTH[name]), name, size=units)
+    assert fitted.params == pytest.approx(TRUTH[name], rel=1e-4)
     assert fitted.predict(D, units) == pytest.approx(curve(name, TRUTH[name]))
 
 
@@ -127,7 +127,7 @@ def test_without_a_loss_far_out_the_fit_and_its_errors_are_those_of_scipy(name: 
         line, D, np.log(loss), coordinates(form, TRUTH[name])[0], ftol=1e-14, xtol=1e-14, gtol=1e-14
     )
     fitted = fit_loss(D, loss, name)
-    estimates = np.array(list(fitted.parameters.values()))
+    estimates = np.array(list(fitted.params.values()))
     np.testing.assert_allclose(np.log(estimates), found, rtol=1e-5)
     errors = np.array(list(fitted.standard_errors.values())) / estimates
     np.testing.assert_allclose(errors, np.sqrt(np.diag(covariance)), rtol=1e-3)
@@ -141,20 +141,20 @@ def test_a_form_with_more_parameters_than_sizes_is_refused(name: str) -> None:
         InputError,
         match=f"has {p} parameters and needs at least {p + 1} different sizes, but got {p}",
     ):
-        fit_loss(D[:p], 1 / D[:p], name, units=units)
+        fit_loss(D[:p], 1 / D[:p], name, size=units)
 
 
 def test_widths_go_with_their_forms_alone() -> None:
     with pytest.raises(
-        InputError, match="'chinchilla' does not go with what was given: expected units= with it"
+        InputError, match="'chinchilla' does not go with what was given: expected size= with it"
     ):
         fit_loss(D, 1 / D, "chinchilla")
     with pytest.raises(InputError, match="with units= expected one of activation, chinchilla"):
-        fit_loss(D, 1 / D, "M3", units=N)
-    with pytest.raises(InputError, match="expected no units="):
-        fit_loss(D, curve("power", TRUTH["power"]), "power").predict(10, units=5)
-    with pytest.raises(InputError, match="expected units=, the width to predict for"):
-        fit_loss(D, curve("chinchilla", TRUTH["chinchilla"]), "chinchilla", units=N).predict(10)
+        fit_loss(D, 1 / D, "M3", size=N)
+    with pytest.raises(InputError, match="expected no size="):
+        fit_loss(D, curve("power", TRUTH["power"]), "power").predict(10, size=5)
+    with pytest.raises(InputError, match="expected size=, the width to predict for"):
+        fit_loss(D, curve("chinchilla", TRUTH["chinchilla"]), "chinchilla", size=N).predict(10)
 
 
 def test_a_form_without_a_knee_says_so() -> None:
@@ -173,6 +173,6 @@ def test_a_form_without_a_knee_says_so() -> None:
 def test_two_widths_cannot_tell_a_power_of_the_width_from_a_floor() -> None:
     two = np.resize([1e3, 1e4], D.size)
     loss = 1.7 + 40 * two**-0.3 + 20 * D**-0.4
-    fitted = fit_loss(D, loss, "chinchilla", units=two)
+    fitted = fit_loss(D, loss, "chinchilla", size=two)
     assert set(fitted.undetermined) == {"floor", "A", "alpha"}
-    assert fitted.parameters["beta"] == pytest.approx(0.4, rel=1e-4)
+    assert fitted.params["beta"] == pytest.approx(0.4, rel=1e-4)

@@ -60,7 +60,7 @@ def test_the_fit_is_scipys_huber_fit_at_the_same_scale(seed: int) -> None:
     found = least_squares(
         residuals, start, loss="huber", f_scale=K * scale, xtol=1e-14, ftol=1e-14, gtol=1e-14
     )
-    assert np.log(list(fitted.parameters.values())) == pytest.approx(found.x, abs=1e-4)
+    assert np.log(list(fitted.params.values())) == pytest.approx(found.x, abs=1e-4)
     assert fitted.valley.fitted.cost[0] == pytest.approx(
         scale * (2 * found.cost / scale**2 + fitted.valley.problem.freedom * BETA), rel=1e-8
     )
@@ -96,7 +96,7 @@ def test_one_loss_far_out_moves_the_fit_by_less_than_its_standard_error() -> Non
         dirty[6] *= 1.5  # 20 times the scatter
         one, other = fit_loss(SIZES, clean), fit_loss(SIZES, dirty)
         moved.append(abs(other.b - one.b) / one.standard_errors["b"])
-        start = np.log(list(one.parameters.values()))
+        start = np.log(list(one.params.values()))
         found = least_squares(lambda p, y=dirty: np.log(LossLaw(*np.exp(p)).loss(SIZES) / y), start)
         plain.append(abs(np.exp(found.x[3]) - one.b) / one.standard_errors["b"])
     print(

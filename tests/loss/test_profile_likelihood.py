@@ -46,7 +46,7 @@ def test_on_a_pure_power_law_intervals_are_those_of_a_straight_line() -> None:
     )
     at = np.array([1.0, np.log(1e7)])
     reach = t * s * np.sqrt(1 + at @ inverse @ at)
-    told = fitted.interval(1e7, 0.5).iloc[0]
+    told = fitted.forecast(1e7, 0.5).iloc[0]
     assert np.log([told.lower, told.upper]) == pytest.approx(
         at @ line + reach * np.array([-1, 1]), abs=1e-3 * reach
     )
@@ -87,7 +87,7 @@ def test_a_wider_level_gives_wider_intervals() -> None:
     narrow, wide = fitted.summary(0.5), fitted.summary(0.99)
     assert np.all(wide["lower"] < narrow["lower"])
     assert np.all(wide["upper"] > narrow["upper"])
-    assert fitted.interval(1e6, 0.5).upper[0] < fitted.interval(1e6, 0.99).upper[0]
+    assert fitted.forecast(1e6, 0.5).upper[0] < fitted.forecast(1e6, 0.99).upper[0]
 
 
 @settings(max_examples=15, deadline=None)
@@ -97,7 +97,7 @@ def test_a_weight_is_a_row_repeated(seed: int, times: list[int]) -> None:
     one = fit_loss(SIZES, loss, weights=times)
     other = fit_loss(np.repeat(SIZES, times), np.repeat(loss, times))
     np.testing.assert_allclose(one.summary(), other.summary(), rtol=1e-3)
-    np.testing.assert_allclose(one.interval(1e6), other.interval(1e6), rtol=1e-3)
+    np.testing.assert_allclose(one.forecast(1e6), other.forecast(1e6), rtol=1e-3)
 
 
 @settings(max_examples=15, deadline=None)
@@ -146,4 +146,4 @@ def test_a_level_outside_its_range_and_weights_of_another_shape_are_refused() ->
 def test_a_fit_can_be_sent_to_another_process() -> None:
     fitted = fit_loss(SIZES, noisy(0))
     sent = pickle.loads(pickle.dumps(fitted))
-    np.testing.assert_array_equal(sent.interval(1e6), fitted.interval(1e6))
+    np.testing.assert_array_equal(sent.forecast(1e6), fitted.forecast(1e6))

@@ -162,7 +162,7 @@ def test_variance_of_the_active_units() -> None:
             r"shape \(n_samples, n_active\), but got .*\(1,\)",
         ),
         (
-            lambda c: c.update(np.ones((3, 2)), keep=np.ones(4)),
+            lambda c: c.update(np.ones((3, 2)), mask=np.ones(4)),
             InputError,
             r"here \(3, 1\), .* got \(4, 1\)",
         ),

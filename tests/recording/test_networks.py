@@ -47,10 +47,10 @@ def kept_activations(model: nn.Module, layer: str, at_input: bool, run) -> np.nd
     return np.concatenate(kept)
 
 
-def by_hand(active: np.ndarray, keep: np.ndarray, unit: str) -> tuple[list[int], int]:
+def by_hand(active: np.ndarray, keep: np.ndarray, per: str) -> tuple[list[int], int]:
     """Counts and samples of booleans (entries, positions, units)."""
     active = active & keep[..., None]
-    if unit == "sample":
+    if per == "sample":
         return active.any(1).sum(0).tolist(), int(keep.any(1).sum())
     return active.sum((0, 1)).tolist(), int(keep.sum())
 
@@ -76,18 +76,18 @@ def tiny(kind: str) -> nn.Module:
     return transformers.GPT2LMHeadModel(config).eval()
 
 
-@pytest.mark.parametrize("unit", ["sample", "token"])
+@pytest.mark.parametrize("per", ["sample", "token"])
 @pytest.mark.parametrize(
     ("kind", "layer", "at_input"),
     [("llama", "model.layers.1.mlp.down_proj", True), ("gpt2", "transformer.h.1.mlp.act", False)],
 )
-def test_decoders_without_padding_counted(kind: str, layer: str, at_input: bool, unit: str) -> None:
+def test_decoders_without_padding_counted(kind: str, layer: str, at_input: bool, per: str) -> None:
     model = tiny(kind)
-    with record(model, unit=unit, mask="attention_mask") as recording, torch.no_grad():
+    with record(model, per=per, mask="attention_mask") as recording, torch.no_grad():
         model(TOKENS, attention_mask=PADDING)
     counts = recording.census()[layer]
     x = kept_activations(model, layer, at_input, lambda: model(TOKENS, attention_mask=PADDING))
-    expected, samples = by_hand(above_a_tenth(x), PADDING.bool().numpy(), unit)
+    expected, samples = by_hand(above_a_tenth(x), PADDING.bool().numpy(), per)
     assert counts.counts.tolist() == expected
     assert counts.samples == samples
     assert counts.criterion == "relative(0.1)"
@@ -96,17 +96,17 @@ def test_decoders_without_padding_counted(kind: str, layer: str, at_input: bool,
     assert not any(name.endswith(("gate_proj", "up_proj", "c_fc")) for name in recording.uncovered)
 
 
-@pytest.mark.parametrize("unit", ["sample", "position"])
-def test_experts_are_counted_at_their_router(unit: str) -> None:
+@pytest.mark.parametrize("per", ["sample", "position"])
+def test_experts_are_counted_at_their_router(per: str) -> None:
     model = tiny("mixtral")
-    with record(model, unit=unit, mask="attention_mask") as recording, torch.no_grad():
+    with record(model, per=per, mask="attention_mask") as recording, torch.no_grad():
         model(TOKENS, attention_mask=PADDING)
     assert list(recording.census()) == ["model.layers.0.mlp.gate", "model.layers.1.mlp.gate"]
     counts = recording.census()["model.layers.1.mlp.gate"]
     run = lambda: model(TOKENS, attention_mask=PADDING)  # noqa: E731
     logits = kept_activations(model, "model.layers.1.mlp.gate", False, run).reshape(6, 11, 6)
     chosen = (-logits).argsort(-1).argsort(-1) < 2
-    expected, samples = by_hand(chosen, PADDING.bool().numpy(), unit)
+    expected, samples = by_hand(chosen, PADDING.bool().numpy(), per)
     assert (counts.counts.tolist(), counts.samples, counts.criterion) == (
         expected,
         samples,
@@ -132,7 +132,7 @@ def test_grouped_and_biased_routers_are_counted_by_their_choice() -> None:
     chosen: list[Tensor] = []
     module = dict(model.named_modules())["model.layers.1.mlp.experts"]
     module.register_forward_pre_hook(lambda _m, inputs: chosen.append(inputs[1]))
-    with record(model, layers="*.mlp.gate", unit="token") as recording, torch.no_grad():
+    with record(model, layers="*.mlp.gate", per="token") as recording, torch.no_grad():
         model(TOKENS)
     counts = recording.census()["model.layers.1.mlp.gate"]
     assert counts.counts.tolist() == torch.bincount(chosen[0].flatten(), minlength=8).tolist()
@@ -141,7 +141,7 @@ def test_grouped_and_biased_routers_are_counted_by_their_choice() -> None:
 
 def test_a_cache_and_a_mask_of_all_tokens() -> None:
     model = tiny("gpt2")
-    with record(model, unit="token", mask="attention_mask") as recording, torch.no_grad():
+    with record(model, per="token", mask="attention_mask") as recording, torch.no_grad():
         model.generate(
             TOKENS,
             attention_mask=PADDING.flip(1),
@@ -255,7 +255,7 @@ def test_calls_with_more_entries_than_the_first() -> None:
             self.relu(x[:2])
             return self.relu(x)
 
-    census = recorded(Growing(), [INPUTS[:50], INPUTS[50:]], unit="position")
+    census = recorded(Growing(), [INPUTS[:50], INPUTS[50:]], per="position")
     assert (census["relu"].samples, census["relu"].entries) == (104, 100)
     with record(Growing()) as recording, pytest.raises(InputError, match="saw 2 and then 50"):
         recording._model(INPUTS[:50])
@@ -321,7 +321,7 @@ def test_a_mask_reaches_compiled_code() -> None:
 
 
 def recorded_with_mask(model: nn.Module, called: nn.Module) -> Census:
-    with record(model, mask="attention_mask", unit="token") as recording, torch.no_grad():
+    with record(model, mask="attention_mask", per="token") as recording, torch.no_grad():
         for rows in range(0, 6, 2):
             called(TOKENS[rows : rows + 2], attention_mask=PADDING[rows : rows + 2])
     return recording.census()
@@ -377,7 +377,7 @@ def test_a_checkpointed_layer_is_not_counted_again(reentrant: bool) -> None:
 def test_every_precision_and_rule(precision: torch.dtype, rule) -> None:
     model = mlp().to(precision)
     inputs = INPUTS.to(precision)
-    census = recorded(model, [inputs], layers="1", active=rule)
+    census = recorded(model, [inputs], layers="1", criterion=rule)
     x = model[:2](inputs).detach().double().numpy()
     active = {
         "positive": x > 0,
@@ -401,13 +401,13 @@ def test_autocast_and_gradient_accumulation() -> None:
 
 
 def test_several_rules_at_once() -> None:
-    census = recorded(mlp(), [INPUTS], layers="1", active=[Positive(), Threshold(0.3)])
+    census = recorded(mlp(), [INPUTS], layers="1", criterion=[Positive(), Threshold(0.3)])
     assert list(census) == ["1 positive", "1 threshold(0.3)"]
     assert census["1 positive"].active > census["1 threshold(0.3)"].active
 
 
-@pytest.mark.parametrize("unit", ["sample", "position"])
-def test_a_module_called_several_times_per_forward(unit: str) -> None:
+@pytest.mark.parametrize("per", ["sample", "position"])
+def test_a_module_called_several_times_per_forward(per: str) -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -420,14 +420,14 @@ def test_a_module_called_several_times_per_forward(unit: str) -> None:
             return x
 
     model = Twice()
-    census = recorded(model, INPUTS.split(30), unit=unit)
+    census = recorded(model, INPUTS.split(30), per=per)
     calls: list[np.ndarray] = []
     hook = model.relu.register_forward_hook(lambda _m, _i, out: calls.append((out > 0).numpy()))
     with torch.no_grad():
         model(INPUTS)
     hook.remove()
     active = np.stack(calls, 1)  # (entries, calls, units)
-    expected, samples = by_hand(active, np.ones((100, 3), bool), unit)
+    expected, samples = by_hand(active, np.ones((100, 3), bool), per)
     assert (census["relu"].counts.tolist(), census["relu"].samples) == (expected, samples)
     assert census["relu"].entries == 100
 
@@ -470,7 +470,7 @@ def test_functional_activations_inside_a_transformer_layer() -> None:
     torch.manual_seed(0)
     model = nn.TransformerEncoderLayer(8, 2, dim_feedforward=30, batch_first=True).eval()
     x = torch.randn(5, 7, 8)
-    census = recorded(nn.Sequential(model), [x], unit="position")
+    census = recorded(nn.Sequential(model), [x], per="position")
     hidden = kept_activations(model, "linear2", True, lambda: model(x))
     assert census["0.linear2"].counts.tolist() == (hidden > 0).sum((0, 1)).tolist()
 

@@ -54,34 +54,34 @@ def test_counts_of_a_multilayer_perceptron(inplace: bool) -> None:
     for name, activations in brute_force(mlp().eval(), ["1", "4"], batches).items():
         np.testing.assert_array_equal(census[name].counts, (activations > 0).sum(0))
         assert census[name].samples == 50
-        assert (census[name].criterion, census[name].unit, census[name].nonfinite) == (
+        assert (census[name].criterion, census[name].per, census[name].nonfinite) == (
             "positive",
             "sample",
             0,
         )
 
 
-@pytest.mark.parametrize("unit", ["sample", "position"])
-def test_channels_of_a_convolution(unit: str) -> None:
+@pytest.mark.parametrize("per", ["sample", "position"])
+def test_channels_of_a_convolution(per: str) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.Flatten(), nn.Linear(180, 7), nn.ReLU()
     )
     model.eval()
     images = torch.randn(20, 1, 8, 8) - 1
-    with record(model, unit=unit) as recording:
+    with record(model, per=per) as recording:
         model(images)
     census = recording.census()
     active = brute_force(model, ["2"], [images])["2"] > 0  # (samples, channels, height, width)
-    by_hand = active.any((2, 3)).sum(0) if unit == "sample" else active.sum((0, 2, 3))
+    by_hand = active.any((2, 3)).sum(0) if per == "sample" else active.sum((0, 2, 3))
     np.testing.assert_array_equal(census["2"].counts, by_hand)
-    assert census["2"].samples == (20 if unit == "sample" else 20 * 36)
+    assert census["2"].samples == (20 if per == "sample" else 20 * 36)
     assert census["5"].units == 7
 
 
-@pytest.mark.parametrize("unit", ["sample", "position"])
+@pytest.mark.parametrize("per", ["sample", "position"])
 @pytest.mark.parametrize("masked", [False, True])
-def test_sequences_with_and_without_padding(unit: str, masked: bool) -> None:
+def test_sequences_with_and_without_padding(per: str, masked: bool) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 25), nn.ReLU(), nn.Linear(25, 4))
     tokens = torch.randn(10, 7, 4)
@@ -89,13 +89,13 @@ def test_sequences_with_and_without_padding(unit: str, masked: bool) -> None:
         0, 8, (10, 1)
     )  # (samples, positions), some samples all padding
     keep = padding if masked else torch.ones_like(padding)
-    with record(model, unit=unit, mask=(lambda inputs: padding) if masked else None) as recording:
+    with record(model, per=per, mask=(lambda inputs: padding) if masked else None) as recording:
         model(tokens)
     counts = recording.census()["1"]
     active = (brute_force(model, ["1"], [tokens])["1"] > 0) & keep.numpy()[..., None]
-    by_hand = active.any(1).sum(0) if unit == "sample" else active.sum((0, 1))
+    by_hand = active.any(1).sum(0) if per == "sample" else active.sum((0, 1))
     np.testing.assert_array_equal(counts.counts, by_hand)
-    assert counts.samples == int(keep.any(1).sum() if unit == "sample" else keep.sum())
+    assert counts.samples == int(keep.any(1).sum() if per == "sample" else keep.sum())
 
 
 def test_a_mask_sees_the_models_own_arguments() -> None:
@@ -174,7 +174,7 @@ def test_nan_and_infinite_activations_are_counted_not_hidden() -> None:
 
 def test_a_threshold_counts_magnitudes_and_is_written_down() -> None:
     model = nn.Sequential(nn.GELU())
-    with record(model, layers="0", active=Threshold(0.5)) as recording:
+    with record(model, layers="0", criterion=Threshold(0.5)) as recording:
         model(torch.tensor([[3.0, -0.1, 0.2], [1.0, -3.0, 0.7]]))
     counts = recording.census()["0"]
     assert counts.counts.tolist() == [2, 0, 1 if 0.7 * 0.758 > 0.5 else 0]
@@ -231,7 +231,7 @@ def test_layers_by_name_glob_list_and_function() -> None:
             nn.Sequential(nn.ReLU()),
             {"unit": "pixel"},
             InputError,
-            "unit='sample', 'position' or 'token', but got 'pixel'",
+            "per='sample', 'position' or 'token', but got 'pixel'",
         ),
         (nn.Sequential(nn.ReLU()), {"active": "big"}, InputError, "but got 'big'"),
     ],

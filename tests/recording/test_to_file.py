@@ -226,7 +226,7 @@ def test_a_run_goes_on_only_with_the_same_network_flags_and_batches(folder: Path
 
 def test_censuses_that_differ_are_not_merged(folder: Path) -> None:
     actilaw(folder, *RECORD, "--data", "makers:data", "-o", "a")
-    actilaw(folder, *RECORD, "--data", "makers:data", "--active", "threshold(0.1)", "-o", "b")
+    actilaw(folder, *RECORD, "--data", "makers:data", "--criterion", "threshold(0.1)", "-o", "b")
     actilaw(folder, *RECORD, "--data", "makers:data", "--layers", "1", "-o", "c")
     rules, layers = (
         actilaw(folder, "merge", "a", "b", "-o", "d"),

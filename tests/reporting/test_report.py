@@ -66,7 +66,9 @@ def test_a_layer_that_cannot_be_fitted_is_shown_with_the_reason(
     tmp_path, counts: ActivationCounts
 ) -> None:
     silent = ActivationCounts(np.zeros(5, int), 10)
-    text = page_of(report(Census({"good": counts, "silent": silent}), tmp_path / "page.html")).text
+    text = page_of(
+        report(Census({"good": counts, "zero_inflated": silent}), tmp_path / "page.html")
+    ).text
     assert "No law was fitted: no unit was ever activated" in text
     assert "Layer good" in text
 
@@ -101,7 +103,7 @@ def test_a_loss_law_says_what_the_losses_do_not_determine(tmp_path) -> None:
 
 def test_losses_of_several_widths_are_no_single_curve(tmp_path, counts: ActivationCounts) -> None:
     sizes, widths = np.geomspace(10, 1e5, 12), np.tile([100.0, 1000.0], 6)
-    joint = fit_loss(sizes, LossSurface(0.2, 3, 10, 0.6).loss(widths, sizes), units=widths)
+    joint = fit_loss(sizes, LossSurface(0.2, 3, 10, 0.6).loss(widths, sizes), size=widths)
     with pytest.raises(InputError, match="expected losses of one width to draw"):
         report(Census({"relu": counts}), tmp_path / "page.html", loss=joint)
     assert not (tmp_path / "page.html").exists()

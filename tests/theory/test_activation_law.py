@@ -90,7 +90,7 @@ def test_a_unit_that_does_not_wake_stays_idle(law, n, more):
 def test_samples_for_inverts_the_idle_fraction(law, working):
     needed = law.samples_for(working)
     assume(needed < 1e300)
-    assert law.idle_fraction(needed) == pytest.approx(1 - working, rel=1e-9)
+    assert law.idle_fraction(needed, exact=False) == pytest.approx(1 - working, rel=1e-9)
     assert law.units_for(working, needed) == pytest.approx(law.units, rel=1e-9)
 
 
@@ -99,7 +99,7 @@ def test_units_for_gives_the_width_at_which_that_share_works(law, working, log_s
     width = law.units_for(working, 10**log_samples)
     assume(width > law.active * 1.001)
     wide = ActivationLaw(width, law.active, law.b)
-    assert wide.idle_fraction(10**log_samples) == pytest.approx(1 - working, rel=1e-9)
+    assert wide.idle_fraction(10**log_samples, exact=False) == pytest.approx(1 - working, rel=1e-9)
 
 
 @pytest.mark.parametrize("b", BS)
@@ -149,7 +149,7 @@ def test_elasticities_are_the_slopes_of_the_idle_fraction():
             )
             assert law.idle_elasticity(D, exact) == pytest.approx(in_samples, rel=1e-6)
             assert law.idle_elasticity_in_units(D, exact) == pytest.approx(in_units, rel=1e-6)
-    assert law.idle_elasticity(D) == -law.idle_elasticity_in_units(D)
+    assert law.idle_elasticity(D, exact=False) == -law.idle_elasticity_in_units(D, exact=False)
 
 
 @given(laws(), st.integers(1, 300))

@@ -17,7 +17,8 @@ from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.support.validation import fraction
 
-METHODS = ("auto", *FAMILIES, *BASELINES)
+RATE_DENSITY = "rate_density"  # what `fit(counts)` forecasts from
+METHODS = (RATE_DENSITY, *FAMILIES, *BASELINES)
 PARTS = (1 / 30, 1 / 10, 1 / 3)
 
 
@@ -30,7 +31,7 @@ class Backtested:
         from_samples, samples: the early part, and all; in samples.
         expected, lower, upper: the forecast, in units; without bounds where the method has none.
         counted: working units after all samples.
-        woke: how many of them woke after the early part.
+        newly_working: how many of them newly_working after the early part.
     """
 
     from_samples: int
@@ -39,7 +40,7 @@ class Backtested:
     lower: float
     upper: float
     counted: int
-    woke: int
+    newly_working: int
 
     @property
     def inside(self) -> bool:
@@ -48,12 +49,12 @@ class Backtested:
 
     @property
     def missed(self) -> float:
-        """Error as a share of the units that woke; 1 is no better than assuming that nothing more
-        wakes.
+        """Error as a share of the units that newly_working; 1 is no better than assuming that
+        nothing more wakes.
         """
         return (
-            abs(self.expected - self.counted) / self.woke
-            if self.woke
+            abs(self.expected - self.counted) / self.newly_working
+            if self.newly_working
             else float(self.expected != self.counted)
         )
 
@@ -63,7 +64,8 @@ class Backtested:
         return (
             f"From the first {self.from_samples:,} samples it forecast {told}; {self.counted:,} "
             f"were counted, {where} "
-            f"the interval, an error of {self.missed:.0%} of the {self.woke:,} units that woke "
+            f"the interval, an error of {self.missed:.0%} of the {self.newly_working:,} units that "
+            "newly_working "
             "since"
         )
 
@@ -85,7 +87,8 @@ def backtest_from(
     if method in BASELINES:
         expected = float(BASELINES[method](early, np.array([counts.samples], float))[0])
         return _beside(early, counts, expected, np.nan, np.nan)
-    return backtested(fit(early, method, allow_nonfinite=True), counts, level)
+    family = None if method == RATE_DENSITY else method
+    return backtested(fit(early, family, allow_nonfinite=True), counts, level)
 
 
 def backtest(
@@ -105,14 +108,14 @@ def backtest(
         counts: of one layer.
         parts: shares of the samples to forecast from, in (0, 1); the nearest number of blocks is
             taken.
-        methods: "auto" and families of `fit`; "Chao2", "Good-Toulmin" and "stays", which have no
-            interval.
+        methods: "rate_density", what `fit(counts)` forecasts from; families of `fit`; "chao2",
+            "good_toulmin" and "persistence", which have no interval.
         level: of the intervals.
 
     Returns:
         A row per part and method: columns from_samples, samples, method, expected, lower, upper,
-        counted, woke, missed (error as a share of the units that woke; 1 is no better than
-        "stays"), inside. What a method refuses to forecast is missing.
+        counted, newly_working, missed (error as a share of the units that newly_working; 1 is no
+        better than "persistence"), inside. What a method refuses to forecast is missing.
     """
     fraction("level", level)
     methods = (methods,) if isinstance(methods, str) else tuple(methods)
@@ -133,7 +136,7 @@ def backtest(
             row = {"from_samples": found.from_samples, "samples": found.samples, "method": method}
             row |= {
                 name: getattr(found, name)
-                for name in ("expected", "lower", "upper", "counted", "woke", "missed")
+                for name in ("expected", "lower", "upper", "counted", "newly_working", "missed")
             }
             rows.append(row | {"inside": inside})
     if not rows:
@@ -163,8 +166,10 @@ def early_parts(counts: ActivationCounts, parts: ArrayLike) -> list[ActivationCo
 def _beside(
     early: ActivationCounts, counts: ActivationCounts, expected: float, lower: float, upper: float
 ) -> Backtested:
-    woke = counts.working - early.working
-    return Backtested(early.samples, counts.samples, expected, lower, upper, counts.working, woke)
+    newly_working = counts.working - early.working
+    return Backtested(
+        early.samples, counts.samples, expected, lower, upper, counts.working, newly_working
+    )
 
 
 def _thinned(counts: ActivationCounts, samples: int) -> ActivationCounts:
@@ -175,5 +180,5 @@ def _thinned(counts: ActivationCounts, samples: int) -> ActivationCounts:
     else:  # NumPy's hypergeometric ends there, and the two no longer differ
         taken = np.minimum(rng.binomial(k, samples / counts.samples), samples)
     return ActivationCounts(
-        taken, samples, unit=counts.unit, criterion=counts.criterion, regime=counts.regime
+        taken, samples, per=counts.per, criterion=counts.criterion, regime=counts.regime
     )

@@ -16,15 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binom
 
 from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.support.arrays import Floats
 
-Vector = NDArray[np.float64]
 
-
-def chao2(counts: ActivationCounts, samples: Vector) -> Vector:
+def chao2(counts: ActivationCounts, samples: Floats) -> Floats:
     """Working units by (C1), at `samples` in all, (n,)."""
     once, twice = _units_with(counts, 1), _units_with(counts, 2)
     unseen = once**2 / (2 * twice) if twice else once * (once - 1) / 2
@@ -41,21 +39,21 @@ def chao2(counts: ActivationCounts, samples: Vector) -> Vector:
     )
 
 
-def good_toulmin(counts: ActivationCounts, samples: Vector) -> Vector:
+def good_toulmin(counts: ActivationCounts, samples: Floats) -> Floats:
     """Working units by (C2), at `samples` in all, (n,)."""
     told = [_good_toulmin(counts, (total - counts.samples) / counts.samples) for total in samples]
     return np.clip(told, counts.working, counts.units)
 
 
-def stays(counts: ActivationCounts, samples: Vector) -> Vector:
+def persistence(counts: ActivationCounts, samples: Floats) -> Floats:
     """Working units by (C3): those counted."""
     return np.full_like(samples, counts.working)
 
 
-BASELINES: dict[str, Callable[[ActivationCounts, Vector], Vector]] = {
-    "Chao2": chao2,
-    "Good-Toulmin": good_toulmin,
-    "stays": stays,
+BASELINES: dict[str, Callable[[ActivationCounts, Floats], Floats]] = {
+    "chao2": chao2,
+    "good_toulmin": good_toulmin,
+    "persistence": persistence,
 }
 
 

@@ -17,11 +17,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from actilaw.checks.fitted_layer import Layer, Vector, Whole
+from actilaw.checks.fitted_layer import Layer
 from actilaw.checks.result import NO_BLOCKS, Question, Row, percent
 from actilaw.errors import CountsError
 from actilaw.fitting.fit import fit
 from actilaw.forecasting.incidence import occasions
+from actilaw.support.arrays import Floats, Ints
 from actilaw.theory.beta_binomial import log_idle
 from actilaw.theory.log_gamma import log_beta_ratio
 
@@ -50,8 +51,8 @@ def back_test(layer: Layer) -> Row:
     if counts.blocks.samples[:first].sum() == 0:
         return BACKTEST.untold("the first tenth of the blocks has no samples")
     early = counts.prefix(first)
-    woke = counts.working - early.working
-    if woke == 0 or early.samples == counts.samples:
+    newly_working = counts.working - early.working
+    if newly_working == 0 or early.samples == counts.samples:
         return BACKTEST.untold("no unit woke after the first tenth")
     try:
         fitted = fit(early, "law", allow_nonfinite=True)
@@ -67,10 +68,11 @@ def back_test(layer: Layer) -> Row:
     )
     told = fitted.forecast(counts.samples, layer.level).iloc[0]
     error, lower, upper = (
-        (float(told[name]) - counts.working) / woke for name in ("expected", "lower", "upper")
+        (float(told[name]) - counts.working) / newly_working
+        for name in ("expected", "lower", "upper")
     )
     return BACKTEST.measured(
-        error, lower, upper, woke, against=0.0, size=f"{error:+.0%} of the units that woke"
+        error, lower, upper, newly_working, against=0.0, size=f"{error:+.0%} of the units that woke"
     )
 
 
@@ -117,7 +119,7 @@ def inflection(layer: Layer) -> Row:
     return INFLECTION.measured(ratio, lower, upper, counts.units, against=1.0, size=percent(ratio))
 
 
-def _laws_shift(layer: Layer, log_b: float, grid: Vector) -> float:
+def _laws_shift(layer: Layer, log_b: float, grid: Floats) -> float:
     """How far, in ln d, the same chord of the exact law (5) is balanced from N/c."""
     d, b = np.exp(grid), float(np.exp(log_b))
     knee = b / layer.rate
@@ -125,7 +127,7 @@ def _laws_shift(layer: Layer, log_b: float, grid: Vector) -> float:
     return 0.0 if at is None else float(at * GRID + WIDE + np.log(layer.rate))
 
 
-def _balanced(curve: Vector) -> float | None:
+def _balanced(curve: Floats) -> float | None:
     """Where the chord starts that is balanced, (E2), nearest to the top of the curve; in steps of
     the grid, or None.
     """
@@ -140,12 +142,12 @@ def _balanced(curve: Vector) -> float | None:
     return float(_crossing(rise, at))
 
 
-def _crossing(curve: Vector, at: int) -> float:
+def _crossing(curve: Floats, at: int) -> float:
     """Where the curve crosses 0 between the points `at` and `at` + 1, in steps of the grid."""
     return at + curve[at] / (curve[at] - curve[at + 1])
 
 
-def _log_slope(k: Whole, samples: int, d: Vector) -> Vector:
+def _log_slope(k: Ints, samples: int, d: Floats) -> Floats:
     """s_i(d) of (E1) for distinct counts k; (n_distinct, n_d)."""
     left = samples - k[:, np.newaxis] - d
     idle = np.exp(log_beta_ratio(np.maximum(left, 0) + 1, d, k[:, np.newaxis]))

@@ -14,22 +14,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import digamma, gammaln, logsumexp, polygamma
 from scipy.stats import norm
 
 from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.support.arrays import Floats
 from actilaw.theory.beta_binomial import log_pmf
 
-Vector = NDArray[np.float64]
 FEW = (
     50  # activations, or rests, from which on a rate is known so well that its log odds are normal
 )
 STEP = 0.05  # of the log odds, in the integral
 
 
-def lognormal(counts: ActivationCounts) -> Vector:
+def lognormal(counts: ActivationCounts) -> Floats:
     """(V1), by quadrature for small counts, and a normal likelihood of the log odds for others."""
     k, units = counts.histogram()
     n = counts.samples
@@ -46,7 +45,7 @@ def lognormal(counts: ActivationCounts) -> Vector:
     )  # mean and variance of the log odds that such a count leaves open
     doubt = polygamma(1, k_many) + polygamma(1, rests_many)
 
-    def log_pmf_of(parameters: Vector) -> Vector:
+    def log_pmf_of(parameters: Floats) -> Floats:
         mean, spread = float(parameters[0]), float(np.exp(parameters[1]))
         found = np.empty(k.size)
         edges = norm.cdf(np.append(x - STEP / 2, np.inf), mean, spread)
@@ -61,20 +60,20 @@ def lognormal(counts: ActivationCounts) -> Vector:
     mean = units @ start / units.sum()
     spread = np.sqrt(units @ (start - mean) ** 2 / units.sum()) + 0.1
 
-    def loss(parameters: Vector) -> float:
+    def loss(parameters: Floats) -> float:
         return -float(units @ log_pmf_of(parameters))
 
     best = minimize(loss, np.array([mean, np.log(spread)]), method="Nelder-Mead", tol=1e-3)
     return log_pmf_of(best.x)
 
 
-def exponential(counts: ActivationCounts) -> Vector:
+def exponential(counts: ActivationCounts) -> Floats:
     """(V2)."""
     k, units = counts.histogram()
     rests = counts.samples - k
     middle = np.log(max(counts.units / counts.active - 1, 1e-3))
 
-    def log_pmf_of(log_beta: float) -> Vector:
+    def log_pmf_of(log_beta: float) -> Floats:
         return log_pmf(k, rests, 1.0, float(np.exp(log_beta)))
 
     def loss(log_beta: float) -> float:
@@ -86,7 +85,7 @@ def exponential(counts: ActivationCounts) -> Vector:
     return log_pmf_of(float(best.x))
 
 
-def power_law(counts: ActivationCounts) -> Vector:
+def power_law(counts: ActivationCounts) -> Floats:
     """(V3); beyond 10⁴ the sum over counts is taken in 40 steps per e-fold."""
     k, units = counts.histogram()
     some = k > 0
@@ -113,7 +112,7 @@ def power_law(counts: ActivationCounts) -> Vector:
     return found
 
 
-RIVALS: dict[str, Callable[[ActivationCounts], Vector]] = {
+RIVALS: dict[str, Callable[[ActivationCounts], Floats]] = {
     "lognormal": lognormal,
     "exponential": exponential,
     "power law": power_law,

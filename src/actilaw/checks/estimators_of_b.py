@@ -27,16 +27,17 @@ from scipy.optimize import brentq
 from scipy.special import betaln as log_beta
 from scipy.special import gammaln
 
-from actilaw.checks.fitted_layer import Layer, Vector
+from actilaw.checks.fitted_layer import Layer
 from actilaw.checks.result import NO_BLOCKS
 from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.support.arrays import Floats
 from actilaw.theory.beta_binomial import log_idle
 from actilaw.theory.log_gamma import log_beta_ratio
 
 FARTHEST = 5.0  # e-folds of b to either side
 STEP = 1e-3
 BINS = 80
-Equation = Callable[[float, float], Vector]
+Equation = Callable[[float, float], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class Reading:
 
     name: str
     log_b: float
-    influence: Vector
+    influence: Floats
     apart: float = 0.0
 
 
@@ -71,14 +72,14 @@ def of_growth(layer: Layer) -> Reading | str:
         left < 0, 1.0, -np.expm1(log_beta_ratio(np.maximum(left, 0) + 1, d, k[:, np.newaxis]))
     )
 
-    def working(log_b: float, log_rate: float) -> Vector:
+    def working(log_b: float, log_rate: float) -> Floats:
         b = float(np.exp(log_b))
         return -np.expm1(log_idle(d, b, b * float(np.expm1(-log_rate))))
 
     at, rate = np.log(layer.law.b), np.log(layer.rate)
     pull = (working(at + STEP, rate) - working(at - STEP, rate)) / (2 * STEP)
 
-    def equation(log_b: float, log_rate: float) -> Vector:
+    def equation(log_b: float, log_rate: float) -> Floats:
         return ((seen - working(log_b, log_rate)) @ pull)[where]
 
     return _solved(layer, "growth of K", equation)
@@ -91,7 +92,7 @@ def of_first(layer: Layer) -> Reading | str:
         return "record first activations"
     fired, n = layer.counts.counts > 0, layer.counts.samples
 
-    def log_likelihood(log_b: float, log_rate: float) -> Vector:
+    def log_likelihood(log_b: float, log_rate: float) -> Floats:
         b = float(np.exp(log_b))
         waited = np.where(fired, rests, n)
         hazard = np.where(fired, log_b - np.log(waited + b / np.exp(log_rate)), 0.0)
@@ -116,7 +117,7 @@ def of_blocks(layer: Layer) -> Reading | str:
     if size < 2 or not 0 < seen.mean() < total:
         return "a block is one sample" if size < 2 else "units are seen in all blocks or in none"
 
-    def log_likelihood(log_b: float, log_rate: float) -> Vector:
+    def log_likelihood(log_b: float, log_rate: float) -> Floats:
         b = float(np.exp(log_b))
         return block_log_pmf(total, size, b, b * float(np.expm1(-log_rate)))
 
@@ -126,7 +127,7 @@ def of_blocks(layer: Layer) -> Reading | str:
 
 def of_loss(layer: Layer, loss: FittedLoss) -> Reading | str:
     """As it was fitted to losses, which are independent of the counts."""
-    if "b" not in loss.parameters:
+    if "b" not in loss.params:
         return f"the loss was fitted by {loss.form.name}, which has no b of its own"
     if "b" in loss.undetermined or not np.isfinite(loss.standard_errors["b"]):
         return "the losses do not determine b"
@@ -134,7 +135,7 @@ def of_loss(layer: Layer, loss: FittedLoss) -> Reading | str:
     return Reading("the loss", float(np.log(loss.b)), np.zeros(layer.counts.units), error**2)
 
 
-def block_log_pmf(blocks: int, size: float, b: float, beta: float) -> Vector:
+def block_log_pmf(blocks: int, size: float, b: float, beta: float) -> Floats:
     """Log probability that a unit is seen in j of `blocks` blocks of `size` samples, (R3); j =
     0..blocks.
     """
@@ -153,7 +154,7 @@ def block_log_pmf(blocks: int, size: float, b: float, beta: float) -> Vector:
 def _slope(log_likelihood: Equation) -> Equation:
     """Its slope in ln b."""
 
-    def equation(log_b: float, log_rate: float) -> Vector:
+    def equation(log_b: float, log_rate: float) -> Floats:
         return (log_likelihood(log_b + STEP, log_rate) - log_likelihood(log_b - STEP, log_rate)) / (
             2 * STEP
         )
@@ -181,7 +182,7 @@ def _solved(layer: Layer, name: str, equation: Equation) -> Reading | str:
     return Reading(name, log_b, influence)
 
 
-def _shared_wakes(layer: Layer, rests: Vector, found: Reading) -> float:
+def _shared_wakes(layer: Layer, rests: Floats, found: Reading) -> float:
     """What units that wake together add to the variance of (R2), (R4); 0 where they wake
     independently.
     """
@@ -202,7 +203,7 @@ def _shared_wakes(layer: Layer, rests: Vector, found: Reading) -> float:
     return float(max(0.0, together - independent) / independent**2)
 
 
-def _samples_before_first(layer: Layer) -> Vector | None:
+def _samples_before_first(layer: Layer) -> Floats | None:
     """Samples before the first activation of each unit, from entries; blocks tell how many samples
     entries hold.
     """
@@ -216,7 +217,7 @@ def _samples_before_first(layer: Layer) -> Vector | None:
     widths = np.full(len(blocks), float(blocks.size))
     if counts.entries is not None and counts.entries <= len(blocks) * blocks.size:
         widths[-1] = counts.entries - (len(blocks) - 1) * blocks.size
-    elif counts.unit == "sample" and blocks.samples[-1] < blocks.size:
+    elif counts.per == "sample" and blocks.samples[-1] < blocks.size:
         widths[-1] = max(blocks.samples[-1], 1)
     block = np.maximum(first, 0) // blocks.size
     within = (np.maximum(first, 0) - block * blocks.size) / widths[block]

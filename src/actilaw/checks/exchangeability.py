@@ -17,8 +17,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
-from actilaw.checks.fitted_layer import Layer, Vector
+from actilaw.checks.fitted_layer import Layer
 from actilaw.checks.result import DEVIATES, HOLDS, NO_BLOCKS, Question, Row
+from actilaw.support.arrays import Floats
 
 ORDERS = 199
 LEAST_BLOCKS = 8
@@ -82,7 +83,7 @@ def independence(layer: Layer) -> Row:
     return _verdict(squares / freedom, low, high, len(blocks), "blocks")
 
 
-def _squared_drift(time: Vector, away: Vector, k: Vector, share: Vector, samples: int) -> float:
+def _squared_drift(time: Floats, away: Floats, k: Floats, share: Floats, samples: int) -> float:
     """δ² of (H2), negative where trends are smaller than chance."""
     time = time - time @ share
     spread = time**2 @ share

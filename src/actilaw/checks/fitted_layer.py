@@ -24,10 +24,9 @@ from scipy.stats import norm
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
+from actilaw.support.arrays import Floats, Ints
 from actilaw.theory import ActivationLaw
 
-Vector = NDArray[np.float64]
-Whole = NDArray[np.int64]
 STEP = 1e-4
 
 
@@ -63,19 +62,19 @@ class Layer:
         return self.counts.active / self.counts.units
 
     @cached_property
-    def distinct(self) -> tuple[Whole, NDArray[np.intp], Whole]:
+    def distinct(self) -> tuple[Ints, NDArray[np.intp], Ints]:
         """Distinct counts, which of them each unit has, and how many units have each."""
         return np.unique(self.counts.counts, return_inverse=True, return_counts=True)
 
     @cached_property
-    def log_b_influence(self) -> Vector:
+    def log_b_influence(self) -> Floats:
         """Of each unit on ln b of the counts; (n_units,)."""
         described, (k, where, _) = self.fitted.described, self.distinct
         scores = described.family.scores(described.parameters, k, self.counts.samples)
         return (scores @ described.covariance @ self._log_b_slope)[where]
 
     @cached_property
-    def log_rate_influence(self) -> Vector:
+    def log_rate_influence(self) -> Floats:
         """Of each unit on ln(c/N); (n_units,)."""
         k = self.counts.counts
         return (k - k.mean()) / k.sum()
@@ -92,17 +91,17 @@ class Layer:
         """Standard errors to either side of an estimate."""
         return float(norm.ppf((1 + self.level) / 2))
 
-    def standard_error(self, influence: Vector) -> float:
+    def standard_error(self, influence: Floats) -> float:
         """Of an estimate from the influences of all units, (C2)."""
         return float(np.sqrt(self.design_effect * np.sum(influence**2)))
 
     @property
-    def _log_b_slope(self) -> Vector:
+    def _log_b_slope(self) -> Floats:
         """Of ln b in the family's own parameters."""
         described, n = self.fitted.described, self.counts
         shifts = STEP * np.eye(len(described.parameters))
 
-        def log_b(parameters: Vector) -> float:
+        def log_b(parameters: Floats) -> float:
             return float(np.log(described.family.estimates(parameters, n.units, n.samples)["b"]))
 
         at = described.parameters

@@ -14,10 +14,11 @@ import numpy as np
 from scipy.stats import chi2
 
 from actilaw.checks.alternatives import RIVALS
-from actilaw.checks.fitted_layer import STEP, Layer, Vector, Whole
+from actilaw.checks.fitted_layer import STEP, Layer
 from actilaw.checks.result import DEVIATES, HOLDS, UNTOLD, Question, Row
 from actilaw.errors import CountsError
 from actilaw.fitting.families.catalogue import FAMILIES
+from actilaw.support.arrays import Floats, Ints
 from actilaw.theory.beta_binomial import count_bins, log_pmf
 
 DRAWS = 499
@@ -121,7 +122,7 @@ def _rival(layer: Layer, name: str) -> Row:
     return question.row(gained, lower, upper, layer.counts.units, verdict)
 
 
-def _mean_and_error(layer: Layer, apart: Vector, units: Whole) -> tuple[float, float]:
+def _mean_and_error(layer: Layer, apart: Floats, units: Ints) -> tuple[float, float]:
     """Mean over units of a difference of log probabilities, by distinct count, and its standard
     error.
     """
@@ -130,12 +131,12 @@ def _mean_and_error(layer: Layer, apart: Vector, units: Whole) -> tuple[float, f
     return mean, float(np.sqrt(layer.design_effect * (units @ (apart - mean) ** 2)) / total)
 
 
-def _log_pmf(layer: Layer, k: Whole) -> Vector:
+def _log_pmf(layer: Layer, k: Ints) -> Floats:
     law = layer.law
     return log_pmf(k, layer.counts.samples - k, law.b, law.rest_weight)
 
 
-def _cuts(counts: Whole) -> Whole:
+def _cuts(counts: Ints) -> Ints:
     """Where cumulative shares are compared: every small count, then counts that part the units
     evenly.
     """
@@ -144,13 +145,13 @@ def _cuts(counts: Whole) -> Whole:
     return cuts[cuts < counts.max()].astype(np.int64)
 
 
-def _cells(layer: Layer, cuts: Whole) -> tuple[Vector, Vector]:
+def _cells(layer: Layer, cuts: Ints) -> tuple[Floats, Floats]:
     """Shares of units between cuts, (n_cells,), and their slopes in the logarithms of b and β,
     (n_cells, 2).
     """
     n, at = layer.counts.samples, np.log([layer.law.b, layer.law.rest_weight])
 
-    def shares(logs: Vector) -> Vector:
+    def shares(logs: Floats) -> Floats:
         b, beta = map(float, np.exp(logs))
         return np.diff(count_bins(n, b, beta).cdf(cuts), prepend=0.0, append=1.0)
 

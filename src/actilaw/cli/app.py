@@ -85,11 +85,14 @@ def record_command(
     layers: Annotated[
         str, typer.Option(help="auto, or names or globs with commas between.")
     ] = "auto",
-    active: Annotated[
+    criterion: Annotated[
         str, typer.Option(help="auto, positive, threshold(0.1), relative(0.05) or top(2).")
     ] = "auto",
-    unit: Annotated[
-        str | None, typer.Option(help="sample, or position; with --text each token is one.")
+    per: Annotated[
+        str | None,
+        typer.Option(
+            help="What one sample is: sample, or position; with --text each token is one."
+        ),
     ] = None,
     mask: Annotated[
         str | None,
@@ -115,14 +118,14 @@ def record_command(
     else:
         network, batches = to_file.imported(model), to_file.imported(str(data))
     chosen = layers if layers == "auto" else [name.strip() for name in layers.split(",")]
-    rule = active if active == "auto" else rule_from(active)
-    sample = unit or ("sample" if text is None else "position")
+    rule = criterion if criterion == "auto" else rule_from(criterion)
+    sample = per or ("sample" if text is None else "position")
     about = {
         "model": model,
         "data": str(data or text),
         "layers": layers,
-        "active": active,
-        "unit": sample,
+        "criterion": criterion,
+        "per": sample,
     }
     about |= {"mask": str(mask), "length": str(length), "batch": str(batch)}
     finished = output.exists() and bool(load(output).about.get("finished"))
@@ -133,8 +136,8 @@ def record_command(
             batches,
             output,
             layers=chosen,
-            active=rule,
-            unit=sample,
+            criterion=rule,
+            per=sample,
             mask=mask,
             about=about,
             save_every=save_every,
@@ -220,7 +223,7 @@ def _show_census(census: Census, path: Path, as_json: bool) -> None:
         "idle",
         "active",
         "criterion",
-        "unit",
+        "per",
         "regime",
         "nonfinite",
     )

@@ -127,7 +127,8 @@ def backtest(file: CensusFile, level: Level = 0.95, as_json: AsJson = False) -> 
         (
             f"{name}: {part.counted.iloc[0]:,} units worked after {part.samples.iloc[0]:,} "
             "samples; "
-            f"forecast from the first {first:,}, since when {part.woke.iloc[0]:,} woke",
+            f"forecast from the first {first:,}, since when {part.newly_working.iloc[0]:,} "
+            "newly_working",
             [_backtest_row(row) for _, row in part.iterrows()],
         )
         for name, table in tables.items()

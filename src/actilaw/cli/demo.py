@@ -160,7 +160,7 @@ def as_table(demo: Demo) -> tuple[str, Row, list[tuple[str, list[Row]]]]:
             f"{told.lower:,.0f} to {told.upper:,.0f}, 95 % interval",
         ),
         ("counted", number(told.counted), f"{'inside' if told.inside else 'outside'} the interval"),
-        ("missed", f"{told.missed:.0%}", f"of the {told.woke:,} units that woke since"),
+        ("missed", f"{told.missed:.0%}", f"of the {told.newly_working:,} units that woke since"),
     ]
     removal = [
         ("units", number(counts.working), f"of {counts.units:,}"),

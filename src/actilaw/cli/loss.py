@@ -36,8 +36,11 @@ def loss(
         str, typer.Option(help="Column with the size of the training set.")
     ] = "samples",
     loss_column: Annotated[str, typer.Option(help="Column with the loss on new data.")] = "loss",
-    units_column: Annotated[
-        str | None, typer.Option(help="Column with the width, for a joint fit with knee = b N/c.")
+    size_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the size of the network, parameters or units, for a joint fit."
+        ),
     ] = None,
     forecast: Annotated[
         str, typer.Option(help="Sizes: numbers, or multiples of the largest, as 10x.")
@@ -63,16 +66,16 @@ def loss(
     data.
     """
     fraction("level", level)
-    names = [samples_column, loss_column] + ([units_column] if units_column else [])
+    names = [samples_column, loss_column] + ([size_column] if size_column else [])
     table = read_columns(file, *names)
     samples, losses = table[samples_column], table[loss_column]
-    units = table[units_column] if units_column else None
-    fitted = fit_loss(samples, losses, form, units=units)
+    units = table[size_column] if size_column else None
+    fitted = fit_loss(samples, losses, form, size=units)
     sizes = multiples(forecast, float(samples.max()))
     widths = [None] if units is None else sorted(units.unique())
-    ahead = {width: fitted.interval(sizes, level=level, units=width) for width in widths}
+    ahead = {width: fitted.forecast(sizes, level=level, size=width) for width in widths}
     summary, remarks = fitted.summary(level), fitted.remarks(level)
-    compared = compare_loss_forms(samples, losses, units=units) if compare else None
+    compared = compare_loss_forms(samples, losses, size=units) if compare else None
     if as_json:
         document = {
             "form": fitted.form.name,
@@ -92,7 +95,7 @@ def loss(
     told = [
         (
             "forecast" if width is None else f"forecast, {number(float(width))} units",
-            rows.drop(columns="units"),
+            rows.drop(columns="size"),
         )
         if width is not None
         else ("forecast", rows)

@@ -97,7 +97,7 @@ def simulation(law: ActivationLaw, samples: float, rng: np.random.Generator | No
     grid = np.unique([min(10**j, n) for j in range(len(str(n)) + 1)])
     drawn = law.draw_discovery(grid, rng).tolist() if rng else [None] * grid.size
     expected, mean_field = law.working(grid).tolist(), law.working(grid, exact=False).tolist()
-    idle = law.idle_fraction(grid, exact=True).tolist()
+    idle = law.idle_fraction(grid).tolist()
     growth = [
         Growth(*row) for row in zip(grid.tolist(), expected, mean_field, idle, drawn, strict=True)
     ]

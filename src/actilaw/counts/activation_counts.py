@@ -20,7 +20,7 @@ from actilaw.theory.log_gamma import log_beta_ratio
 
 T = TypeVar("T")
 REGIMES = ("frozen", "training", "mixed", "unknown")
-UNITS = ("sample", "position")
+PER = ("sample", "position", "token")
 MOST_SAMPLES = 2**62
 
 
@@ -32,7 +32,7 @@ class ActivationCounts:
         counts: D_i, the number of samples that activated each unit; (n_units,), integers in
             0..samples.
         samples: D, number of samples seen.
-        unit: what one sample is, "sample" (an entry of the first axis) or "position" (a token, a
+        per: what one sample is, "sample" (an entry of the first axis) or "position" (a token, a
             pixel).
         criterion: what "activated" means, in words.
         nonfinite: number of samples in which the layer had a NaN or infinite activation.
@@ -53,7 +53,7 @@ class ActivationCounts:
 
     counts: NDArray[np.int64]
     samples: int
-    unit: str = "sample"
+    per: str = "sample"
     criterion: str = "positive"
     nonfinite: int = 0
     regime: str = "unknown"
@@ -69,6 +69,8 @@ class ActivationCounts:
                 f"expected counts of shape (n_units,), one per unit, but got shape {counts.shape}"
             )
         self._refuse_words_and_numbers()
+        if self.per == "token":
+            object.__setattr__(self, "per", "position")
         if counts.dtype.kind not in "iuf" or not np.all(counts == np.rint(counts)):
             raise CountsError(
                 f"expected whole numbers as counts, but got {counts.dtype} with fractions, NaN or "
@@ -102,7 +104,7 @@ class ActivationCounts:
                 raise CountsError(
                     f"expected a whole number of {name} in {least}..2^62, but got {value!r}"
                 )
-        for name, words in (("unit", UNITS), ("regime", REGIMES)):
+        for name, words in (("per", PER), ("regime", REGIMES)):
             if getattr(self, name) not in words:
                 raise CountsError(
                     f"expected {name} to be one of {', '.join(words)}, but got "
@@ -134,7 +136,7 @@ class ActivationCounts:
             raise CountsError(
                 "expected blocks whose counts and samples add up to those of the layer"
             )
-        if self.unit == "sample" and self.entries is not None and self.samples > self.entries:
+        if self.per == "sample" and self.entries is not None and self.samples > self.entries:
             raise CountsError(
                 f"expected at most the {self.entries} entries seen as samples, but got "
                 f"{self.samples}"
@@ -159,6 +161,21 @@ class ActivationCounts:
     def idle(self) -> int:
         """N − K(D), the number of units that no sample activated."""
         return self.units - self.working
+
+    @property
+    def frequencies(self) -> NDArray[np.float64]:
+        """D_i/D, the share of samples that activated each unit; (n_units,), in 0..1."""
+        return self.counts / self.samples
+
+    @property
+    def working_units(self) -> NDArray[np.intp]:
+        """Indices of the units that at least one sample activated; (working,), ascending."""
+        return np.flatnonzero(self.counts)
+
+    @property
+    def idle_units(self) -> NDArray[np.intp]:
+        """Indices of the units that no sample activated; (idle,), ascending."""
+        return np.flatnonzero(self.counts == 0)
 
     @property
     def active_variance(self) -> float | None:
@@ -244,7 +261,7 @@ class ActivationCounts:
         Raises:
             InputError: if the two differ in units, criterion or what a sample is.
         """
-        for name in ("units", "criterion", "unit"):
+        for name in ("units", "criterion", "per"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise InputError(
@@ -254,7 +271,7 @@ class ActivationCounts:
         return ActivationCounts(
             self.counts + other.counts,
             self.samples + other.samples,
-            unit=self.unit,
+            per=self.per,
             criterion=self.criterion,
             nonfinite=self.nonfinite + other.nonfinite,
             regime=self.regime if self.regime == other.regime else "mixed",

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
@@ -21,8 +24,23 @@ from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, FileError, InputError
 from actilaw.support.files import write_atomically
 
-FORMAT = 1
-SCALARS = ("samples", "unit", "criterion", "nonfinite", "regime", "entries", "active_squares")
+FORMAT = 2
+SCALARS = ("samples", "per", "criterion", "nonfinite", "regime", "entries", "active_squares")
+SUMMARY = (
+    "units",
+    "samples",
+    "working",
+    "idle",
+    "active",
+    "per",
+    "criterion",
+    "regime",
+    "nonfinite",
+)
+# Names that format 1 had for what it kept of a layer, and of a run of `actilaw record`.
+RENAMED_LAYER = {"unit": "per"}
+RENAMED_ABOUT = {"unit": "per", "active": "criterion"}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +78,63 @@ class Census(Mapping[str, ActivationCounts]):
     def __len__(self) -> int:
         return len(self.layers)
 
+    def map(
+        self,
+        function: Callable[[ActivationCounts], T],
+        *,
+        refused: Callable[[str, CountsError], None] | None = None,
+    ) -> dict[str, T]:
+        """What a function makes of every layer, by name: `census.map(fit)`.
+
+        A layer that the function refuses with a CountsError, as `fit` does one that is always idle,
+        is left out of the result, so that one layer does not cost the others.
+
+        Args:
+            function: called with the `ActivationCounts` of each layer.
+            refused: called with the name of a refused layer and the error; a warning by default.
+
+        Raises:
+            CountsError: if every layer is refused, with all the reasons.
+        """
+        results: dict[str, T] = {}
+        reasons = []
+        for name, counts in self.items():
+            try:
+                results[name] = function(counts)
+            except CountsError as error:
+                reasons.append(f"layer {name}: {error}")
+                if refused is not None:
+                    refused(name, error)
+        if not results:
+            raise CountsError("; ".join(reasons))
+        if refused is None and reasons:
+            warnings.warn(f"left out {'; '.join(reasons)}", stacklevel=2)
+        return results
+
+    def summary(self) -> pd.DataFrame:
+        """A row per layer, by name: columns units, samples, working, idle (numbers of units, and of
+        samples), active (units per sample), per, criterion, regime and nonfinite (samples).
+        """
+        rows = {
+            name: {column: getattr(counts, column) for column in SUMMARY}
+            for name, counts in self.items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index", columns=list(SUMMARY))
+
+    def _repr_html_(self) -> str:
+        return self.summary().to_html()
+
+    def __repr__(self) -> str:
+        working = sum(counts.working for counts in self.values())
+        units = sum(counts.units for counts in self.values())
+        return f"<Census of {len(self)} layers, {working:,} of {units:,} units working>"
+
     def merge(self, other: Census) -> Census:
         """Counts over the samples of both, layer by layer; `about` keeps what is the same in both.
 
         Raises:
             InputError: if the two name different layers, or a layer differs in units, criterion or
-                unit.
+                what a sample is.
         """
         if set(self) != set(other):
             apart = ", ".join(sorted(set(self) ^ set(other)))
@@ -86,12 +155,13 @@ class Census(Mapping[str, ActivationCounts]):
         Raises:
             FileError: if it cannot be written.
         """
-        from actilaw import (
-            __version__,
-        )  # the package imports this module, so only a call may ask back
-
         layers = {name: _header(counts) for name, counts in self.items()}
-        header = {"format": FORMAT, "version": __version__, "about": self.about, "layers": layers}
+        header = {
+            "format": FORMAT,
+            "version": version("actilaw"),
+            "about": self.about,
+            "layers": layers,
+        }
         arrays = {
             f"{name}/{part}": array
             for name, counts in self.items()
@@ -101,43 +171,71 @@ class Census(Mapping[str, ActivationCounts]):
             path, to_safetensors(arrays, metadata={"actilaw": json.dumps(header)})
         )
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Census:
+        """Read a census that `save` wrote, in this or an earlier format; nothing in the file is
+        ever executed.
+
+        Raises:
+            FileError: if the file is missing, cut short, or no census.
+        """
+        if not Path(path).is_file():
+            raise FileError(
+                f"expected a census file, but there is no file {path}: write one with "
+                "census.save(path)"
+            )
+        try:
+            with safe_open(path, framework="numpy") as file:
+                header = json.loads((file.metadata() or {})["actilaw"])
+                arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            layers, about = _understood(header, path)
+            return cls({name: _layer(name, words, arrays) for name, words in layers.items()}, about)
+        except FileError:
+            raise
+        except (
+            SafetensorError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            OSError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise FileError(
+                f"expected a census, but {path} is not one or is damaged ({error}): record it again"
+            ) from error
+
 
 def load(path: str | os.PathLike[str]) -> Census:
-    """Read a census that `Census.save` wrote; nothing in the file is ever executed.
+    """Read a census: the short way to `Census.load`.
 
     Raises:
         FileError: if the file is missing, cut short, or no census.
     """
-    if not Path(path).is_file():
+    return Census.load(path)
+
+
+def _understood(
+    header: Mapping[str, Any], path: str | os.PathLike[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The words about each layer, and about the recording, under the names they have today."""
+    layers, about = header["layers"], header["about"]
+    if header["format"] == FORMAT:
+        return layers, about
+    if header["format"] != 1:
         raise FileError(
-            f"expected a census file, but there is no file {path}: write one with census.save(path)"
+            f"{path} has format {header['format']}, this version reads 1 to {FORMAT}: update "
+            "actilaw"
         )
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {})["actilaw"])
-            if header["format"] != FORMAT:
-                raise FileError(
-                    f"{path} has format {header['format']}, this version reads {FORMAT}: update "
-                    "actilaw"
-                )
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118, a file is no dictionary
-        layers = {name: _layer(name, about, arrays) for name, about in header["layers"].items()}
-        return Census(layers, header["about"])
-    except FileError:
-        raise
-    except (
-        SafetensorError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        OSError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise FileError(
-            f"expected a census, but {path} is not one or is damaged ({error}): record it anew"
-        ) from error
+    layers = {name: _renamed(words, RENAMED_LAYER) for name, words in layers.items()}
+    if "finished" in about:  # written by `actilaw record`, which compares it before it goes on
+        about = _renamed(about, RENAMED_ABOUT)
+    return layers, about
+
+
+def _renamed(words: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in words.items()}
 
 
 def _merge_layer(name: str, one: ActivationCounts, other: ActivationCounts) -> ActivationCounts:

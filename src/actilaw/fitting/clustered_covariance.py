@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.support.arrays import Floats
 
 LEAST_BLOCKS = 8
-Vector = NDArray[np.float64]
-Scores = Callable[[NDArray[np.int64], int], Vector]
+Scores = Callable[[NDArray[np.int64], int], Floats]
 
 
-def shared_covariance(counts: ActivationCounts, scores: Scores, covariance: Vector) -> Vector:
+def shared_covariance(counts: ActivationCounts, scores: Scores, covariance: Floats) -> Floats:
     """The second term of (V1), 0 where there are too few blocks; (n_parameters, n_parameters).
 
     Where units compete, as in a top-k layer, the difference is negative; no credit is taken for

@@ -15,12 +15,11 @@ from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.forecasting.incidence import LEAST_BLOCKS, occasions
 from actilaw.forecasting.rate_density import fit_smooth
-
-Vector = NDArray[np.float64]
+from actilaw.support.arrays import Floats
 
 
 def fit(
-    counts: ActivationCounts, family: str = "auto", *, allow_nonfinite: bool = False
+    counts: ActivationCounts, family: str | None = None, *, allow_nonfinite: bool = False
 ) -> FittedLaw:
     """The law that makes the counts most likely, with standard errors, and what forecasts are made
     from.
@@ -32,9 +31,9 @@ def fit(
         family: "auto" describes the layer by the paper's law and forecasts by a smooth law of
             rates, which beats every closed form on held-back samples of real networks
             (benchmarks/forecast.py). By name, one closed
-            form does both: "law", the paper's; "silent", with a share of units that never fire;
-                "mixture" of two
-            laws; "heavy", for units that answer to rare contexts.
+            form does both: "law", the paper's; "zero_inflated", with a share of units that never
+                fire; "mixture" of two
+            laws; "heavy_tail", for units that answer to rare contexts.
         allow_nonfinite: fit although some samples had NaN or infinite activations, which count as
             not activated.
 
@@ -46,19 +45,19 @@ def fit(
             f'expected ActivationCounts of one layer, as census["relu"], '
             f"but got {type(counts).__name__}"
         )
-    if not isinstance(family, str) or (family != "auto" and family not in FAMILIES):
+    if family is not None and family not in FAMILIES:
         raise InputError(
-            f"expected family to be one of auto, {', '.join(FAMILIES)}, but got {family!r}"
+            f"expected family to be one of {', '.join(FAMILIES)}, or left out, but got {family!r}"
         )
     _refuse_degenerate(counts, allow_nonfinite)
-    described = FAMILIES["law" if family == "auto" else family](counts)
+    described = FAMILIES[family or "law"](counts)
 
-    def scores(k: NDArray[np.int64], samples: int) -> Vector:
+    def scores(k: NDArray[np.int64], samples: int) -> Floats:
         return described.family.scores(described.parameters, k, samples)
 
     covariance = described.covariance + shared_covariance(counts, scores, described.covariance)
     seen = occasions(counts)
-    if family != "auto":
+    if family is not None:
         return FittedLaw(counts, described, covariance, seen, smooth=None)
     return FittedLaw(counts, described, covariance, seen, fit_smooth(seen), _widening(counts))
 
@@ -78,10 +77,10 @@ def _widening(counts: ActivationCounts) -> float:
     share, variance = (
         float(part[0]) for part in fit_smooth(seen).wake(counts.samples / early.samples)
     )
-    woke = np.clip(
+    newly_working = np.clip(
         (counts.working - early.working) / early.idle, 0.5 / early.idle, 1 - 0.5 / early.idle
     )
-    error = logit(woke) - logit(share)
+    error = logit(newly_working) - logit(share)
     chance = variance + seen.dispersion / (early.idle * share * (1 - share))
     return float(np.sqrt(max(1.0, (4 + error**2 / chance) / 5)))
 
@@ -106,7 +105,8 @@ def _refuse_degenerate(counts: ActivationCounts, allow_nonfinite: bool) -> None:
         )
     if counts.counts.min() == counts.samples:
         raise CountsError(
-            f"every unit was activated by every sample ({size}): choose a stricter rule, active=..."
+            f"every unit was activated by every sample ({size}): choose a stricter rule, "
+            "record(criterion=...)"
         )
     spread, chance = _spread(counts)
     if spread <= chance:

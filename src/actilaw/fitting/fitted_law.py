@@ -25,13 +25,13 @@ from actilaw.forecasting.incidence import Occasions
 from actilaw.forecasting.intervals import count_interval, good_turing
 from actilaw.forecasting.other_widths import width_forecast
 from actilaw.forecasting.rate_density import SmoothLaw
+from actilaw.support.arrays import Floats
 from actilaw.support.validation import fraction, whole
 from actilaw.theory import ActivationLaw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Vector = NDArray[np.float64]
 AVERAGE = {"smooth": 0.5, "smooth + silent": 0.5}
 
 
@@ -52,7 +52,7 @@ class FittedLaw:
 
     counts: ActivationCounts
     described: FittedFamily
-    covariance: Vector
+    covariance: Floats
     seen: Occasions
     smooth: SmoothLaw | None
     widening: float = 1.0
@@ -75,7 +75,7 @@ class FittedLaw:
         return {self.family: 1.0} if self.smooth is None else dict(AVERAGE)
 
     @property
-    def parameters(self) -> Vector:
+    def parameters(self) -> Floats:
         """Estimates on the family's own scale, where every real number is allowed;
         (n_parameters,).
         """
@@ -107,8 +107,8 @@ class FittedLaw:
         """One row per quantity: estimate, standard_error, and the bounds of its interval at
         `level`.
 
-        What was counted is exact and has standard error 0; "working (law)" is the law's own E K(D)
-        beside it.
+        What was counted is exact and has standard error 0; "expected_working" is the law's own E
+        K(D) beside it.
         """
         fraction("level", level)
         counts, errors = self.counts, self.standard_errors
@@ -231,7 +231,7 @@ class FittedLaw:
             upper[ahead] = counts.working + bounds[1][where]
         return pd.DataFrame({"samples": grid, "expected": expected, "lower": lower, "upper": upper})
 
-    def _wake(self, samples: Vector) -> tuple[Vector, Vector]:
+    def _wake(self, samples: Floats) -> tuple[Floats, Floats]:
         """Share of the idle units that wake by `samples` in all, and the variance of its log
         odds.
         """
@@ -239,7 +239,7 @@ class FittedLaw:
             share, variance = self.smooth.wake(samples / self.counts.samples)
             return share, variance * self.widening**2
 
-        def wake(parameters: Vector) -> Vector:
+        def wake(parameters: Floats) -> Floats:
             return -np.expm1(
                 self._log_idle(parameters, samples)
                 - self._log_idle(parameters, self.counts.samples)
@@ -247,19 +247,19 @@ class FittedLaw:
 
         return self._log_odds(wake)
 
-    def _log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+    def _log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         return np.log(self.described.family.idle(parameters, samples))
 
-    def _log_odds(self, share_of: Callable[[Vector], Vector]) -> tuple[Vector, Vector]:
+    def _log_odds(self, share_of: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
         """A share that depends on the parameters, and the variance of its log odds."""
         return share_of(self.parameters), self._variance(
             lambda parameters: logit(np.clip(share_of(parameters), 1e-300, 1 - 1e-16))
         )
 
-    def _estimates(self, parameters: Vector) -> dict[str, float]:
+    def _estimates(self, parameters: Floats) -> dict[str, float]:
         return self.described.family.estimates(parameters, self.counts.units, self.counts.samples)
 
-    def _variance(self, of: Callable[[Vector], Vector]) -> Vector:
+    def _variance(self, of: Callable[[Floats], Floats]) -> Floats:
         """Variance of a function of the parameters, to first order (the delta method)."""
         steps = 1e-4 * np.sqrt(np.diag(self.described.covariance))
         slopes = [
@@ -270,7 +270,7 @@ class FittedLaw:
 
 
 def _grid(name: str, values: ArrayLike, least: int) -> NDArray[np.int64]:
-    """Whole numbers from `least` on as (n,)."""
+    """Ints numbers from `least` on as (n,)."""
     grid = np.atleast_1d(whole(name, values, least=least))
     if grid.ndim != 1:
         raise InputError(f"expected {name} as one number or (n,), but got shape {grid.shape}")

@@ -13,14 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.support.arrays import Floats
 
 LEAST_BLOCKS = 6  # with fewer, samples tell rates apart better than blocks
 MOST = 32  # a unit seen on so many occasions is no longer rare
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +34,8 @@ class Occasions:
     """
 
     n: int
-    units: Vector
-    present: Vector | None = None
+    units: Floats
+    present: Floats | None = None
 
     @property
     def dispersion(self) -> float:

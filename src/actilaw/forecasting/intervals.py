@@ -9,15 +9,15 @@ from scipy.stats import beta, norm
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.forecasting.incidence import Occasions
+from actilaw.support.arrays import Floats
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
-Vector = NDArray[np.float64]
 
 
 def count_interval(
-    units: int, share: Vector, variance: Vector, *, dispersion: float, level: float
-) -> tuple[Vector, Vector]:
+    units: int, share: Floats, variance: Floats, *, dispersion: float, level: float
+) -> tuple[Floats, Floats]:
     """Bounds that hold the number of units that wake, out of `units`, with probability `level`.
 
     The share is uncertain: its log odds are normal. Given the share, the number is binomial, its
@@ -42,10 +42,10 @@ def count_interval(
     )
     size = max(units / dispersion, 1e-3)
 
-    def below(part: Vector) -> Vector:
+    def below(part: Floats) -> Floats:
         return beta.cdf(part[:, np.newaxis], size * shares, size * (1 - shares)) @ WEIGHTS
 
-    def quantile(probability: float) -> Vector:
+    def quantile(probability: float) -> Floats:
         low, high = np.zeros_like(share), np.ones_like(share)
         for _ in range(50):
             middle = (low + high) / 2
@@ -58,7 +58,7 @@ def count_interval(
 
 def good_turing(
     counts: ActivationCounts, seen: Occasions, more: NDArray[np.int64], level: float
-) -> Vector:
+) -> Floats:
     """Bound on the probability that a unit idle so far is activated within `more` samples, whatever
     the law.
 

@@ -22,12 +22,12 @@ from scipy.stats import norm
 
 from actilaw.errors import InputError
 from actilaw.forecasting.intervals import count_interval
+from actilaw.support.arrays import Floats
 
 if TYPE_CHECKING:
     from actilaw.fitting.fitted_law import FittedLaw
 
 BOUNDS = ("expected", "lower", "upper")
-Vector = NDArray[np.float64]
 
 
 def width_forecast(
@@ -73,7 +73,7 @@ def _mass_fixed(
     return _of_new_layer(fitted, 1 - idle ** (fitted.counts.units / width), width, level)
 
 
-def _shares(fitted: FittedLaw, samples: NDArray[np.int64], level: float) -> Vector:
+def _shares(fitted: FittedLaw, samples: NDArray[np.int64], level: float) -> Floats:
     """Share of units that work, expected, lower and upper, in a layer like the one counted; (3, n).
 
     The layer counted is itself one draw, which counts within it do not show.
@@ -88,7 +88,7 @@ def _shares(fitted: FittedLaw, samples: NDArray[np.int64], level: float) -> Vect
     return expit(np.array([expected, expected - down, expected + up]))
 
 
-def _of_new_layer(fitted: FittedLaw, shares: Vector, width: int, level: float) -> pd.DataFrame:
+def _of_new_layer(fitted: FittedLaw, shares: Floats, width: int, level: float) -> pd.DataFrame:
     """Numbers of units for shares that are expected, lower and upper, with the chance of the new
     layer.
     """

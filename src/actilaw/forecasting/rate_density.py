@@ -21,10 +21,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import expit, logsumexp
 
 from actilaw.forecasting.incidence import Occasions
+from actilaw.support.arrays import Floats
 
 SMOOTHNESS = (
     2.0,
@@ -37,8 +38,6 @@ TOLERANCE = 1e-3  # of a standard error, left between the estimate and the maxim
 STEPS = 200
 FARTHEST = 100 / RAREST  # times the samples seen, by which all but silent units have woken
 RIDGE = 1e-6  # g is determined up to a constant; this pins it
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +53,9 @@ class SmoothRates:
     """
 
     seen: Occasions
-    rates: Vector
-    weights: Vector
-    precision: Vector
+    rates: Floats
+    weights: Floats
+    precision: Floats
 
     def log_odds(self, factor: float) -> tuple[float, float]:
         """Log odds that an idle unit wakes by `factor` times as many samples, (S3), and their
@@ -69,10 +68,10 @@ class SmoothRates:
         variance = slope @ np.linalg.solve(self.precision, slope)
         return float(np.log(woken.sum() / still.sum())), float(variance)
 
-    def _all_rates(self) -> Vector:
+    def _all_rates(self) -> Floats:
         return np.append(self.rates, np.zeros(self.weights.size - self.rates.size))
 
-    def _stay(self, occasions: float) -> Vector:
+    def _stay(self, occasions: float) -> Floats:
         return np.exp(-self._all_rates() * occasions)
 
 
@@ -86,7 +85,7 @@ class SmoothLaw:
 
     members: tuple[SmoothRates, ...]
 
-    def wake(self, factors: ArrayLike) -> tuple[Vector, Vector]:
+    def wake(self, factors: ArrayLike) -> tuple[Floats, Floats]:
         """Share of the idle units that wake by `factors` times as many samples, and the variance of
         its log odds.
         """
@@ -113,12 +112,12 @@ def _fit(seen: Occasions, smoothness: float, silent: bool) -> SmoothRates:
     bend[:, : rates.size] = np.diff(np.eye(rates.size), 2, axis=0)
     penalty = smoothness * bend.T @ bend / STEP**3
 
-    def value(logs: Vector) -> tuple[float, Vector, Vector]:
+    def value(logs: Floats) -> tuple[float, Floats, Floats]:
         weights = np.exp(logs - logsumexp(logs))
         cells = np.maximum(kernel @ weights, 1e-300)
         return float(units @ np.log(cells) - logs @ penalty @ logs / 2), weights, cells
 
-    def slopes(logs: Vector, weights: Vector, cells: Vector) -> tuple[Vector, Vector]:
+    def slopes(logs: Floats, weights: Floats, cells: Floats) -> tuple[Floats, Floats]:
         belongs = kernel * weights / cells[:, np.newaxis]
         score = units @ belongs - units.sum() * weights - penalty @ logs
         information = units.sum() * (
@@ -126,7 +125,7 @@ def _fit(seen: Occasions, smoothness: float, silent: bool) -> SmoothRates:
         )
         return score, information + penalty + RIDGE * np.eye(logs.size)
 
-    logs: Vector = np.concatenate(
+    logs: Floats = np.concatenate(
         (0.3 * np.log(rates * seen.n), np.full(int(silent), -3.0))
     ).astype(float)
     height, weights, cells = value(logs)
@@ -145,7 +144,7 @@ def _fit(seen: Occasions, smoothness: float, silent: bool) -> SmoothRates:
     return SmoothRates(seen, rates, weights, precision)
 
 
-def _kernel(n: int, cells: int, rates: Vector) -> Vector:
+def _kernel(n: int, cells: int, rates: Floats) -> Floats:
     """P(seen on k of n occasions | rate), (S1), k = 0.., the last cell holding all from there on;
     (cells, n_rates).
     """

@@ -12,7 +12,8 @@ from actilaw.errors import InputError
 from actilaw.loss.fit import fit_form, read_columns
 from actilaw.loss.form import Form
 from actilaw.loss.forms import FORMS, SURFACE
-from actilaw.loss.huber import Vector, log_likelihood
+from actilaw.loss.huber import log_likelihood
+from actilaw.support.arrays import Floats
 
 
 def compare_loss_forms(
@@ -20,7 +21,7 @@ def compare_loss_forms(
     loss: ArrayLike,
     *,
     weights: ArrayLike | None = None,
-    units: ArrayLike | None = None,
+    size: ArrayLike | None = None,
     held_out: int | None = None,
 ) -> pd.DataFrame:
     """How well each form of the loss curve foretells the losses at the largest sizes, and how well
@@ -29,7 +30,8 @@ def compare_loss_forms(
     Every form is fitted by the same robust objective from its own grid of starts.
 
     Args:
-        samples, loss, weights, units: as for `fit_loss`; with units, the joint forms are compared.
+        samples, loss, weights, units: as for `fit_loss`; with sizes of network, the joint forms are
+            compared.
         held_out: how many of the largest sizes are foretold from the rest; by default the longest
             tail that leaves the form of most parameters one size more than it has, but never more
             than a third of the sizes.
@@ -44,10 +46,10 @@ def compare_loss_forms(
     Raises:
         InputError: as `fit_loss`; or if no form can be fitted with the sizes left.
     """
-    columns = read_columns(samples, loss, weights, units)
+    columns = read_columns(samples, loss, weights, size)
     forms = (
         [form for form in FORMS.values() if not form.width]
-        if units is None
+        if size is None
         else [SURFACE, FORMS["chinchilla"]]
     )
     sizes = np.unique(columns["samples"])
@@ -78,7 +80,7 @@ def _tail(sizes: int, forms: list[Form], held_out: int | None) -> int:
     return held_out
 
 
-def _row(form: Form, columns: dict[str, Vector], seen: np.ndarray) -> dict[str, object]:
+def _row(form: Form, columns: dict[str, Floats], seen: np.ndarray) -> dict[str, object]:
     p = len(form.parameters)
     row = {
         "formula": form.formula,
@@ -106,7 +108,7 @@ def _row(form: Form, columns: dict[str, Vector], seen: np.ndarray) -> dict[str, 
     return row
 
 
-def _off(form: Form, fitted_to: dict[str, Vector], at: dict[str, Vector]) -> Vector:
+def _off(form: Form, fitted_to: dict[str, Floats], at: dict[str, Floats]) -> Floats:
     """Fitted over measured loss, in logarithms."""
     fitted = fit_form(form, fitted_to)
-    return np.log(fitted.predict(at["samples"], at.get("units")) / at["loss"])
+    return np.log(fitted.predict(at["samples"], at.get("size")) / at["loss"])

@@ -24,7 +24,8 @@ from scipy.stats import norm
 
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fitted_loss import Agreement, FittedLoss
-from actilaw.loss.huber import Lanes, Vector, descend
+from actilaw.loss.huber import Lanes, descend
+from actilaw.support.arrays import Floats
 
 NAMES = ("knee", "b")
 WITHIN = np.log(2.0)  # readings whose ratio lies surely within this factor are said to agree
@@ -49,14 +50,14 @@ def agreement(
     )
 
 
-def _statistic(free: FittedLoss, counts: Vector, errors: Vector) -> float:
+def _statistic(free: FittedLoss, counts: Floats, errors: Floats) -> float:
     valley = free.valley
     columns = [free.form.parameters.index(name) for name in NAMES]
     low, high = valley.problem.low.copy(), valley.problem.high.copy()
     low[columns] = np.minimum(low[columns], counts - 5 * errors)
     high[columns] = np.maximum(high[columns], counts + 5 * errors)
 
-    def curve(parameters: Vector, lanes: Lanes) -> tuple[Vector, Vector]:
+    def curve(parameters: Floats, lanes: Lanes) -> tuple[Floats, Floats]:
         values, slopes = valley.problem.curve(parameters, lanes)
         unit = np.eye(parameters.shape[1])[columns]
         more = np.broadcast_to(unit, (len(parameters), *unit.shape))
@@ -75,7 +76,7 @@ def _statistic(free: FittedLoss, counts: Vector, errors: Vector) -> float:
     return float(max(descend(one, starts).cost.min() - cost, 0.0) / (2 * variance))
 
 
-def _table(free: FittedLoss, counts: Vector, errors: Vector, level: float) -> pd.DataFrame:
+def _table(free: FittedLoss, counts: Floats, errors: Floats, level: float) -> pd.DataFrame:
     summary = free.summary(level).loc[list(NAMES)]
     with np.errstate(divide="ignore"):
         logs = np.log(summary[["estimate", "lower", "upper"]].to_numpy()) - counts[:, np.newaxis]

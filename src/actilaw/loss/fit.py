@@ -23,8 +23,9 @@ from actilaw.loss.consistency import agreement
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.loss.form import Form
 from actilaw.loss.forms import FORMS, LAW, SURFACE, Tied
-from actilaw.loss.huber import Descended, Lanes, Problem, Vector, descend, noise
+from actilaw.loss.huber import Descended, Lanes, Problem, descend, noise
 from actilaw.loss.profile_likelihood import Valley
+from actilaw.support.arrays import Floats
 
 FIRST = 30  # steps from every start
 MOST = 8  # starts that are then followed to their end
@@ -36,7 +37,7 @@ def fit_loss(
     form: str = "activation",
     *,
     weights: ArrayLike | None = None,
-    units: ArrayLike | None = None,
+    size: ArrayLike | None = None,
     counts: ActivationCounts | FittedLaw | None = None,
 ) -> FittedLoss:
     """The loss curve nearest to measured losses, with standard errors.
@@ -45,10 +46,10 @@ def fit_loss(
         samples: sizes of the training sets, positive; (n,), repeats allowed.
         loss: loss on new data after training on each, positive; (n,).
         form: "activation", the loss law (10); or one of the peers in `loss_forms`: power,
-            power_floor, M3, M4, bnsl, and, with units, chinchilla.
+            power_floor, M3, M4, bnsl, and, with sizes of network, chinchilla.
         weights: how many measurements each loss stands for, positive; (n,). A weight of 3 counts as
             a row given thrice.
-        units: widths, positive; (n,). The fit is then the joint one of (10b), in which D* = b N/c.
+        size: widths, positive; (n,). The fit is then the joint one of (10b), in which D* = b N/c.
         counts: activation counts of the network, or the law fitted to them: b and D* are theirs and
             taken as exact, floor and amplitude alone are fitted, and `agreement` says what the
             losses alone would give, with the counts' own errors granted. Counts and losses must
@@ -56,15 +57,15 @@ def fit_loss(
 
     Raises:
         InputError: if shapes differ, values are not positive and finite, the form is unknown or
-            does not go with units or counts, or there are no more distinct sizes (of data and
-            width) than parameters.
+            does not go with sizes of network or counts, or there are no more distinct sizes (of
+            data and width) than parameters.
     """
-    chosen = _chosen(form, units is not None, counts is not None)
-    columns = read_columns(samples, loss, weights, units)
+    chosen = _chosen(form, size is not None, counts is not None)
+    columns = read_columns(samples, loss, weights, size)
     if counts is None:
         return fit_form(chosen, columns)
     told = counts if isinstance(counts, FittedLaw) else fit(counts)
-    if told.family == "heavy":
+    if told.family == "heavy_tail":
         raise InputError(
             "expected a law with b and a knee to tie the loss to, but got a heavy-tailed one: "
             'fit "law"'
@@ -76,7 +77,7 @@ def fit_loss(
     return replace(fitted, agreement=agreement(fitted, fit_form(chosen, columns), told))
 
 
-def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
+def fit_form(form: Form, columns: dict[str, Floats]) -> FittedLoss:
     """The nearest curve of a form to checked columns samples, loss, weights and perhaps units."""
     p, sizes = len(form.parameters), _sizes(columns)
     if sizes <= p:
@@ -87,7 +88,7 @@ def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
         )
     _enough_weight(columns, p)
     x = np.log(columns["samples"])
-    x = np.stack([x, np.log(columns["units"])]) if form.width else x
+    x = np.stack([x, np.log(columns["size"])]) if form.width else x
     measured, weights = np.log(columns["loss"]), columns["weights"]
     low, high = form.bounds(x, measured)
     problem = Problem(partial(_curve, form, x), measured, weights, low, high)
@@ -113,20 +114,20 @@ def fit_form(form: Form, columns: dict[str, Vector]) -> FittedLoss:
     ]
     return FittedLoss(
         form=form,
-        parameters=named[0],
+        params=named[0],
         standard_errors=named[1],
         undetermined=tuple(name for name, error in named[1].items() if error == np.inf),
         residual=residual,
         samples=columns["samples"],
         loss=columns["loss"],
         weights=weights,
-        units=columns.get("units"),
+        size=columns.get("size"),
         agreement=None,
         valley=Valley(problem, best, residual, unclipped),
     )
 
 
-def _curve(form: Form, x: Vector, coordinates: Vector, lanes: Lanes) -> tuple[Vector, Vector]:
+def _curve(form: Form, x: Floats, coordinates: Floats, lanes: Lanes) -> tuple[Floats, Floats]:
     """The same sizes in every lane; a function with a name, so that a fit can be sent to another
     process.
     """
@@ -143,21 +144,21 @@ def _chosen(name: str, with_units: bool, with_counts: bool) -> Form:
         )
     if name not in forms:
         other = (
-            "expected units= with it"
+            "expected size= with it"
             if FORMS[name].width
-            else f"with units= expected one of {', '.join(forms)}"
+            else f"with size= expected one of {', '.join(forms)}"
         )
         raise InputError(f"form {name!r} does not go with what was given: {other}")
     if with_counts and (name != "activation" or with_units):
         raise InputError(
-            f"expected counts= with form='activation' and without units=, but got form={name!r}"
-            f"{' and units' if with_units else ''}: counts tie b and the knee of one network's "
+            f"expected counts= with form='activation' and without size=, but got form={name!r}"
+            f"{' and size' if with_units else ''}: counts tie b and the knee of one network's "
             "loss law"
         )
     return forms[name]
 
 
-def _at_bound(form: Form, fitted: Descended, low: Vector, high: Vector) -> NDArray[np.bool_]:
+def _at_bound(form: Form, fitted: Descended, low: Floats, high: Floats) -> NDArray[np.bool_]:
     """Which parameters ended at a bound, and those that mean nothing without them."""
     coordinates, names = fitted.parameters[0], form.parameters
     touches = np.minimum(coordinates - low, high - coordinates) < 1e-3
@@ -167,7 +168,7 @@ def _at_bound(form: Form, fitted: Descended, low: Vector, high: Vector) -> NDArr
     return ended
 
 
-def _errors(jacobian: Vector, at_bound: NDArray[np.bool_]) -> Vector:
+def _errors(jacobian: Floats, at_bound: NDArray[np.bool_]) -> Floats:
     """Standard errors of the coordinates in units of the noise: the square roots of the diagonal of
     (J'WJ)⁻¹.
 
@@ -183,7 +184,7 @@ def _errors(jacobian: Vector, at_bound: NDArray[np.bool_]) -> Vector:
     return errors
 
 
-def _enough_weight(columns: dict[str, Vector], parameters: int) -> None:
+def _enough_weight(columns: dict[str, Floats], parameters: int) -> None:
     """A weight is a number of measurements; with fewer than parameters nothing is left to judge the
     fit by.
     """
@@ -196,17 +197,17 @@ def _enough_weight(columns: dict[str, Vector], parameters: int) -> None:
         )
 
 
-def _sizes(columns: dict[str, Vector]) -> int:
+def _sizes(columns: dict[str, Floats]) -> int:
     """How many different sizes, of data and, in a joint fit, of width."""
-    where = [columns["samples"]] + ([columns["units"]] if "units" in columns else [])
+    where = [columns["samples"]] + ([columns["size"]] if "size" in columns else [])
     return len(np.unique(np.stack(where, axis=1), axis=0))
 
 
 def read_columns(
-    samples: ArrayLike, loss: ArrayLike, weights: ArrayLike | None, units: ArrayLike | None
-) -> dict[str, Vector]:
+    samples: ArrayLike, loss: ArrayLike, weights: ArrayLike | None, size: ArrayLike | None
+) -> dict[str, Floats]:
     """What was given as positive, finite floats of one shape (n,), by name."""
-    given = {"loss": loss, "weights": weights, "units": units}
+    given = {"loss": loss, "weights": weights, "size": size}
     columns = {"samples": np.asarray(samples, float)}
     columns |= {
         name: np.asarray(value, float) for name, value in given.items() if value is not None

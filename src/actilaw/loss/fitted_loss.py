@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from actilaw.errors import InputError
 from actilaw.loss.form import Form
 from actilaw.loss.forms import Tied
-from actilaw.loss.huber import Vector
 from actilaw.loss.profile_likelihood import Valley, loss_bounds, parameter_bounds
+from actilaw.support.arrays import Floats
 from actilaw.support.validation import fraction
 from actilaw.theory import LossLaw, LossSurface
 
@@ -25,7 +25,7 @@ class FittedLoss:
 
     Attributes:
         form: what curve it is.
-        parameters: the estimates by name, in their units.
+        params: the estimates by name, in their units.
         standard_errors: of each, to first order; infinite where it is not determined.
         undetermined: parameters that the losses do not determine: the fit ended at a bound far
             outside the data, or it is as good along a line through the estimate.
@@ -33,21 +33,21 @@ class FittedLoss:
             squared error with a degree of freedom taken off per parameter, as long as no loss lies
             far out.
         samples, loss, weights: what it was fitted to; (n,) each.
-        units: widths, (n,), of a joint fit; None otherwise.
+        size: widths, (n,), of a joint fit; None otherwise.
         agreement: how b and the knee of the counts compare with those of the losses alone, where
             counts were given and there are losses enough to tell; None otherwise.
         valley: the fit that intervals start from.
     """
 
     form: Form
-    parameters: dict[str, float]
+    params: dict[str, float]
     standard_errors: dict[str, float]
     undetermined: tuple[str, ...]
     residual: float
-    samples: Vector
-    loss: Vector
-    weights: Vector
-    units: Vector | None
+    samples: Floats
+    loss: Floats
+    weights: Floats
+    size: Floats | None
     agreement: Agreement | None
     valley: Valley
 
@@ -56,22 +56,22 @@ class FittedLoss:
         """The loss law, (10); the loss surface, (10b), of a joint fit.
 
         Raises:
-            InputError: for the other forms, which are no loss laws; `parameters` and `predict`
+            InputError: for the other forms, which are no loss laws; `params` and `predict`
                 serve them all.
         """
         if isinstance(self.form, Tied):
-            return LossLaw(**self.parameters, knee=self.form.knee, b=self.form.b)
+            return LossLaw(**self.params, knee=self.form.knee, b=self.form.b)
         if self.form.name != "activation":
             raise InputError(
                 f"expected form 'activation', but {self.form.name!r} is no loss law: use "
                 ".parameters"
             )
-        return (LossSurface if self.form.width else LossLaw)(**self.parameters)
+        return (LossSurface if self.form.width else LossLaw)(**self.params)
 
     @property
     def floor(self) -> float:
         """L_inf, loss that no amount of data removes; 0 for a form without a floor."""
-        return self.parameters.get("floor", 0.0)
+        return self.params.get("floor", 0.0)
 
     @property
     def b(self) -> float:
@@ -83,28 +83,28 @@ class FittedLoss:
         """D*, in samples."""
         return self._named("knee")
 
-    def predict(self, samples: ArrayLike, units: ArrayLike | None = None) -> Vector:
-        """Expected loss after training on `samples` > 0 inputs, at width `units` for a joint fit;
+    def predict(self, samples: ArrayLike, size: ArrayLike | None = None) -> Floats:
+        """Expected loss after training on `samples` > 0 inputs, at width `size` for a joint fit;
         arrays broadcast.
         """
-        at, shape = self._at(samples, units)
+        at, shape = self._at(samples, size)
         return np.exp(self._log_loss(at)).reshape(shape)[()]
 
-    def local_slope(self, samples: ArrayLike, units: ArrayLike | None = None) -> Vector:
+    def local_slope(self, samples: ArrayLike, size: ArrayLike | None = None) -> Floats:
         """Slope of ln(L − L_inf) against ln D: for the loss law (10a), 0 on the plateau, −b far
         beyond the knee.
         """
-        at, shape = self._at(samples, units)
+        at, shape = self._at(samples, size)
         coordinates = self.valley.fitted.parameters[:1].copy()
         coordinates[:, : self.form.floor] = NO_FLOOR
         step = np.array([[1e-4], [0.0]]) if self.form.width else 1e-4
         above, below = (self.form.log_loss(coordinates, at + d)[0][0] for d in (step, -step))
         return ((above - below) / 2e-4).reshape(shape)[()]
 
-    def interval(
-        self, samples: ArrayLike, level: float = 0.95, units: ArrayLike | None = None
+    def forecast(
+        self, samples: ArrayLike, *, size: ArrayLike | None = None, level: float = 0.95
     ) -> pd.DataFrame:
-        """Loss of one more training on each of `samples`: columns samples, (units,) expected,
+        """Loss of one more training on each of `samples`: columns samples, (size,) expected,
         lower, upper.
 
         A loss lies inside if adding it to the data spoils the fit no more than chance would, (P2).
@@ -112,15 +112,15 @@ class FittedLoss:
         Args:
             samples: positive sizes of training sets, (n,) or a scalar.
             level: probability that the interval is meant to hold the loss.
-            units: widths, (n,) or a scalar, of a joint fit.
+            size: widths, (n,) or a scalar, of a joint fit.
         """
         fraction("level", level)
-        at, shape = self._at(samples, units)
+        at, shape = self._at(samples, size)
         if len(shape) > 1:
             raise InputError(
                 f"expected positive, finite samples, (n,) or a scalar, but got shape {shape}"
             )
-        where = {"samples": samples} if units is None else {"samples": samples, "units": units}
+        where = {"samples": samples} if size is None else {"samples": samples, "size": size}
         where = {
             name: np.broadcast_to(np.asarray(value, float), shape).ravel()
             for name, value in where.items()
@@ -137,7 +137,7 @@ class FittedLoss:
         parameter on that side.
         """
         fraction("level", level)
-        table = pd.DataFrame({"estimate": self.parameters, "standard_error": self.standard_errors})
+        table = pd.DataFrame({"estimate": self.params, "standard_error": self.standard_errors})
         logged = ~table.index.isin(self.form.plain)
         with np.errstate(invalid="ignore", divide="ignore"):
             widths = table["standard_error"].to_numpy() / np.where(logged, table["estimate"], 1.0)
@@ -170,26 +170,26 @@ class FittedLoss:
     def _named(self, name: str) -> float:
         if isinstance(self.form, Tied):
             return getattr(self.form, name)
-        if name not in self.parameters:
-            has = ", ".join(self.parameters)
+        if name not in self.params:
+            has = ", ".join(self.params)
             raise InputError(
                 f"expected a form with one {name}, but {self.form.formula} has {has}: use "
                 ".parameters"
             )
-        return self.parameters[name]
+        return self.params[name]
 
-    def _log_loss(self, at: Vector) -> Vector:
+    def _log_loss(self, at: Floats) -> Floats:
         return self.form.log_loss(self.valley.fitted.parameters[:1], at)[0][0]
 
-    def _at(self, samples: ArrayLike, units: ArrayLike | None) -> tuple[Vector, tuple[int, ...]]:
+    def _at(self, samples: ArrayLike, size: ArrayLike | None) -> tuple[Floats, tuple[int, ...]]:
         """ln D, (n,), or ln D and ln N, (2, n), and the shape that was asked for."""
-        if (units is None) == self.form.width:
+        if (size is None) == self.form.width:
             raise InputError(
-                "expected units=, the width to predict for, since the fit was a joint one"
+                "expected size=, the width to predict for, since the fit was a joint one"
                 if self.form.width
-                else f"expected no units=, since {self.form.formula} was fitted without them"
+                else f"expected no size=, since {self.form.formula} was fitted without them"
             )
-        given = {"samples": samples} if units is None else {"samples": samples, "units": units}
+        given = {"samples": samples} if size is None else {"samples": samples, "size": size}
         values = {name: np.asarray(value, float) for name, value in given.items()}
         for name, value in values.items():
             if not np.all((value > 0) & np.isfinite(value)):
@@ -200,7 +200,7 @@ class FittedLoss:
             logs = [np.log(value) for value in np.broadcast_arrays(*values.values())]
         except ValueError:
             shapes = " and ".join(str(value.shape) for value in values.values())
-            raise InputError(f"expected samples and units of one shape, but got {shapes}") from None
+            raise InputError(f"expected samples and size of one shape, but got {shapes}") from None
         return (
             np.stack([one.ravel() for one in logs]) if self.form.width else logs[0].ravel()
         ), logs[0].shape

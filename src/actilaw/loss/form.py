@@ -2,6 +2,7 @@
 and starts.
 
     (F)  L = floor + Σ_k A_k exp(h_k(D; shape))
+from actilaw.support.arrays import Floats
 
 A form (`loss_forms`) says what h and its slopes are, and where to start; floor and amplitudes
 follow from (F).
@@ -12,12 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-Vector = NDArray[np.float64]
+from actilaw.support.arrays import Floats
+
 Shape = tuple[
-    list[Vector], list[list[Vector]]
+    list[Floats], list[list[Floats]]
 ]  # h of each term, and its slopes in each coordinate of the shape
 
 FAR = np.log(100.0)  # how far beyond the data a knee may lie
@@ -50,21 +51,21 @@ class Form:
         """Names of the parameters, in the order of the coordinates."""
         return ("floor",) * self.floor + self.amplitudes + self.shape
 
-    def terms(self, x: Vector, shape: list[Vector]) -> Shape:
+    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
         """h of every term at x = ln D, (n,) or ln D and ln N, (2, n); each of `shape` is (lanes,
         1).
         """
         raise NotImplementedError
 
-    def grid(self, x: Vector) -> list[tuple[float, ...]]:
+    def grid(self, x: Floats) -> list[tuple[float, ...]]:
         """Coordinates of the shape to start from."""
         raise NotImplementedError
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         """Least and greatest coordinates of the shape: far outside what data can tell apart."""
         raise NotImplementedError
 
-    def log_loss(self, coordinates: Vector, x: Vector) -> tuple[Vector, Vector]:
+    def log_loss(self, coordinates: Floats, x: Floats) -> tuple[Floats, Floats]:
         """ln L and its slopes: (lanes, p) and ln D to (lanes, n) and (lanes, n, p)."""
         columns = [coordinates[:, [i]] for i in range(coordinates.shape[1])]
         linear, shape = (
@@ -83,7 +84,7 @@ class Form:
         ]
         return value, np.stack([*shares, *bent], axis=-1)
 
-    def bounds(self, x: Vector, log_loss: Vector) -> tuple[Vector, Vector]:
+    def bounds(self, x: Floats, log_loss: Floats) -> tuple[Floats, Floats]:
         """Least and greatest coordinates; (p,) each."""
         floor = [(log_loss.min() + TINY, log_loss.max())] * self.floor
         low, high = zip(
@@ -91,11 +92,11 @@ class Form:
         )
         return np.array(low), np.array(high)
 
-    def amplitude_bounds(self, log_loss: Vector) -> list[tuple[float, float]]:
+    def amplitude_bounds(self, log_loss: Floats) -> list[tuple[float, float]]:
         """Bounds of the logarithms of the amplitudes."""
         return [(-REACH, REACH)] * len(self.amplitudes)
 
-    def starts(self, x: Vector, log_loss: Vector, weights: Vector) -> Vector:
+    def starts(self, x: Floats, log_loss: Floats, weights: Floats) -> Floats:
         """A start for each shape in the grid; floor and amplitudes by least squares of L relative
         to the losses.
         """

@@ -23,54 +23,55 @@ from itertools import product
 import numpy as np
 from scipy.special import expit
 
-from actilaw.loss.form import EXPONENTS, FAR, Form, Shape, Vector
+from actilaw.loss.form import EXPONENTS, FAR, Form, Shape
+from actilaw.support.arrays import Floats
 
 
-def softplus(x: Vector) -> Vector:
+def softplus(x: Floats) -> Floats:
     """ln(1 + eˣ)."""
     return np.logaddexp(0.0, x)
 
 
-def _spread(x: Vector, points: int) -> Vector:
+def _spread(x: Floats, points: int) -> Floats:
     return np.linspace(x.min(), x.max(), points)
 
 
-def _knees(x: Vector) -> tuple[float, float]:
+def _knees(x: Floats) -> tuple[float, float]:
     return x.min() - FAR, x.max() + FAR
 
 
 class Activation(Form):
     """(10)."""
 
-    def terms(self, x: Vector, shape: list[Vector]) -> Shape:
+    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
         knee, log_b = shape
         b = np.exp(log_b)
         h = -b * softplus(x - knee)
         return [h], [[b * expit(x - knee), h]]
 
-    def grid(self, x: Vector) -> list[tuple[float, ...]]:
+    def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return list(product(_spread(x, 6), np.log([0.15, 0.3, 0.6, 1.2, 3.0])))
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         return [_knees(x), tuple(EXPONENTS)]
 
-    def amplitude_bounds(self, log_loss: Vector) -> list[tuple[float, float]]:
+    def amplitude_bounds(self, log_loss: Floats) -> list[tuple[float, float]]:
         return [(log_loss.min() - np.log(1e3), log_loss.max() + np.log(1e3))]
 
 
 class Surface(Activation):
     """(10b): knee = b N/c, fitted in ln c."""
 
-    def terms(self, x: Vector, shape: list[Vector]) -> Shape:
-        samples, units = x
+    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
+        samples, size = x
         active, log_b = shape
-        [h], [[by_knee, by_b]] = super().terms(samples - units, [log_b - active, log_b])
+        [h], [[by_knee, by_b]] = super().terms(samples - size, [log_b - active, log_b])
         return [h], [[-by_knee, by_b + by_knee]]
 
-    def grid(self, x: Vector) -> list[tuple[float, ...]]:
+    def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return [(b - knee, b) for knee, b in super().grid(x[0] - x[1])]
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         low, high = _knees(x[0] - x[1])
         return [(np.log(0.1) - high, np.log(10.0) - low), tuple(EXPONENTS)]
 
@@ -82,45 +83,45 @@ class Tied(Form):
     knee: float = 1.0
     b: float = 1.0
 
-    def terms(self, x: Vector, shape: list[Vector]) -> Shape:
+    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
         return [np.atleast_2d(-self.b * softplus(x - np.log(self.knee)))], [[]]
 
-    def grid(self, x: Vector) -> list[tuple[float, ...]]:
+    def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return [()]
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         return []
 
 
 class Power(Form):
     """A D^(−b), with or without a floor."""
 
-    def terms(self, x: Vector, shape: list[Vector]) -> Shape:
+    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
         h = -np.exp(shape[0]) * x
         return [h], [[h]]
 
-    def grid(self, x: Vector) -> list[tuple[float, ...]]:
+    def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return [(b,) for b in np.log(np.geomspace(0.03, 3, 12))]
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         return [tuple(EXPONENTS)]
 
 
 class Shifted(Form):
     """M3: A (1/D + g)^b."""
 
-    def terms(self, x: Vector, shape: list[Vector]) -> Shape:
+    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
         g, log_b = shape
         b = np.exp(log_b)
         h = b * np.logaddexp(-x, g)
         return [h], [[b * expit(x + g), h]]
 
-    def grid(self, x: Vector) -> list[tuple[float, ...]]:
+    def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return list(
             product([*-_spread(x, 6), -x.max() - FAR + 0.1], np.log([0.1, 0.2, 0.4, 0.8, 2.0]))
         )
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         return [(-x.max() - FAR, -x.min() + FAR), tuple(EXPONENTS)]
 
 
@@ -129,7 +130,7 @@ class Sigmoid(Form):
     by Newton.
     """
 
-    def terms(self, x: Vector, shape: list[Vector]) -> Shape:
+    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
         knee, log_a, log_b = shape
         a, b = np.exp(log_a), np.exp(log_b)
         q = -b * (x - knee)
@@ -141,19 +142,19 @@ class Sigmoid(Form):
         rise = expit(-u) / (a * expit(u) + expit(-u))  # dh/dq
         return [-softplus(-u)], [[b * rise, -a * softplus(u) * rise, q * rise]]
 
-    def grid(self, x: Vector) -> list[tuple[float, ...]]:
+    def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return list(
             product(_spread(x, 4), np.log([0.1, 0.5, 1.0, 3.0]), np.log([0.15, 0.3, 0.6, 1.2]))
         )
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         return [(x.min() - 4 * FAR, x.max() + FAR), tuple(np.log([1e-2, 1e2])), tuple(EXPONENTS)]
 
 
 class Broken(Form):
     """bnsl: two power laws joined at d, over f e-folds."""
 
-    def terms(self, x: Vector, shape: list[Vector]) -> Shape:
+    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
         c0, c1, d, log_f = shape
         f = np.exp(log_f)
         z = (x - d) / f
@@ -167,28 +168,28 @@ class Broken(Form):
             ]
         ]
 
-    def grid(self, x: Vector) -> list[tuple[float, ...]]:
+    def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return list(
             product([0.0, 0.15, 0.4], [-0.3, 0.3, 1.0], _spread(x, 5)[1:-1], np.log([0.3, 1.0]))
         )
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         return [(-10.0, 10.0), (-10.0, 10.0), _knees(x), tuple(np.log([1e-2, 1e2]))]
 
 
 class Chinchilla(Form):
     """One power of the data and one of the width, side by side."""
 
-    def terms(self, x: Vector, shape: list[Vector]) -> Shape:
-        samples, units = x
-        by_units, by_samples = -np.exp(shape[0]) * units, -np.exp(shape[1]) * samples
+    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
+        samples, size = x
+        by_units, by_samples = -np.exp(shape[0]) * size, -np.exp(shape[1]) * samples
         none = np.zeros_like(by_units)
         return [by_units, by_samples], [[by_units, none], [none, by_samples]]
 
-    def grid(self, x: Vector) -> list[tuple[float, ...]]:
+    def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return list(product(np.log([0.1, 0.3, 0.6, 1.2]), repeat=2))
 
-    def shape_bounds(self, x: Vector) -> list[tuple[float, float]]:
+    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
         return [tuple(EXPONENTS)] * 2
 
 

@@ -1,5 +1,6 @@
 """Robust curve fitting, many fits at a time: Huber's loss, summed, with its scale estimated along
 with the curve.
+from actilaw.support.arrays import Floats
 
 With residuals r_i of weight w_i, u_i = r_i/σ, n = Σ w_i, p parameters and k = 1.345,
 
@@ -29,11 +30,12 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-Vector = NDArray[np.float64]
+from actilaw.support.arrays import Floats
+
 Lanes = NDArray[np.intp]
-Aims = tuple[Vector, Vector] | None
+Aims = tuple[Floats, Floats] | None
 Curve = Callable[
-    [Vector, Lanes], tuple[Vector, Vector]
+    [Floats, Lanes], tuple[Floats, Floats]
 ]  # parameters (l, p) of lanes (l,) -> (l, n) and (l, n, p)
 
 K = 1.345
@@ -58,10 +60,10 @@ class Problem:
     """
 
     curve: Curve
-    measured: Vector
-    weights: Vector
-    low: Vector
-    high: Vector
+    measured: Floats
+    weights: Floats
+    low: Floats
+    high: Floats
     scale: float | None = None
     aims: Aims = None
 
@@ -77,9 +79,9 @@ class Descended:
     (R1); (lanes,).
     """
 
-    parameters: Vector
-    scale: Vector
-    cost: Vector
+    parameters: Floats
+    scale: Floats
+    cost: Floats
 
     def best(self, most: int) -> Descended:
         """The lanes of lowest cost, at most `most` of them."""
@@ -92,7 +94,7 @@ class Descended:
 )  # a step too far overflows, and is refused as no better
 def descend(
     problem: Problem,
-    starts: Vector,
+    starts: Floats,
     steps: int = 400,
     tolerance: float = TOLERANCE,
     enough: float = -np.inf,
@@ -144,7 +146,7 @@ def descend(
     return Descended(parameters, scale, cost)
 
 
-def huber_scale(residuals: Vector, weights: Vector, freedom: float) -> Vector:
+def huber_scale(residuals: Floats, weights: Floats, freedom: float) -> Floats:
     """σ of (R2) for residuals (lanes, n): the only one at which the clipped squares add up."""
     order = np.argsort(-np.abs(residuals), axis=-1)
     sizes = np.take_along_axis(np.abs(residuals), order, axis=-1)
@@ -157,7 +159,7 @@ def huber_scale(residuals: Vector, weights: Vector, freedom: float) -> Vector:
     return np.maximum(np.take_along_axis(scales, first[..., np.newaxis], axis=-1)[..., 0], EXACT)
 
 
-def noise(problem: Problem, residuals: Vector, scale: float) -> tuple[float, float]:
+def noise(problem: Problem, residuals: Floats, scale: float) -> tuple[float, float]:
     """s of (R3) from residuals (n,), and m, the share of measurements that are not clipped."""
     u, w, p = residuals / scale, problem.weights, problem.low.shape[-1]
     unclipped = float(w @ (np.abs(u) <= K) / w.sum())
@@ -166,7 +168,7 @@ def noise(problem: Problem, residuals: Vector, scale: float) -> tuple[float, flo
     return float(correction * scale * np.sqrt(squares / problem.freedom) / unclipped), unclipped
 
 
-def log_likelihood(residuals: Vector, weights: Vector) -> float:
+def log_likelihood(residuals: Floats, weights: Floats) -> float:
     """Of Huber's law of noise, exp(−ρ(r/σ)/2) / (σ Z), at the σ that makes residuals (n,) most
     likely; in nats.
     """
@@ -184,11 +186,11 @@ def log_likelihood(residuals: Vector, weights: Vector) -> float:
     return -total * (log_scale + float(np.log(z))) - float(weights @ _rho(u)) / 2
 
 
-def _rho(u: Vector) -> Vector:
+def _rho(u: Floats) -> Floats:
     return np.where(u <= K, u**2, 2 * K * u - K**2)
 
 
-def _cost(problem: Problem, values: Vector, aims: Aims) -> tuple[Vector, Vector]:
+def _cost(problem: Problem, values: Floats, aims: Aims) -> tuple[Floats, Floats]:
     residuals = values[:, : problem.measured.size] - problem.measured
     if problem.scale is None:
         scale = huber_scale(residuals, problem.weights, problem.freedom)
@@ -206,14 +208,14 @@ def _cost(problem: Problem, values: Vector, aims: Aims) -> tuple[Vector, Vector]
 
 def _step(
     problem: Problem,
-    values: Vector,
-    slopes: Vector,
-    scale: Vector,
-    parameters: Vector,
-    bounds: tuple[Vector, Vector],
-    damping: Vector,
+    values: Floats,
+    slopes: Floats,
+    scale: Floats,
+    parameters: Floats,
+    bounds: tuple[Floats, Floats],
+    damping: Floats,
     aims: Aims,
-) -> tuple[Vector, Vector]:
+) -> tuple[Floats, Floats]:
     """The damped step of each lane, and what a linear curve would win by it."""
     n = problem.measured.size
     residuals = values[:, :n] - problem.measured
@@ -240,8 +242,8 @@ def _step(
 
 
 def _within(
-    curvature: Vector, gradient: Vector, low: Vector, high: Vector
-) -> tuple[Vector, Vector]:
+    curvature: Floats, gradient: Floats, low: Floats, high: Floats
+) -> tuple[Floats, Floats]:
     """The step to the lowest point of each parabola in its box, near enough, and what it wins.
 
     Coordinates that would leave the box are put on its wall and the others are solved for anew: a

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from actilaw.loss.form import Form
-from actilaw.loss.huber import Descended, Lanes, Problem, Vector, descend
+from actilaw.loss.huber import Descended, Lanes, Problem, descend
+from actilaw.support.arrays import Floats
 
-Spoilt = tuple[NDArray[np.bool_], Vector]  # which lanes are spoilt, and where each ended
+Spoilt = tuple[NDArray[np.bool_], Floats]  # which lanes are spoilt, and where each ended
 
 FARTHEST = np.log(1e6)  # how many e-folds beyond the curve a bound of (P2) is looked for
 DOUBLINGS, HALVINGS = 30, 14
@@ -53,7 +54,7 @@ class Valley:
         return float(cost + self.unclipped * self.noise**2 * t**2)
 
 
-def parameter_bounds(valley: Valley, level: float, widths: Vector) -> Vector:
+def parameter_bounds(valley: Valley, level: float, widths: Floats) -> Floats:
     """(P1) for every coordinate, (p, 2); infinite where the bound of the search is reached
     unspoilt.
 
@@ -66,7 +67,7 @@ def parameter_bounds(valley: Valley, level: float, widths: Vector) -> Vector:
     low, high = (np.tile(bound, (2 * p, 1)) for bound in (valley.problem.low, valley.problem.high))
     lanes = np.arange(2 * p)
 
-    def spoilt(lane: Lanes, moved: Vector, warm: Vector) -> Spoilt:
+    def spoilt(lane: Lanes, moved: Floats, warm: Floats) -> Spoilt:
         held_low, held_high, starts = low[lane], high[lane], warm.copy()
         rows, value = np.arange(lane.size), best[which[lane]] + sign[lane] * moved
         for held in (held_low, held_high, starts):
@@ -81,7 +82,7 @@ def parameter_bounds(valley: Valley, level: float, widths: Vector) -> Vector:
     return (best[which] + sign * moved).reshape(p, 2)
 
 
-def loss_bounds(valley: Valley, form: Form, at: Vector, level: float) -> Vector:
+def loss_bounds(valley: Valley, form: Form, at: Floats, level: float) -> Floats:
     """(P2) as logarithms of the loss over the fitted one, (n, 2), at ln D (n,), or ln D and ln N
     (2, n).
     """
@@ -90,8 +91,8 @@ def loss_bounds(valley: Valley, form: Form, at: Vector, level: float) -> Vector:
     size = np.repeat(np.arange(expected.size), 2)
     sign = np.tile([-1.0, 1.0], expected.size)
 
-    def spoilt(lane: Lanes, moved: Vector, warm: Vector) -> Spoilt:
-        def curve(parameters: Vector, rows: Lanes) -> tuple[Vector, Vector]:
+    def spoilt(lane: Lanes, moved: Floats, warm: Floats) -> Spoilt:
+        def curve(parameters: Floats, rows: Lanes) -> tuple[Floats, Floats]:
             values, slopes = valley.problem.curve(parameters, rows)
             more, bent = form.log_loss(parameters, at[..., size[lane[rows]], np.newaxis])
             return np.concatenate([values, more], axis=1), np.concatenate([slopes, bent], axis=1)
@@ -111,8 +112,8 @@ def loss_bounds(valley: Valley, form: Form, at: Vector, level: float) -> Vector:
 
 
 def _farthest(
-    spoilt: Callable[[Lanes, Vector, Vector], Spoilt], warm: Vector, first: Vector, room: Vector
-) -> Vector:
+    spoilt: Callable[[Lanes, Floats, Floats], Spoilt], warm: Floats, first: Floats, room: Floats
+) -> Floats:
     """How far each lane can move unspoilt; infinite where its whole room can be crossed.
 
     Halving, since a fit that ends in another valley may break the sign that faster searches need.

@@ -260,7 +260,7 @@ def _refuse_mismatch(name: str, producer: nn.Linear, census: Census) -> None:
         raise InputError(
             f"layer {name!r} was counted by the rule {counts.criterion}, under which idle units "
             "need not be zero: "
-            "record with active='positive' to remove units without loss"
+            "record with criterion='positive' to remove units without loss"
         )
 
 

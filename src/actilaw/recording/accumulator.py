@@ -47,17 +47,17 @@ class Totals:
         return cls(zeros(MOST, units), zeros(MOST), zeros(units) - 1, zeros(2))
 
 
-class Tally:
+class Accumulator:
     """Running counts of one layer.
 
     Args:
         name: of the layer, for messages.
-        unit: "sample" (a unit counts once per entry) or "position" (every position is a sample).
+        per: "sample" (a unit counts once per entry) or "position" (every position is a sample).
         start, stride: number of the first entry, and the step from one to the next.
     """
 
-    def __init__(self, name: str, unit: str = "sample", start: int = 0, stride: int = 1) -> None:
-        self.name, self.unit, self.start, self.stride = name, unit, start, stride
+    def __init__(self, name: str, per: str = "sample", start: int = 0, stride: int = 1) -> None:
+        self.name, self.per, self.start, self.stride = name, per, start, stride
         self.totals: Totals | None = None
         self.size = 1
         self.entries = 0
@@ -78,7 +78,7 @@ class Tally:
         base = self._base = self._base if again else self.entries
         self._advance(max(self.entries, base + entries))
         rows = rows_of(x, criterion, keep)
-        if self.unit == "position":
+        if self.per == "position":
             rows, per_entry = _flattened(rows), positions
         else:
             per_entry = 1
@@ -149,7 +149,7 @@ class Tally:
         return ActivationCounts(
             blocks.sum(0),
             int(samples.sum()),
-            unit=self.unit,
+            per=self.per,
             criterion=criterion,
             nonfinite=int(sums[1]),
             regime=regime,

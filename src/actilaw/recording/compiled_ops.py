@@ -21,7 +21,7 @@ _keys = itertools.count()
 _recorders: weakref.WeakValueDictionary[int, Recorder] = weakref.WeakValueDictionary()
 
 
-class Door:
+class CompileBridge:
     """A recorder as operations know it: by a number, since they take numbers and tensors alone."""
 
     def __init__(self, recorder: Recorder) -> None:

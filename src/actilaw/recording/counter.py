@@ -10,33 +10,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.activation_counts import PER, ActivationCounts
 from actilaw.errors import CountsError, InputError
-from actilaw.recording.accumulator import Tally
+from actilaw.recording.accumulator import Accumulator
 from actilaw.recording.criteria import Criterion, describe
 
 
 class Counter:
     """Counts activations array by array; see `actilaw.counter`."""
 
-    def __init__(self, active: Criterion, unit: str = "sample", name: str = "counter") -> None:
-        if unit not in ("sample", "position"):
-            raise InputError(f"expected unit='sample' or unit='position', but got {unit!r}")
-        self.active, self.name = active, name
-        self.tally = Tally(name, unit)
+    def __init__(self, criterion: Criterion, per: str = "sample", name: str = "counter") -> None:
+        if per not in PER:
+            raise InputError(f"expected per='sample', 'position' or 'token', but got {per!r}")
+        self.criterion, self.name = criterion, name
+        self.accumulator = Accumulator(name, "position" if per == "token" else per)
 
-    def update(self, activations: Any, keep: Any = None) -> None:
+    def update(self, activations: Any, mask: Any = None) -> None:
         """Count one array of activations.
 
         Args:
             activations: (n_samples, n_units), or (n_samples, n_positions, n_units); any array that
                 speaks DLPack.
-            keep: which of them count; (n_samples,) or (n_samples, n_positions), booleans. All by
-                default.
+            mask: which of them count, true where they do; (n_samples,) or (n_samples, n_positions),
+                booleans. All by default.
         """
         x = by_position(self.name, as_tensor(activations), -1)
-        self.tally.add(
-            x, self.active, None if keep is None else kept(self.name, as_tensor(keep), x)
+        self.accumulator.add(
+            x, self.criterion, None if mask is None else kept(self.name, as_tensor(mask), x)
         )
 
     def update_indices(self, indices: Any, units: int) -> None:
@@ -61,7 +61,7 @@ class Counter:
                 "expected indices that stand once in their row, but some stand twice: drop the "
                 "repeats"
             )
-        self.tally.add_indices(chosen, units)
+        self.accumulator.add_indices(chosen, units)
 
     def counts(self) -> ActivationCounts:
         """The counts so far.
@@ -69,7 +69,7 @@ class Counter:
         Raises:
             CountsError: before the first sample.
         """
-        counts = self.tally.result(describe(self.active), "unknown")
+        counts = self.accumulator.result(describe(self.criterion), "unknown")
         if counts is None:
             raise CountsError("nothing was counted yet: call update(activations) first")
         return counts

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from actilaw.errors import InputError
-from actilaw.recording.accumulator import Tally, Totals
+from actilaw.recording.accumulator import Accumulator, Totals
 
 NEVER = torch.iinfo(torch.int64).max
 
@@ -24,7 +24,9 @@ def place_among_ranks() -> tuple[int, int]:
     return 0, 1
 
 
-def sum_over_ranks(tallies: Sequence[Tally], trained: bool) -> tuple[list[Tally], bool]:
+def sum_over_ranks(
+    accumulators: Sequence[Accumulator], trained: bool
+) -> tuple[list[Accumulator], bool]:
     """The tallies of all processes together; every process must call this, with the same layers.
 
     Raises:
@@ -36,19 +38,19 @@ def sum_over_ranks(tallies: Sequence[Tally], trained: bool) -> tuple[list[Tally]
             "ranks"
         )
     any_trained = _reduced(torch.tensor([int(trained)]), dist.ReduceOp.MAX)
-    return [_sum(tally) for tally in tallies], bool(any_trained)
+    return [_sum(accumulator) for accumulator in accumulators], bool(any_trained)
 
 
-def _sum(tally: Tally) -> Tally:
+def _sum(accumulator: Accumulator) -> Accumulator:
     """One layer's tally over all processes."""
-    units = 0 if tally.totals is None else tally.totals.first.numel()
+    units = 0 if accumulator.totals is None else accumulator.totals.first.numel()
     size, reach, units = _reduced(
-        torch.tensor([tally.size, tally.reach, units]), dist.ReduceOp.MAX
+        torch.tensor([accumulator.size, accumulator.reach, units]), dist.ReduceOp.MAX
     ).tolist()
-    together = copy.copy(tally)
+    together = copy.copy(accumulator)
     if not units:
         return together
-    totals = tally.totals or Totals.zeros(units, torch.device("cpu"))
+    totals = accumulator.totals or Totals.zeros(units, torch.device("cpu"))
     together.totals = copy.copy(totals)
     together.coarsen(size)
     first = torch.where(together.totals.first < 0, NEVER, together.totals.first)
@@ -59,7 +61,7 @@ def _sum(tally: Tally) -> Tally:
         torch.where(first == NEVER, -1, first),
         _reduced(together.totals.sums, dist.ReduceOp.SUM),
     )
-    together.entries = int(_reduced(torch.tensor([tally.entries]), dist.ReduceOp.SUM))
+    together.entries = int(_reduced(torch.tensor([accumulator.entries]), dist.ReduceOp.SUM))
     together.reach = reach
     return together
 

@@ -18,7 +18,7 @@ from actilaw.errors import InputError, ModelError
 from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, TopK, describe
 
 Layers = str | Iterable[str] | Callable[[str, nn.Module], bool]
-Active = str | Criterion | Iterable[Criterion]
+Criteria = str | Criterion | Iterable[Criterion]
 
 # Exactly zero where a unit does not fire, so that "activated" needs no level.
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
@@ -57,7 +57,7 @@ GATED = (
 
 
 @dataclass(frozen=True)
-class Site:
+class HookPoint:
     """A place that holds units.
 
     Attributes:
@@ -77,18 +77,18 @@ class Site:
     chooses: bool = False
 
 
-def find_sites(
-    model: nn.Module, layers: Layers = "auto", active: Active = "auto"
-) -> dict[str, Site]:
+def find_hook_points(
+    model: nn.Module, layers: Layers = "auto", criterion: Criteria = "auto"
+) -> dict[str, HookPoint]:
     """The places of `model` that hold units, by module name, and by rule where several are asked
     for.
 
     Raises:
         ModelError: if no layer is found.
-        InputError: if `active` is no rule.
+        InputError: if `criterion` is no rule.
     """
     modules = {name: module for name, module in model.named_modules() if name}
-    found = dict(_sensible_sites(model))
+    found = dict(_sensible_hook_points(model))
     if not _is_auto(layers):
         wanted = (
             layers if callable(layers) else ([layers] if isinstance(layers, str) else list(layers))
@@ -96,7 +96,7 @@ def find_sites(
         _refuse_unmatched(wanted, modules)
         named = [name for name, module in modules.items() if _matches(wanted, name, module)]
         found = {
-            name: found.get(name, Site(modules[name], Positive(), _axis(model, name)))
+            name: found.get(name, HookPoint(modules[name], Positive(), _axis(model, name)))
             for name in named
         }
     if not found:
@@ -107,23 +107,23 @@ def find_sites(
             "out of "
             f"{', '.join(list(modules)[:20]) or 'none'}"
         )
-    rules = _rules(active)
-    sites = {}
-    for name, site in found.items():
-        for rule in rules or [site.criterion]:
+    rules = _rules(criterion)
+    points = {}
+    for name, point in found.items():
+        for rule in rules or [point.criterion]:
             key = name if len(rules) < 2 else f"{name} {describe(rule)}"
-            if key in sites:
+            if key in points:
                 raise InputError(
                     f"expected rules that differ in name, but two are {describe(rule)!r}: name the "
                     "functions"
                 )
-            sites[key] = replace(site, criterion=rule)
-    return sites
+            points[key] = replace(point, criterion=rule)
+    return points
 
 
-def uncovered(model: nn.Module, sites: Iterable[Site]) -> list[str]:
+def uncovered(model: nn.Module, points: Iterable[HookPoint]) -> list[str]:
     """Parametrised modules that make no units that are counted; norms and embeddings aside."""
-    covered = {name for site in sites for name in site.fed_by}
+    covered = {name for point in points for name in point.fed_by}
     return [
         name
         for name, module in model.named_modules()
@@ -134,7 +134,7 @@ def uncovered(model: nn.Module, sites: Iterable[Site]) -> list[str]:
     ]
 
 
-def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
+def _sensible_hook_points(model: nn.Module) -> Iterator[tuple[str, HookPoint]]:
     """Routers, gated and functional feed-forward layers; then activation modules that stand for
     themselves.
     """
@@ -147,7 +147,7 @@ def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
             if (router := _router_beside(model, name)) is not None and _fused(module):
                 yield (
                     router,
-                    Site(
+                    HookPoint(
                         module,
                         TopK(_chosen_number(model, router)),
                         -1,
@@ -161,14 +161,14 @@ def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
             if not _experts_beside(model, name):
                 yield (
                     name,
-                    Site(module, TopK(cast(Any, module).top_k), fed_by=(name,), chooses=True),
+                    HookPoint(module, TopK(cast(Any, module).top_k), fed_by=(name,), chooses=True),
                 )
         elif (parts := _gated_parts(module)) is not None:
             inside += (name,)
             children = tuple(f"{name}.{part}" for part in parts)
             yield (
                 children[-1],
-                Site(getattr(module, parts[-1]), _gate_rule(module), -1, True, children[:-1]),
+                HookPoint(getattr(module, parts[-1]), _gate_rule(module), -1, True, children[:-1]),
             )
         elif isinstance(module, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
             rule = (
@@ -176,10 +176,10 @@ def _sensible_sites(model: nn.Module) -> Iterator[tuple[str, Site]]:
                 if module.activation in (functional.relu, functional.relu6)
                 else Relative()
             )
-            yield f"{name}.linear2", Site(module.linear2, rule, -1, True, (f"{name}.linear1",))
+            yield f"{name}.linear2", HookPoint(module.linear2, rule, -1, True, (f"{name}.linear1",))
             inside += (name,)
         elif name and (rule := _activation_rule(name, module)) is not None:
-            yield name, Site(module, rule, _axis(model, name), False, (_maker(model, name),))
+            yield name, HookPoint(module, rule, _axis(model, name), False, (_maker(model, name),))
 
 
 def _maker(model: nn.Module, name: str) -> str:
@@ -350,16 +350,18 @@ def _matches(
     return any(fnmatchcase(name, pattern) for pattern in layers)
 
 
-def _rules(active: Active) -> list[Criterion]:
+def _rules(criterion: Criteria) -> list[Criterion]:
     """The rules asked for; none for "auto", where each site has its own."""
-    if isinstance(active, str):
-        if active in ("auto", "positive"):
-            return [Positive()] if active == "positive" else []
+    if isinstance(criterion, str):
+        if criterion in ("auto", "positive"):
+            return [Positive()] if criterion == "positive" else []
         raise InputError(
-            "expected active='auto', 'positive', or a rule such as Threshold(0.1), but got "
-            f"{active!r}"
+            "expected criterion='auto', 'positive', or a rule such as Threshold(0.1), but got "
+            f"{criterion!r}"
         )
-    rules = [active] if callable(active) else list(active)
+    rules = [criterion] if callable(criterion) else list(criterion)
     if not rules or not all(callable(rule) for rule in rules):
-        raise InputError(f"expected rules such as Positive() or Threshold(0.1), but got {active!r}")
+        raise InputError(
+            f"expected rules such as Positive() or Threshold(0.1), but got {criterion!r}"
+        )
     return rules

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from actilaw.recording.counter import Counter
-    from actilaw.recording.layers import Active, Layers
+    from actilaw.recording.layers import Criteria, Layers
     from actilaw.recording.recorder import Mask, Recorder
 
 __all__ = ["Positive", "Relative", "Threshold", "TopK", "counter", "record"]
@@ -23,8 +23,8 @@ __all__ = ["Positive", "Relative", "Threshold", "TopK", "counter", "record"]
 def record(
     model: nn.Module,
     layers: Layers = "auto",
-    active: Active = "auto",
-    unit: str = "sample",
+    criterion: Criteria = "auto",
+    per: str = "sample",
     mask: Mask | None = None,
     *,
     resume: Census | None = None,
@@ -43,11 +43,11 @@ def record(
             (`recording.uncovered` names what is left out); or a module name or glob, a list of
             them, or a function of (name, module). Units are the last axis, or axis 1 after
             convolutions.
-        active: "auto" for "above zero" after rectifiers, "not zero" for latents, the chosen experts
-            of a router, and more than a tenth of the largest magnitude at the same position for
-            smooth and gated units; or a rule (`Positive()`, `Threshold(0.1)`, `Relative(0.05)`,
+        criterion: "auto" for "above zero" after rectifiers, "not zero" for latents, the chosen
+            experts of a router, and more than a tenth of the largest magnitude at the same position
+            for smooth and gated units; or a rule (`Positive()`, `Threshold(0.1)`, `Relative(0.05)`,
             `TopK(2)`, a function), or a list of rules.
-        unit: "sample": an entry of the first axis, in which a unit counts once if it is activated
+        per: "sample": an entry of the first axis, in which a unit counts once if it is activated
             at any position; "position" (or "token"): every position is a sample.
         mask: which samples (n_samples,) or positions (n_samples, n_positions) to count: the name of
             an argument of the model, "attention_mask" say, or a function of its arguments. All of
@@ -63,16 +63,16 @@ def record(
     """
     with needs_extra("torch"):
         from actilaw.recording.recorder import Recorder
-    return Recorder(model, layers, active, unit, mask, resume)
+    return Recorder(model, layers, criterion, per, mask, resume)
 
 
-def counter(active: Criterion | None = None, unit: str = "sample") -> Counter:
+def counter(criterion: Criterion | None = None, per: str = "sample") -> Counter:
     """Count activations that come as arrays, from anywhere: `.update(array)`,
     `.update_indices(...)`, `.counts()`.
 
     Args:
-        active: the rule, by default `Positive()`.
-        unit: "sample", or "position" for arrays (n_samples, n_positions, n_units) whose every
+        criterion: the rule, by default `Positive()`.
+        per: "sample", or "position" for arrays (n_samples, n_positions, n_units) whose every
             position is a sample.
 
     Raises:
@@ -80,4 +80,4 @@ def counter(active: Criterion | None = None, unit: str = "sample") -> Counter:
     """
     with needs_extra("torch"):
         from actilaw.recording.counter import Counter
-    return Counter(active or Positive(), unit)
+    return Counter(criterion or Positive(), per)

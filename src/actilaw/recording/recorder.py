@@ -17,19 +17,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.activation_counts import PER, ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError, ModelError
-from actilaw.recording.accumulator import Tally
-from actilaw.recording.compiled_ops import Door
+from actilaw.recording.accumulator import Accumulator
+from actilaw.recording.compiled_ops import CompileBridge
 from actilaw.recording.counter import by_position, kept
 from actilaw.recording.criteria import describe
 from actilaw.recording.distributed import place_among_ranks, sum_over_ranks
-from actilaw.recording.layers import Active, Layers, chosen_experts, find_sites, uncovered
-from actilaw.recording.repeated_calls import Visits
+from actilaw.recording.layers import Criteria, Layers, chosen_experts, find_hook_points, uncovered
+from actilaw.recording.repeated_calls import RepeatedCalls
 
 Mask = str | Callable[..., Tensor]
-UNITS = ("sample", "position", "token")
 
 
 class Recorder:
@@ -43,8 +42,8 @@ class Recorder:
         self,
         model: nn.Module,
         layers: Layers = "auto",
-        active: Active = "auto",
-        unit: str = "sample",
+        criterion: Criteria = "auto",
+        per: str = "sample",
         mask: Mask | None = None,
         resume: Census | None = None,
     ) -> None:
@@ -53,8 +52,8 @@ class Recorder:
                 f"expected a torch module to record, but got {type(model).__name__}: load the "
                 "model first"
             )
-        if unit not in UNITS:
-            raise InputError(f"expected unit='sample', 'position' or 'token', but got {unit!r}")
+        if per not in PER:
+            raise InputError(f"expected per='sample', 'position' or 'token', but got {per!r}")
         model = _unwrapped(model)
         if (
             isinstance(mask, str)
@@ -66,13 +65,14 @@ class Recorder:
                 "a function of the model's arguments for each, as mask=lambda **given: "
                 "given['attention_mask']"
             )
-        sites = find_sites(model, layers, active)
-        self.uncovered = uncovered(model, sites.values())
+        points = find_hook_points(model, layers, criterion)
+        self.uncovered = uncovered(model, points.values())
         self._model, self._mask = model, mask
         start, stride = place_among_ranks()
-        unit = "position" if unit == "token" else unit
+        per = "position" if per == "token" else per
         self._visits = [
-            Visits(name, site, Tally(name, unit, start, stride)) for name, site in sites.items()
+            RepeatedCalls(name, point, Accumulator(name, per, start, stride))
+            for name, point in points.items()
         ]
         self._keep: Tensor | None = None
         self._batch: int | None = None
@@ -80,7 +80,7 @@ class Recorder:
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         self._weights: list[tuple[int, int]] = _weights(model)
         self._trained = False
-        self._door = Door(self)
+        self._bridge = CompileBridge(self)
         if resume is not None:
             self._resume(resume)
 
@@ -89,7 +89,7 @@ class Recorder:
             raise InputError(
                 "this recording is already running: leave its block before entering it again"
             )
-        if any(visits.tally.entries for visits in self._visits):
+        if any(visits.accumulator.entries for visits in self._visits):
             self._note_training()  # weights may have moved since the block was left
         _forget_compiled_code()
         self._weights = _weights(self._model)
@@ -97,11 +97,11 @@ class Recorder:
             self._model.register_forward_pre_hook(self._begin_hook, with_kwargs=True)
         )
         for index, visits in enumerate(self._visits):
-            module = visits.site.module
-            hook = self._input_hook(index) if visits.site.at_input else self._output_hook(index)
+            module = visits.point.module
+            hook = self._input_hook(index) if visits.point.at_input else self._output_hook(index)
             attach = (
                 module.register_forward_pre_hook
-                if visits.site.at_input
+                if visits.point.at_input
                 else module.register_forward_hook
             )
             self._hooks.append(attach(hook))
@@ -134,14 +134,14 @@ class Recorder:
         """
         self.end(completed=False)
         self._note_training()
-        tallies = [visits.tally for visits in self._visits]
+        accumulators = [visits.accumulator for visits in self._visits]
         trained = self._trained
         if across_ranks:
-            tallies, trained = sum_over_ranks(tallies, trained)
+            accumulators, trained = sum_over_ranks(accumulators, trained)
         regime = "training" if trained else "frozen"
         results = {
-            visits.name: tally.result(describe(visits.site.criterion), regime)
-            for visits, tally in zip(self._visits, tallies, strict=True)
+            visits.name: accumulator.result(describe(visits.point.criterion), regime)
+            for visits, accumulator in zip(self._visits, accumulators, strict=True)
         }
         counted = {name: counts for name, counts in results.items() if counts is not None}
         if not counted:
@@ -173,8 +173,8 @@ class Recorder:
                 "by itself: call the model, or record with mask=None"
             )
         with torch.inference_mode(False), torch.no_grad():
-            x = by_position(visits.name, output, visits.site.axis)
-            if visits.site.chooses and self._in_forward and self._batch:
+            x = by_position(visits.name, output, visits.point.axis)
+            if visits.point.chooses and self._in_forward and self._batch:
                 x = _unfolded(x, self._batch)  # routers flatten (samples, positions) into one axis
             keep = None if self._keep is None else kept(visits.name, self._keep, x)
             visits.add(x, keep, self._in_forward)
@@ -195,18 +195,18 @@ class Recorder:
         ]
         batch = tensors[0].shape[0] if tensors else 0
         if torch.compiler.is_compiling():
-            self._door.begin(keep, batch)
+            self._bridge.begin(keep, batch)
         else:
             self.begin(keep, batch)
 
     def _end_hook(self, model: nn.Module, args: Any, output: Any) -> None:
         if torch.compiler.is_compiling():
-            self._door.end()
+            self._bridge.end()
         elif model is self._model and not _in_backward():
             self.end()
 
     def _output_hook(self, index: int) -> Callable[..., None]:
-        own = self._visits[index].site.module
+        own = self._visits[index].point.module
 
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             if module is own:  # a copy of the model made inside the block has copies of its hooks
@@ -215,17 +215,17 @@ class Recorder:
         return hook
 
     def _input_hook(self, index: int) -> Callable[..., None]:
-        site = self._visits[index].site
+        point = self._visits[index].point
 
         def hook(module: nn.Module, inputs: Any) -> None:
-            if module is site.module:
-                self._visit(index, chosen_experts(module, inputs) if site.chooses else inputs[0])
+            if module is point.module:
+                self._visit(index, chosen_experts(module, inputs) if point.chooses else inputs[0])
 
         return hook
 
     def _visit(self, index: int, x: Any) -> None:
         if torch.compiler.is_compiling():
-            self._door.visit(index, x)
+            self._bridge.visit(index, x)
         else:
             self.visit(index, x)
 
@@ -273,14 +273,14 @@ class Recorder:
             )
         for visits in self._visits:
             counts: ActivationCounts = census[visits.name]
-            rule = describe(visits.site.criterion)
-            if (counts.criterion, counts.unit) != (rule, visits.tally.unit):
+            rule = describe(visits.point.criterion)
+            if (counts.criterion, counts.per) != (rule, visits.accumulator.per):
                 raise InputError(
-                    f"layer {visits.name!r} was counted by {counts.criterion} per {counts.unit}, "
+                    f"layer {visits.name!r} was counted by {counts.criterion} per {counts.per}, "
                     "not by "
-                    f"{rule} per {visits.tally.unit}: go on with the same rules"
+                    f"{rule} per {visits.accumulator.per}: go on with the same rules"
                 )
-            visits.tally.resume(counts)
+            visits.accumulator.resume(counts)
             self._trained |= counts.regime != "frozen"
 
 

@@ -6,22 +6,22 @@ import torch
 from torch import Tensor
 
 from actilaw.errors import InputError
-from actilaw.recording.accumulator import Tally
+from actilaw.recording.accumulator import Accumulator
 from actilaw.recording.kernels.dispatch import count, rows_of
-from actilaw.recording.layers import Site
+from actilaw.recording.layers import HookPoint
 
 
-class Visits:
+class RepeatedCalls:
     """One site's tally, and how often its module is called in one forward pass.
 
-    With unit="sample" a unit counts once per sample, also if its module is called several times on
+    With per="sample" a unit counts once per sample, also if its module is called several times on
     it. How often that
     is, the first forward pass tells: until it ends, what was active is held; later only where calls
         were several.
     """
 
-    def __init__(self, name: str, site: Site, tally: Tally) -> None:
-        self.name, self.site, self.tally = name, site, tally
+    def __init__(self, name: str, point: HookPoint, accumulator: Accumulator) -> None:
+        self.name, self.point, self.accumulator = name, point, accumulator
         self.calls = 0
         self.usual_calls: int | None = None
         self._held: tuple[Tensor, Tensor, Tensor] | None = None
@@ -29,17 +29,17 @@ class Visits:
     def add(self, x: Tensor, keep: Tensor | None, in_forward: bool) -> None:
         """Count one output of the module."""
         if not in_forward:
-            return self.tally.add(x, self.site.criterion, keep)
+            return self.accumulator.add(x, self.point.criterion, keep)
         self.calls += 1
-        if self.tally.unit == "position":
-            return self.tally.add(x, self.site.criterion, keep, again=self.calls > 1)
+        if self.accumulator.per == "position":
+            return self.accumulator.add(x, self.point.criterion, keep, again=self.calls > 1)
         if self.usual_calls == 1 and self.calls == 1:
-            return self.tally.add(x, self.site.criterion, keep)
+            return self.accumulator.add(x, self.point.criterion, keep)
         if self.usual_calls == 1:
             raise InputError(
                 f"expected layer {self.name!r} to be called once per forward pass, as in the "
                 "first, but it is called "
-                "again: count with unit='position', where every call counts"
+                "again: count with per='position', where every call counts"
             )
         return self._hold(x, keep)
 
@@ -48,13 +48,13 @@ class Visits:
         usual calls.
         """
         if self._held is not None:
-            self.tally.add_mask(*self._held)
+            self.accumulator.add_mask(*self._held)
         if self.calls and completed:
             self.usual_calls = max(self.calls, self.usual_calls or 0)
         self.calls, self._held = 0, None
 
     def _hold(self, x: Tensor, keep: Tensor | None) -> None:
-        rows = rows_of(x, self.site.criterion, keep)
+        rows = rows_of(x, self.point.criterion, keep)
         active, nonfinite = rows.mask().any(1), count(rows).nonfinite
         counts = torch.ones_like(nonfinite) if keep is None else keep.any(1)
         if self._held is None:
@@ -63,7 +63,7 @@ class Visits:
             raise InputError(
                 f"expected layer {self.name!r} to see the same samples whenever it is called in a "
                 "forward pass, but it "
-                f"saw {len(self._held[0])} and then {len(active)}: count with unit='position'"
+                f"saw {len(self._held[0])} and then {len(active)}: count with per='position'"
             )
         else:
             before, before_counts, before_nonfinite = self._held

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from actilaw.counts.census import Census, load
 from actilaw.errors import CountsError, FileError, InputError, needs_extra
-from actilaw.recording.layers import Active, Layers
+from actilaw.recording.layers import Criteria, Layers
 from actilaw.recording.recorder import Mask, Recorder
 from actilaw.support.files import check_writable
 
@@ -33,8 +33,8 @@ def record_to_file(
     path: str | os.PathLike[str],
     *,
     layers: Layers = "auto",
-    active: Active = "auto",
-    unit: str = "sample",
+    criterion: Criteria = "auto",
+    per: str = "sample",
     mask: Mask | None = None,
     about: Mapping[str, str] | None = None,
     save_every: float = 30.0,
@@ -65,7 +65,7 @@ def record_to_file(
     before = _earlier(path, about)
     if before is not None and before.about["finished"]:
         return before
-    recorder = Recorder(model, layers, active, unit, mask, resume=before)
+    recorder = Recorder(model, layers, criterion, per, mask, resume=before)
     rest, done, entries = _skipped(batches, before, path)
     model.eval()
     saved = time.monotonic()

@@ -79,11 +79,11 @@ def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     d = _log_grid(1, HORIZON * counts.samples)
     law = fitted.law
     figure.add_scatter(
-        x=d, y=law.idle_fraction(d, exact=True), name="law, exact", line={"color": LAW, "width": 2}
+        x=d, y=law.idle_fraction(d), name="law, exact", line={"color": LAW, "width": 2}
     )
     figure.add_scatter(
         x=d,
-        y=law.idle_fraction(d),
+        y=law.idle_fraction(d, exact=False),
         name="law, mean field",
         line={"color": LAW, "width": 2, "dash": "dot"},
     )
@@ -109,7 +109,7 @@ def loss(fitted: FittedLoss) -> go.Figure:
     """
     figure = _figure("training samples D", "loss on test data (nats)", y_type="log")
     grid = np.geomspace(fitted.samples.min(), 10 * fitted.samples.max(), 25)
-    _band(figure, fitted.interval(grid), "loss law", LAW)
+    _band(figure, fitted.forecast(grid), "loss law", LAW)
     figure.add_scatter(
         x=fitted.samples,
         y=fitted.loss,
@@ -157,5 +157,5 @@ def _band(
 
 
 def _log_grid(first: int, last: int, points: int = 120) -> NDArray[np.int64]:
-    """Whole numbers from first to last, evenly spaced in the logarithm; (n,), n <= points."""
+    """Ints numbers from first to last, evenly spaced in the logarithm; (n,), n <= points."""
     return np.unique(np.rint(np.geomspace(first, last, points)).astype(np.int64))

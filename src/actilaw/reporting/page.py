@@ -82,7 +82,7 @@ def write_page(
     pruned: PruneResult | None = None,
 ) -> Path:
     """See `actilaw.report`."""
-    if loss is not None and loss.units is not None:
+    if loss is not None and loss.size is not None:
         raise InputError(
             "expected losses of one width to draw, but these are of several: fit them without "
             "units="

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
-from actilaw.theory.log_gamma import Floats, Ints
+from actilaw.support.arrays import Floats, Ints
 
 LARGEST = 2**63 - 1  # whole numbers are int64
 

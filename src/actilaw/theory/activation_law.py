@@ -37,6 +37,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.support.arrays import Floats, Ints
 from actilaw.support.validation import (
     at_least_zero,
     fraction,
@@ -47,7 +48,7 @@ from actilaw.support.validation import (
 )
 from actilaw.theory import beta_binomial, sampling
 from actilaw.theory.beta_binomial import CountBins, count_bins
-from actilaw.theory.log_gamma import Floats, Ints, digamma_step, log_beta_ratio_slope
+from actilaw.theory.log_gamma import digamma_step, log_beta_ratio_slope
 
 MOST_LISTED = 10**10  # a count each of so many units takes 80 GB
 
@@ -137,13 +138,13 @@ class ActivationLaw:
         log_idle = self._log_idle(samples, True)
         return -self.units * np.expm1(log_idle) * np.exp(log_idle)
 
-    def idle_fraction(self, samples: ArrayLike, exact: bool = False) -> Floats:
-        """Expected share of units that no sample has activated: the paper's (11), or by (5) if
-        `exact`.
+    def idle_fraction(self, samples: ArrayLike, exact: bool = True) -> Floats:
+        """Expected share of units that no sample has activated: by (5), or the paper's
+        mean field (11) if not `exact`.
         """
         return np.exp(self._log_idle(samples, exact))
 
-    def idle_elasticity(self, samples: ArrayLike, exact: bool = False) -> Floats:
+    def idle_elasticity(self, samples: ArrayLike, exact: bool = True) -> Floats:
         """Percent by which the idle fraction changes per percent more samples, (11): 0 down to
         −b.
         """
@@ -152,7 +153,7 @@ class ActivationLaw:
             return -samples * digamma_step(self.rest_weight + samples, self.b)
         return -self.b * samples / (samples + self.knee)
 
-    def idle_elasticity_in_units(self, samples: ArrayLike, exact: bool = False) -> Floats:
+    def idle_elasticity_in_units(self, samples: ArrayLike, exact: bool = True) -> Floats:
         """Percent by which the idle fraction changes per percent more units, (11): 0 up to b."""
         samples = at_least_zero("samples", samples)
         if exact:

@@ -23,7 +23,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from actilaw.theory.log_gamma import Floats, Ints, log_beta_ratio, log_rising_ratio
+from actilaw.support.arrays import Floats, Ints
+from actilaw.theory.log_gamma import log_beta_ratio, log_rising_ratio
 
 SINGLES = 2**14  # counts from either end that have a bin each
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(10)

@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.support.arrays import Floats, Ints
 from actilaw.support.validation import at_least_zero, increasing, positive, whole
-from actilaw.theory.log_gamma import Floats, Ints, digamma_step, log_rising_ratio
+from actilaw.theory.log_gamma import digamma_step, log_rising_ratio
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.support.arrays import Floats, Ints
 from actilaw.support.validation import at_least_zero, increasing, one_whole
 from actilaw.theory import sampling
 from actilaw.theory.activation_law import ActivationLaw
-from actilaw.theory.log_gamma import Floats, Ints, log_beta_ratio, log_beta_ratio_slope
+from actilaw.theory.log_gamma import log_beta_ratio, log_beta_ratio_slope
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class CompetitiveLaw:
         """
         self._need_one_active("the variance of working units")
         samples = at_least_zero("samples", samples)
-        idle = self.single.idle_fraction(samples, exact=True)
+        idle = self.single.idle_fraction(samples)
         pairs = (self.units - 1) * idle**2 * np.expm1(self._log_pair_ratio(samples))
         return np.maximum(self.single.working_variance(samples) + self.units * pairs, 0.0)
 

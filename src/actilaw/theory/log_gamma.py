@@ -20,10 +20,9 @@ Stirling's series, from the term in x⁻³ on (DLMF 5.11.1).
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from actilaw.support.arrays import Floats
 
 # From here on Stirling's series with the terms below is exact to the last digit of a double.
 ANCHOR = 16.0

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.support.arrays import Floats
 from actilaw.support.validation import at_least_zero, one_whole, positive
 from actilaw.theory.activation_law import ActivationLaw
-from actilaw.theory.log_gamma import Floats
 
 HEAD = 2**12  # terms of (10c) that are added one by one
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -105,18 +105,18 @@ class LossSurface:
         positive("active", self.active, "it is the mean number of units that fire on a sample")
         _ = LossLaw(self.floor, self.amplitude, 1.0, self.b)
 
-    def at(self, units: float) -> LossLaw:
-        """The loss law of a layer of `units` units, whose knee lies at D* = b N/c."""
-        return LossLaw(self.floor, self.amplitude, self.b * units / self.active, self.b)
+    def at(self, size: float) -> LossLaw:
+        """The loss law of a layer of `size` units, whose knee lies at D* = b N/c."""
+        return LossLaw(self.floor, self.amplitude, self.b * size / self.active, self.b)
 
-    def loss(self, units: ArrayLike, samples: ArrayLike) -> Floats:
-        """Expected loss of layers of `units` units after `samples` inputs, (10b); arrays
+    def loss(self, size: ArrayLike, samples: ArrayLike) -> Floats:
+        """Expected loss of layers of `size` units after `samples` inputs, (10b); arrays
         broadcast.
         """
-        units = np.asarray(units, float)
-        if not np.all(units > self.active):
-            raise InputError(f"expected units > active={self.active:g}, but got {units.min():g}")
-        ratio = at_least_zero("samples", samples) * self.active / (self.b * units)
+        size = np.asarray(size, float)
+        if not np.all(size > self.active):
+            raise InputError(f"expected size > active={self.active:g}, but got {size.min():g}")
+        ratio = at_least_zero("samples", samples) * self.active / (self.b * size)
         return self.floor + self.amplitude * np.exp(-self.b * np.log1p(ratio))
 
 
@@ -125,7 +125,7 @@ def mean_reciprocal_count(law: ActivationLaw, samples: int) -> float:
     n = one_whole("samples", samples, least=1)
 
     def term(j: Floats) -> Floats:
-        return law.idle_fraction(j, exact=True) * law.wake_probability(j, n - j) / (n - j)
+        return law.idle_fraction(j) * law.wake_probability(j, n - j) / (n - j)
 
     total = term(np.arange(min(n, HEAD), dtype=float)).sum()
     if n > HEAD:

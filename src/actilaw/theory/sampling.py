@@ -22,8 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from actilaw.support.arrays import Floats, Ints
 from actilaw.theory.beta_binomial import CountBins, log_stay_idle
-from actilaw.theory.log_gamma import Floats, Ints
 
 # Up to this probability a binomial number of units is Poisson to the same total variation.
 RARE = 1e-12

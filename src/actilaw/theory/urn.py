@@ -13,10 +13,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from actilaw.support.arrays import Floats
 from actilaw.support.validation import one_whole
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.competitive_law import CompetitiveLaw
-from actilaw.theory.log_gamma import Floats
 
 Fired = NDArray[np.bool_]
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import betabinom
 
-from actilaw.fitting.families.heavy_tail import Heavy
+from actilaw.fitting.families.heavy_tail import HeavyTail
 from actilaw.fitting.families.mixture import Family
 
 
@@ -32,7 +32,7 @@ def exact_heavy(k: int, samples: int, s: float, beta: float, m: float) -> float:
 def test_heavy_is_its_closed_form_to_the_last_digits(
     samples: int, t: float, beta: float, m: float
 ) -> None:
-    family, parameters = Family((Heavy(),)), np.log([t, beta, m])
+    family, parameters = Family((HeavyTail(),)), np.log([t, beta, m])
     t, beta, m = np.exp(parameters)
     k = [0, 1, 2, 7, samples // 2, samples - 1, samples]
     with mpmath.workdps(50):
@@ -59,11 +59,11 @@ def test_heavy_is_the_integral_over_its_rates(s: float) -> None:
         )
 
     weights = np.array([integral(k) * float(mpmath.binomial(n, k)) for k in range(n + 1)])
-    log_p = Family((Heavy(),)).log_pmf(np.log([1 - s, beta, m]), np.arange(n + 1), n)
+    log_p = Family((HeavyTail(),)).log_pmf(np.log([1 - s, beta, m]), np.arange(n + 1), n)
     np.testing.assert_allclose(np.exp(log_p), weights / weights.sum(), rtol=1e-6)
 
 
 def test_heavy_with_many_earlier_samples_is_the_law() -> None:
     k = np.arange(41)
-    log_p = Family((Heavy(),)).log_pmf(np.array([np.log(1.4), np.log(7.0), 45.0]), k, 40)
+    log_p = Family((HeavyTail(),)).log_pmf(np.array([np.log(1.4), np.log(7.0), 45.0]), k, 40)
     np.testing.assert_allclose(log_p, betabinom.logpmf(k, 40, 0.4, 7), atol=1e-6)

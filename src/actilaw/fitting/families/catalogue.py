@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fitting.families.components import ALWAYS_ON, SILENT, Law, RateLaw
-from actilaw.fitting.families.heavy_tail import Heavy
+from actilaw.fitting.families.heavy_tail import HeavyTail
 from actilaw.fitting.families.mixture import Family, FittedFamily
 from actilaw.fitting.families.multistart import Search, halved, with_atom
 
@@ -35,7 +35,7 @@ def fit_law(counts: ActivationCounts) -> FittedFamily:
     return _law(Search(counts))
 
 
-def fit_silent(counts: ActivationCounts) -> FittedFamily:
+def fit_zero_inflated(counts: ActivationCounts) -> FittedFamily:
     """A law, with silent and always-on units where the counts ask for them."""
     search = Search(counts)
     return _best(search, (Law(),)) or _law(search)
@@ -51,24 +51,26 @@ def fit_mixture(counts: ActivationCounts) -> FittedFamily:
     return _higher(one, two)
 
 
-def fit_heavy(counts: ActivationCounts) -> FittedFamily:
+def fit_heavy_tail(counts: ActivationCounts) -> FittedFamily:
     """Units of rare contexts; where the counts prefer rates without a heavy tail (m → ∞), its
     boundary: the law, with silent and always-on units where the counts ask for them."""
     search = Search(counts)
     boundary = _best(search, (Law(),)) or _law(search)
-    heavy = _best(search, (Heavy(),), silent_price=_bic(counts))
+    heavy = _best(search, (HeavyTail(),), silent_price=_bic(counts))
     if _higher(boundary, heavy) is boundary or heavy is None:
         return boundary
     alike = Family((Law(), *heavy.family.components[1:]))
     odds, log_knee = (search.best(alike, search.starts(alike)) or boundary).parameters[:2]
-    return replace(heavy, family=Family((Heavy((odds, log_knee)), *heavy.family.components[1:])))
+    return replace(
+        heavy, family=Family((HeavyTail((odds, log_knee)), *heavy.family.components[1:]))
+    )
 
 
 FAMILIES: dict[str, Callable[[ActivationCounts], FittedFamily]] = {
     "law": fit_law,
-    "silent": fit_silent,
+    "zero_inflated": fit_zero_inflated,
     "mixture": fit_mixture,
-    "heavy": fit_heavy,
+    "heavy_tail": fit_heavy_tail,
 }
 
 
@@ -78,7 +80,7 @@ def _bic(counts: ActivationCounts) -> float:
 
 
 def _law(search: Search) -> FittedFamily:
-    return search.maximum(Family((Law(),)), Law.moments(search.tally, search.units))
+    return search.maximum(Family((Law(),)), Law.moments(search.distinct, search.units))
 
 
 def _best(

@@ -25,29 +25,29 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, polygamma
 
-from actilaw.fitting.families.newton import Vector
+from actilaw.support.arrays import Floats
 from actilaw.theory import ActivationLaw
 from actilaw.theory.beta_binomial import log_idle
 from actilaw.theory.log_gamma import digamma_step, log_beta_ratio_slope, log_rising_ratio
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class DistinctCounts:
     """Distinct counts of one layer, `fires` k and `rests` n − k, both (K,) floats, after n =
     `samples` samples.
 
     Both are kept because n − k in floating point loses a small rest at large n.
     """
 
-    fires: Vector
-    rests: Vector
+    successes: Floats
+    failures: Floats
     samples: float
 
     @staticmethod
-    def of(k: ArrayLike, samples: float) -> Tally:
+    def of(k: ArrayLike, samples: float) -> DistinctCounts:
         """Of whole counts k in 0..samples."""
         k = np.asarray(k)
-        return Tally(k.astype(float), (samples - k).astype(float), float(samples))
+        return DistinctCounts(k.astype(float), (samples - k).astype(float), float(samples))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,9 @@ class Slopes:
     p).
     """
 
-    log_pmf: Vector
-    score: Vector
-    hessian: Vector
+    log_pmf: Floats
+    score: Floats
+    hessian: Floats
 
 
 class Component(Protocol):
@@ -70,15 +70,15 @@ class Component(Protocol):
     @property
     def size(self) -> int: ...
 
-    def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
+    def log_pmf(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
         """Log probability of each count; (K,)."""
         ...
 
-    def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
+    def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
         """The same with its derivatives in the parameters."""
         ...
 
-    def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+    def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         """Log probability of no activation in `samples` inputs, whole or not; of their shape."""
         ...
 
@@ -86,15 +86,15 @@ class Component(Protocol):
 class RateLaw(Component, Protocol):
     """Units whose rates differ, by a law with parameters."""
 
-    def starts(self, tally: Tally, units: Vector) -> Iterator[Vector]:
+    def starts(self, distinct: DistinctCounts, units: Floats) -> Iterator[Floats]:
         """Where to begin to fit `units` (K,) units with the counts of the tally."""
         ...
 
-    def law(self, parameters: Vector, units: float) -> ActivationLaw:
+    def law(self, parameters: Floats, units: float) -> ActivationLaw:
         """The activation law of `units` such units."""
         ...
 
-    def rows(self, parameters: Vector, units: float, samples: float) -> dict[str, float]:
+    def rows(self, parameters: Floats, units: float, samples: float) -> dict[str, float]:
         """What there is to say of `units` such units after `samples` inputs, by name."""
         ...
 
@@ -111,24 +111,24 @@ class Law:
     size = 2
 
     @staticmethod
-    def moments(tally: Tally, units: Vector) -> Vector:
+    def moments(distinct: DistinctCounts, units: Floats) -> Floats:
         """By moments: Var(D_i) = D p (1 − p) (D* + D) / (D* + 1), with p = c/N; `units` is (K,)."""
-        n, total = tally.samples, units.sum()
-        mean = units @ tally.fires / total
-        spread = units @ (tally.fires - mean) ** 2 / total
+        n, total = distinct.samples, units.sum()
+        mean = units @ distinct.successes / total
+        spread = units @ (distinct.successes - mean) ** 2 / total
         rate = np.clip(mean / n, 1e-3 / (n * total), 1 - 1e-3 / (n * total))
         spread = spread / (n * rate * (1 - rate))
         knee = np.clip((n - spread) / np.maximum(spread - 1, 1e-3), 1e-3, 1e6 * n)
         return np.array([np.log(rate) - np.log1p(-rate), np.log(knee)])
 
-    def starts(self, tally: Tally, units: Vector) -> Iterator[Vector]:
-        yield self.moments(tally, units)
+    def starts(self, distinct: DistinctCounts, units: Floats) -> Iterator[Floats]:
+        yield self.moments(distinct, units)
 
-    def law(self, parameters: Vector, units: float) -> ActivationLaw:
+    def law(self, parameters: Floats, units: float) -> ActivationLaw:
         b, beta = self.weights(parameters)
         return ActivationLaw(units=units, active=units * (b / (b + beta)), b=b)
 
-    def rows(self, parameters: Vector, units: float, samples: float) -> dict[str, float]:
+    def rows(self, parameters: Floats, units: float, samples: float) -> dict[str, float]:
         law = self.law(parameters, units)
         return {
             "active": law.active,
@@ -136,37 +136,37 @@ class Law:
             "alpha": law.alpha,
             "knee": law.knee,
             "inflection": law.inflection,
-            "working (law)": float(-units * np.expm1(self.log_idle(parameters, samples))),
+            "expected_working": float(-units * np.expm1(self.log_idle(parameters, samples))),
         }
 
     @staticmethod
-    def weights(parameters: Vector) -> tuple[float, float]:
+    def weights(parameters: Floats) -> tuple[float, float]:
         """(b, β), the beta distribution of the rates."""
         odds, log_knee = parameters
         knee = np.exp(log_knee)
         return float(knee * expit(odds)), float(knee * expit(-odds))
 
-    def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
+    def log_pmf(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
         b, beta = self.weights(parameters)
-        ways = log_rising_ratio(tally.rests, tally.fires, beta) - log_rising_ratio(
-            0.0, tally.fires, b
+        ways = log_rising_ratio(distinct.failures, distinct.successes, beta) - log_rising_ratio(
+            0.0, distinct.successes, b
         )
-        return log_idle(tally.samples, b, beta) + ways
+        return log_idle(distinct.samples, b, beta) + ways
 
-    def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+    def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         return log_idle(samples, *self.weights(parameters))
 
-    def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
+    def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
         """By the chain rule from (b, β), with db/d odds = −dβ/d odds = D* p (1 − p)."""
         rate, rest_rate, knee = expit(parameters[0]), expit(-parameters[0]), np.exp(parameters[1])
-        (b, beta), n = self.weights(parameters), tally.samples
+        (b, beta), n = self.weights(parameters), distinct.samples
         by_b, by_beta, by_b2, by_beta2, cross = beta_slopes(
-            b, beta, knee, tally.fires, tally.rests, n
+            b, beta, knee, distinct.successes, distinct.failures, n
         )
 
         turn = b * rest_rate
         score = np.stack((turn * (by_b - by_beta), b * by_b + beta * by_beta), axis=-1)
-        hessian = np.empty((tally.fires.size, 2, 2))
+        hessian = np.empty((distinct.successes.size, 2, 2))
         hessian[:, 0, 0] = turn * (
             turn * (by_b2 + by_beta2 - 2 * cross) + (rest_rate - rate) * (by_b - by_beta)
         )
@@ -175,25 +175,28 @@ class Law:
         hessian[:, 1, 1] = (
             b * b * by_b2 + beta * beta * by_beta2 + 2 * b * beta * cross + score[:, 1]
         )
-        return Slopes(self.log_pmf(parameters, tally), score, hessian)
+        return Slopes(self.log_pmf(parameters, distinct), score, hessian)
 
 
 def beta_slopes(
-    b: float, beta: float, knee: float, fires: Vector, rests: Vector, n: float
-) -> tuple[Vector, Vector, Vector, Vector, np.float64]:
+    b: float, beta: float, knee: float, successes: Floats, failures: Floats, n: float
+) -> tuple[Floats, Floats, Floats, Floats, np.float64]:
     """(C4) and what follows from it: ∂b, ∂β, ∂²b, ∂²β, each (K,), and ∂b∂β, which is the same for
     all counts.
     """
     cross = polygamma(1, knee) - polygamma(1, knee + n)
-    by_b2 = polygamma(1, b + fires) - polygamma(1, b) + cross
-    by_beta2 = polygamma(1, beta + rests) - polygamma(1, beta) + cross
-    by_b, by_beta = _weight_slope(b, beta, fires, rests, n), _weight_slope(beta, b, rests, fires, n)
+    by_b2 = polygamma(1, b + successes) - polygamma(1, b) + cross
+    by_beta2 = polygamma(1, beta + failures) - polygamma(1, beta) + cross
+    by_b, by_beta = (
+        _weight_slope(b, beta, successes, failures, n),
+        _weight_slope(beta, b, failures, successes, n),
+    )
     return by_b, by_beta, by_b2, by_beta2, cross
 
 
 def _weight_slope(
-    own: float, other: float, own_count: Vector, other_count: Vector, n: float
-) -> Vector:
+    own: float, other: float, own_count: Floats, other_count: Floats, n: float
+) -> Floats:
     """(C4), so ordered that its product with a large weight keeps its digits."""
     knee = own + other
     if own < other:
@@ -205,27 +208,29 @@ def _weight_slope(
 class Atom:
     """Units that never fire, (C2), or always, (C3): a law of counts without parameters."""
 
-    fires: bool
+    successes: bool
     size = 0
 
     @property
     def name(self) -> str:
-        return "always-on units" if self.fires else "silent units"
+        return "always-on units" if self.successes else "silent units"
 
     @property
     def share_name(self) -> str:
         """Name of its share of the units."""
-        return "always-on share" if self.fires else "silent share"
+        return "always_on_share" if self.successes else "silent_share"
 
-    def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
-        return np.where((tally.rests if self.fires else tally.fires) == 0, 0.0, -np.inf)
+    def log_pmf(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
+        return np.where(
+            (distinct.failures if self.successes else distinct.successes) == 0, 0.0, -np.inf
+        )
 
-    def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
-        k = tally.fires.size
-        return Slopes(self.log_pmf(parameters, tally), np.zeros((k, 0)), np.zeros((k, 0, 0)))
+    def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
+        k = distinct.successes.size
+        return Slopes(self.log_pmf(parameters, distinct), np.zeros((k, 0)), np.zeros((k, 0, 0)))
 
-    def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
-        return np.where(self.fires & (np.asarray(samples) > 0), -np.inf, 0.0)
+    def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
+        return np.where(self.successes & (np.asarray(samples) > 0), -np.inf, 0.0)
 
 
-SILENT, ALWAYS_ON = Atom(fires=False), Atom(fires=True)
+SILENT, ALWAYS_ON = Atom(successes=False), Atom(successes=True)

@@ -35,8 +35,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import polygamma
 
-from actilaw.fitting.families.components import Law, Slopes, Tally, beta_slopes
-from actilaw.fitting.families.newton import Vector
+from actilaw.fitting.families.components import DistinctCounts, Law, Slopes, beta_slopes
+from actilaw.support.arrays import Floats
 from actilaw.theory import ActivationLaw
 from actilaw.theory.beta_binomial import log_idle, log_pmf
 from actilaw.theory.log_gamma import (
@@ -54,7 +54,7 @@ STARTS = 3
 
 
 @dataclass(frozen=True)
-class Heavy:
+class HeavyTail:
     """The law (H1), in the parameters (ln (1 − s), ln β, ln m).
 
     Attributes:
@@ -66,7 +66,7 @@ class Heavy:
     size = 3
 
     @staticmethod
-    def unpacked(parameters: Vector) -> tuple[float, float, float, float]:
+    def unpacked(parameters: Floats) -> tuple[float, float, float, float]:
         """(s, t, β, m)."""
         t, beta, m = np.exp(parameters)
         s = -np.expm1(parameters[0])  # t near 1 keeps the digits of s
@@ -75,44 +75,49 @@ class Heavy:
             t = 1 - s
         return float(s), float(t), float(beta), float(m)
 
-    def starts(self, tally: Tally, units: Vector) -> Iterator[Vector]:
+    def starts(self, distinct: DistinctCounts, units: Floats) -> Iterator[Floats]:
         """The likeliest of a grid over s, m and β."""
-        rate = np.clip(units @ tally.fires / units.sum() / tally.samples, 1e-12, 0.9)
+        rate = np.clip(units @ distinct.successes / units.sum() / distinct.samples, 1e-12, 0.9)
         betas = np.exp(np.linspace(-1.0, np.log(1 / rate) + 2, 4))
         grid = [
-            np.log([1 - s, b, m * tally.samples]) for s, b, m in product(TRIED_S, betas, TRIED_M)
+            np.log([1 - s, b, m * distinct.samples]) for s, b, m in product(TRIED_S, betas, TRIED_M)
         ]
-        heights = [units @ self.log_pmf(at, tally) for at in grid]
+        heights = [units @ self.log_pmf(at, distinct) for at in grid]
         yield from (grid[i] for i in np.argsort(heights)[: -STARTS - 1 : -1])
 
-    def log_pmf(self, parameters: Vector, tally: Tally) -> Vector:
+    def log_pmf(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
         s, t, beta, m = self.unpacked(parameters)
-        n, fired = tally.samples, tally.fires > 0
-        earlier, rests = np.maximum(tally.fires - 1, 0.0), np.where(fired, tally.rests, n - 1)
+        n, fired = distinct.samples, distinct.successes > 0
+        earlier, failures = (
+            np.maximum(distinct.successes - 1, 0.0),
+            np.where(fired, distinct.failures, n - 1),
+        )
         size_biased = (
-            log_pmf(earlier, rests, t, beta) + np.log(n) - np.log(np.maximum(tally.fires, 1.0))
+            log_pmf(earlier, failures, t, beta)
+            + np.log(n)
+            - np.log(np.maximum(distinct.successes, 1.0))
         )
         seen = (
             size_biased
-            + _log_one_less(log_beta_ratio(rests + beta, m, earlier + t))
+            + _log_one_less(log_beta_ratio(failures + beta, m, earlier + t))
             - _log_g(beta, m, s, t)
         )
         return np.where(fired, seen, self.log_idle(parameters, n))
 
-    def log_idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+    def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         s, t, beta, m = self.unpacked(parameters)
         later = np.asarray(samples, float) + beta
         return log_idle(samples, t, beta) + _log_g(later, m, s, t) - _log_g(beta, m, s, t)
 
-    def slopes(self, parameters: Vector, tally: Tally) -> Slopes:
+    def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
         s, t, beta, m = self.unpacked(parameters)
-        n, fired = tally.samples, tally.fires > 0
+        n, fired = distinct.samples, distinct.successes > 0
         score, hessian = np.zeros((fired.size, 3)), np.zeros((fired.size, 3, 3))
 
-        earlier, rests = tally.fires[fired] - 1, tally.rests[fired]
+        earlier, failures = distinct.successes[fired] - 1, distinct.failures[fired]
         for part in (
-            _beta_slopes(t, beta, earlier, rests, n - 1),
-            _one_less_slopes(rests + beta, m, earlier + t),
+            _beta_slopes(t, beta, earlier, failures, n - 1),
+            _one_less_slopes(failures + beta, m, earlier + t),
         ):
             score[fired] += part[0]
             hessian[fired] += part[1]
@@ -128,44 +133,44 @@ class Heavy:
         value = np.array([t, beta, m])  # from here on by the logarithms
         score = value * (score - scale)
         hessian = np.outer(value, value) * (hessian - scale2) + np.eye(3) * score[:, np.newaxis]
-        return Slopes(self.log_pmf(parameters, tally), score, hessian)
+        return Slopes(self.log_pmf(parameters, distinct), score, hessian)
 
-    def law(self, parameters: Vector, units: float) -> ActivationLaw:
+    def law(self, parameters: Floats, units: float) -> ActivationLaw:
         """The activation law nearest to the counts, since this one has no b."""
         return Law().law(np.array(self.nearest), units)
 
-    def rows(self, parameters: Vector, units: float, samples: float) -> dict[str, float]:
+    def rows(self, parameters: Floats, units: float, samples: float) -> dict[str, float]:
         s, t, beta, m = self.unpacked(parameters)
         log_rate = _log_one_less(log_beta_ratio(beta, m, t)) - _log_g(beta, m, s, t)  # (H5)
         return {
             "s": s,
-            "rarest rate": 1 / m,
+            "rarest_rate": 1 / m,
             "active": float(units * np.exp(log_rate)),
-            "working (law)": float(-units * np.expm1(self.log_idle(parameters, samples))),
+            "expected_working": float(-units * np.expm1(self.log_idle(parameters, samples))),
         }
 
 
-def _log_one_less(f: Vector) -> Vector:
+def _log_one_less(f: Floats) -> Floats:
     """ln(1 − e^f) for f < 0."""
     return np.log(-np.expm1(f))
 
 
-def _log_g(x: ArrayLike, m: float, s: float, t: float) -> Vector:
+def _log_g(x: ArrayLike, m: float, s: float, t: float) -> Floats:
     """ln G(x) of (H3)."""
     x = np.asarray(x, float)
     return np.log(x * (np.expm1(log_rising_ratio(x, m, t)) / s) - np.expm1(log_beta_ratio(x, m, t)))
 
 
 def _beta_slopes(
-    t: float, beta: float, fires: Vector, rests: Vector, n: float
-) -> tuple[Vector, Vector]:
+    t: float, beta: float, successes: Floats, failures: Floats, n: float
+) -> tuple[Floats, Floats]:
     """Slopes of ln BB(k; n, t, β) by (t, β, m): (K, 3) and (K, 3, 3)."""
-    by_t, by_beta, by_t2, by_beta2, cross = beta_slopes(t, beta, t + beta, fires, rests, n)
-    zero = np.zeros(fires.size)
+    by_t, by_beta, by_t2, by_beta2, cross = beta_slopes(t, beta, t + beta, successes, failures, n)
+    zero = np.zeros(successes.size)
     return _stacked((by_t, by_beta, zero), (by_t2, by_beta2, zero, zero + cross, zero, zero))
 
 
-def _one_less_slopes(x: Vector, m: float, a: Vector) -> tuple[Vector, Vector]:
+def _one_less_slopes(x: Floats, m: float, a: Floats) -> tuple[Floats, Floats]:
     """Slopes of ln(1 − e^F(x, m, a)) by (a, x, m)."""
     end, after, before = polygamma(1, x + a + m), polygamma(1, x + m), polygamma(1, x + a)
     first = (-digamma_step(x + a, m), log_beta_ratio_slope(x, m, a), -digamma_step(x + m, a))
@@ -175,7 +180,7 @@ def _one_less_slopes(x: Vector, m: float, a: Vector) -> tuple[Vector, Vector]:
     return _through_expm1(log_beta_ratio(x, m, a), score, hessian)
 
 
-def _rise_slopes(x: Vector, m: float, s: float, t: float) -> tuple[Vector, Vector]:
+def _rise_slopes(x: Floats, m: float, s: float, t: float) -> tuple[Floats, Floats]:
     """Slopes of ln x (e^δ − 1)/s by (t, x, m)."""
     after, end = polygamma(1, x + m + 1), polygamma(1, x + t + m)
     by_t2, by_m2 = polygamma(1, x + t) - end, after - end
@@ -195,7 +200,7 @@ def _rise_slopes(x: Vector, m: float, s: float, t: float) -> tuple[Vector, Vecto
     return score, hessian
 
 
-def _g_slopes(x: Vector, m: float, s: float, t: float) -> tuple[Vector, Vector]:
+def _g_slopes(x: Floats, m: float, s: float, t: float) -> tuple[Floats, Floats]:
     """Slopes of ln G(x) by (t, x, m), those of its two terms weighed by their shares as in a
     mixture.
     """
@@ -208,18 +213,18 @@ def _g_slopes(x: Vector, m: float, s: float, t: float) -> tuple[Vector, Vector]:
     return score, hessian
 
 
-def _through_expm1(f: Vector, score: Vector, hessian: Vector) -> tuple[Vector, Vector]:
+def _through_expm1(f: Floats, score: Floats, hessian: Floats) -> tuple[Floats, Floats]:
     """Slopes of ln |e^f − 1| from those of f, (H6)."""
     with np.errstate(over="ignore"):  # e^f is then as good as 0, and so is c
         c = -1 / np.expm1(-f)[:, np.newaxis]
     return c * score, c[:, np.newaxis] * hessian - (c * (c - 1))[:, np.newaxis] * _outer(score)
 
 
-def _outer(score: Vector) -> Vector:
+def _outer(score: Floats) -> Floats:
     return score[:, :, np.newaxis] * score[:, np.newaxis, :]
 
 
-def _stacked(first: tuple[Vector, ...], second: tuple[Vector, ...]) -> tuple[Vector, Vector]:
+def _stacked(first: tuple[Floats, ...], second: tuple[Floats, ...]) -> tuple[Floats, Floats]:
     """(K, 3) from the three first derivatives; (K, 3, 3) from the second: 00, 11, 22, 01, 02,
     12.
     """

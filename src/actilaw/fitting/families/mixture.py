@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.fitting.families.components import Atom, RateLaw, Tally
-from actilaw.fitting.families.heavy_tail import Heavy
-from actilaw.fitting.families.newton import LogLikelihood, Vector
+from actilaw.fitting.families.components import Atom, DistinctCounts, RateLaw
+from actilaw.fitting.families.heavy_tail import HeavyTail
+from actilaw.fitting.families.newton import LogLikelihood
+from actilaw.support.arrays import Floats
 from actilaw.theory import ActivationLaw
 
 
@@ -38,13 +39,13 @@ class Family:
 
     @property
     def name(self) -> str:
-        """What the components make: "law", "silent" (a law and atoms), "mixture" (two laws) or
-        "heavy".
+        """What the components make: "law", "zero_inflated" (a law and atoms), "mixture" (two laws)
+        or "heavy_tail".
         """
         laws = sum(not isinstance(component, Atom) for component in self.components)
-        if isinstance(self.components[0], Heavy):
-            return "heavy"
-        return "mixture" if laws > 1 else "silent" if len(self.components) > 1 else "law"
+        if isinstance(self.components[0], HeavyTail):
+            return "heavy_tail"
+        return "mixture" if laws > 1 else "zero_inflated" if len(self.components) > 1 else "law"
 
     @property
     def description(self) -> str:
@@ -56,17 +57,17 @@ class Family:
         """Number of parameters."""
         return sum(component.size for component in self.components) + len(self.components) - 1
 
-    def log_pmf(self, parameters: Vector, k: ArrayLike, samples: float) -> Vector:
+    def log_pmf(self, parameters: Floats, k: ArrayLike, samples: float) -> Floats:
         """Log probability of the whole counts `k`, (K,), after `samples` inputs."""
-        return self._joint(parameters, Tally.of(k, samples))[0]
+        return self._joint(parameters, DistinctCounts.of(k, samples))[0]
 
-    def scores(self, parameters: Vector, k: ArrayLike, samples: float) -> Vector:
+    def scores(self, parameters: Floats, k: ArrayLike, samples: float) -> Floats:
         """Derivatives of `log_pmf` in the parameters, (F3); (K, p)."""
-        tally = Tally.of(k, samples)
-        slopes = [part.slopes(own, tally).score for part, own in self._parts(parameters)]
-        return self._score(parameters, self._joint(parameters, tally)[1], slopes)
+        distinct = DistinctCounts.of(k, samples)
+        slopes = [part.slopes(own, distinct).score for part, own in self._parts(parameters)]
+        return self._score(parameters, self._joint(parameters, distinct)[1], slopes)
 
-    def idle(self, parameters: Vector, samples: ArrayLike) -> Vector:
+    def idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         """Probability that a unit has not fired after `samples` inputs, whole or not; of their
         shape.
         """
@@ -77,13 +78,13 @@ class Family:
     def log_likelihood(self, counts: ActivationCounts) -> LogLikelihood:
         """Of all counts: value, score (p,) and Hessian (p, p) at given parameters."""
         k, units = counts.histogram()
-        return self.log_likelihood_of(Tally.of(k, counts.samples), units.astype(float))
+        return self.log_likelihood_of(DistinctCounts.of(k, counts.samples), units.astype(float))
 
-    def log_likelihood_of(self, tally: Tally, units: Vector) -> LogLikelihood:
+    def log_likelihood_of(self, distinct: DistinctCounts, units: Floats) -> LogLikelihood:
         """Of `units` (K,) units with each count of the tally."""
 
-        def value_score_hessian(parameters: Vector) -> tuple[float, Vector, Vector]:
-            slopes = [part.slopes(own, tally) for part, own in self._parts(parameters)]
+        def value_score_hessian(parameters: Floats) -> tuple[float, Floats, Floats]:
+            slopes = [part.slopes(own, distinct) for part, own in self._parts(parameters)]
             if len(slopes) == 1:
                 (alone,) = slopes
                 return (
@@ -102,17 +103,17 @@ class Family:
 
         return value_score_hessian
 
-    def shares(self, parameters: Vector) -> Vector:
+    def shares(self, parameters: Floats) -> Floats:
         """Share w_j of the units in each component; (n_components,), adding up to one."""
         return np.exp(_log_softmax(self._relative(parameters)))
 
-    def law(self, parameters: Vector, units: float) -> ActivationLaw:
+    def law(self, parameters: Floats, units: float) -> ActivationLaw:
         """The law of the first component, for its share of a layer of `units` units."""
         component, own = next(self._parts(parameters))
         assert not isinstance(component, Atom)
         return component.law(own, units * self.shares(parameters)[0])
 
-    def estimates(self, parameters: Vector, units: float, samples: float) -> dict[str, float]:
+    def estimates(self, parameters: Floats, units: float, samples: float) -> dict[str, float]:
         """What the family says of a layer of `units` units after `samples` inputs, by name: for
         each law, of its units alone, and then the shares."""
         rows: dict[str, float] = {}
@@ -122,36 +123,36 @@ class Family:
                 rows[component.share_name] = share
             else:
                 found = component.rows(own, units * share, samples)
-                rows |= {name + (f" {j + 1}" if j else ""): value for name, value in found.items()}
+                rows |= {name + (f"_{j + 1}" if j else ""): value for name, value in found.items()}
                 if self.name == "mixture":
-                    rows["share" + (f" {j + 1}" if j else "")] = share
+                    rows["share" + (f"_{j + 1}" if j else "")] = share
         return rows
 
-    def _parts(self, parameters: Vector) -> Iterator[tuple[RateLaw | Atom, Vector]]:
+    def _parts(self, parameters: Floats) -> Iterator[tuple[RateLaw | Atom, Floats]]:
         """Each component with its own parameters."""
         first = 0
         for component in self.components:
             yield component, parameters[first : first + component.size]
             first += component.size
 
-    def _relative(self, parameters: Vector) -> Vector:
+    def _relative(self, parameters: Floats) -> Floats:
         """η of (F1), with the first one, which is 0."""
         own = sum(component.size for component in self.components)
         return np.append(0.0, parameters[own:])
 
-    def _joint(self, parameters: Vector, tally: Tally) -> tuple[Vector, Vector]:
+    def _joint(self, parameters: Floats, distinct: DistinctCounts) -> tuple[Floats, Floats]:
         """ln P (K,) and the responsibilities (F2), (n_components, K)."""
-        parts = [part.log_pmf(own, tally) for part, own in self._parts(parameters)]
+        parts = [part.log_pmf(own, distinct) for part, own in self._parts(parameters)]
         return _mix(_log_softmax(self._relative(parameters)), parts)
 
-    def _score(self, parameters: Vector, belongs: Vector, slopes: list[Vector]) -> Vector:
+    def _score(self, parameters: Floats, belongs: Floats, slopes: list[Floats]) -> Floats:
         """(F3), (K, p)."""
         own = [belong[:, np.newaxis] * slope for belong, slope in zip(belongs, slopes, strict=True)]
         return np.hstack((*own, belongs[1:].T - self.shares(parameters)[1:]))
 
     def _hessian(
-        self, parameters: Vector, units: Vector, belongs: Vector, slopes: list, score: Vector
-    ) -> Vector:
+        self, parameters: Floats, units: Floats, belongs: Floats, slopes: list, score: Floats
+    ) -> Floats:
         """(F4) summed over units, (p, p): one component after the other, so that memory grows as K
         p.
         """
@@ -186,8 +187,8 @@ class FittedFamily:
     """
 
     family: Family
-    parameters: Vector
-    covariance: Vector
+    parameters: Floats
+    covariance: Floats
     log_likelihood: float
 
     @property
@@ -200,7 +201,7 @@ class FittedFamily:
         """Akaike's criterion, 2 p − 2 ln L: lower is better."""
         return 2 * self.parameters.size - 2 * self.log_likelihood
 
-    def idle(self, samples: ArrayLike) -> Vector:
+    def idle(self, samples: ArrayLike) -> Floats:
         """Probability that a unit has not fired after `samples` inputs; of their shape."""
         return self.family.idle(self.parameters, samples)
 
@@ -209,7 +210,7 @@ class FittedFamily:
         return self.family.estimates(self.parameters, units, samples)
 
 
-def _mix(log_shares: Vector, parts: list[Vector]) -> tuple[Vector, Vector]:
+def _mix(log_shares: Floats, parts: list[Floats]) -> tuple[Floats, Floats]:
     """ln Σ_j w_j f_j, (K,), and the share of each term in it, (J, K)."""
     joint = log_shares[:, np.newaxis] + np.array(parts)
     top = joint.max(0)
@@ -218,6 +219,6 @@ def _mix(log_shares: Vector, parts: list[Vector]) -> tuple[Vector, Vector]:
     return top + np.log(total), terms / total
 
 
-def _log_softmax(relative: Vector) -> Vector:
+def _log_softmax(relative: Floats) -> Floats:
     top = relative.max()
     return relative - top - np.log(np.exp(relative - top).sum())

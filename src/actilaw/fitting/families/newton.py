@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from actilaw.errors import CountsError
+from actilaw.support.arrays import Floats
 
-Vector = NDArray[np.float64]
-Evaluation = tuple[float, Vector, Vector]  # value, score, Hessian
-LogLikelihood = Callable[[Vector], Evaluation]
+Evaluation = tuple[float, Floats, Floats]  # value, score, Hessian
+LogLikelihood = Callable[[Floats], Evaluation]
 
 TOLERANCE = 1e-6  # of a standard error, left between the estimate and the maximum
 ROUNDING = 1e-11  # relative error of a log-likelihood, with a margin
@@ -36,12 +35,12 @@ class Maximum:
         covariance: inverse of the observed information there; (n_parameters, n_parameters).
     """
 
-    parameters: Vector
+    parameters: Floats
     log_likelihood: float
-    covariance: Vector
+    covariance: Floats
 
 
-def maximise(log_likelihood: LogLikelihood, start: Vector) -> Maximum:
+def maximise(log_likelihood: LogLikelihood, start: Floats) -> Maximum:
     """The maximum of a smooth log-likelihood, from a start in its neighbourhood.
 
     The distance to the maximum, in standard errors, is sqrt(score' covariance score): it has no
@@ -66,7 +65,7 @@ def maximise(log_likelihood: LogLikelihood, start: Vector) -> Maximum:
     )
 
 
-def climb(log_likelihood: LogLikelihood, start: Vector, *, steps: int) -> tuple[Vector, float]:
+def climb(log_likelihood: LogLikelihood, start: Floats, *, steps: int) -> tuple[Floats, float]:
     """Where at most `steps` steps of Newton's method lead from a start, and the log-likelihood
     there.
 
@@ -80,7 +79,7 @@ def climb(log_likelihood: LogLikelihood, start: Vector, *, steps: int) -> tuple[
     return at, height
 
 
-def _ascent(log_likelihood: LogLikelihood, start: Vector) -> Iterator[tuple[Vector, Evaluation]]:
+def _ascent(log_likelihood: LogLikelihood, start: Floats) -> Iterator[tuple[Floats, Evaluation]]:
     """The path of Newton's method, with what it sees on the way; it ends where it leaves what is
     within reach.
     """

@@ -81,7 +81,7 @@ def make_case(name: str) -> Case:
     return Case(name, *CASES[name]())
 
 
-def record_stages(model: nn.Module, stream: Tensor, layer: str, unit: str = "sample") -> Stages:
+def record_stages(model: nn.Module, stream: Tensor, layer: str, per: str = "sample") -> Stages:
     """Counts of a layer after a thirtieth, a tenth and all of a stream.
 
     Args:
@@ -89,11 +89,11 @@ def record_stages(model: nn.Module, stream: Tensor, layer: str, unit: str = "sam
         stream: in the order in which entries come; (n_entries, ...), 510 at least, so that every
             stage has 17 blocks.
         layer: name of the layer.
-        unit: what a sample is, as in `record`.
+        per: what a sample is, as in `record`.
     """
     ends = [0, *(len(stream) // share for share in STAGES.values())]
     counts = []
-    with torch.no_grad(), record(model, layers=layer, unit=unit) as recording:
+    with torch.no_grad(), record(model, layers=layer, per=per) as recording:
         for start, end in pairwise(ends):
             for batch in stream[start:end].split(16):
                 model(batch)
@@ -126,9 +126,9 @@ def _shuffled(task: Task) -> Tensor:
     return inputs[torch.from_numpy(np.random.default_rng(1).permutation(len(inputs)))]
 
 
-def _text(model: Transformer, layer: str, unit: str = "position") -> Stages:
+def _text(model: Transformer, layer: str, per: str = "position") -> Stages:
     """A layer of a language model, over text that it was not trained on."""
-    return record_stages(model, python_source().test_inputs[:WINDOWS], layer, unit)
+    return record_stages(model, python_source().test_inputs[:WINDOWS], layer, per)
 
 
 def _text_in_order(model: Transformer, layer: str) -> Stages:
@@ -177,7 +177,7 @@ CASES: dict[str, Callable[[], Stages]] = {
     "mnist-topk-latents": lambda: _image_latents(mnist(), 4096, TopK(32)),
     "text-relu-first": lambda: _text(_rectified(), f"{FIRST}.act"),
     "text-relu-second": lambda: _text(_rectified(), f"{SECOND}.act"),
-    "text-relu-windows": lambda: _text(_rectified(), f"{FIRST}.act", unit="sample"),
+    "text-relu-windows": lambda: _text(_rectified(), f"{FIRST}.act", per="sample"),
     "text-relu-in-order": lambda: _text_in_order(_rectified(), f"{FIRST}.act"),
     "text-relu-8192": lambda: _text(_language_model(plain(8192), l1=1e-3), f"{FIRST}.act"),
     "text-gelu": lambda: _text(_language_model(plain(4096, nn.GELU), l1=1e-3), f"{SECOND}.act"),
