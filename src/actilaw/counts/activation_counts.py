@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from actilaw.counts.blocks import Blocks
+from actilaw.counts.rarefaction import working_in_part
 from actilaw.errors import CountsError, InputError
-from actilaw.theory.log_gamma import log_beta_ratio
 
 T = TypeVar("T")
 REGIMES = ("frozen", "training", "mixed", "unknown")
@@ -195,8 +195,7 @@ class ActivationCounts:
     def rarefied(self, samples: ArrayLike) -> NDArray[np.float64]:
         """K(d), units working after d of the samples, averaged over every order of the samples.
 
-        A unit with count D_i is still idle after d of D samples with probability C(D − D_i, d) /
-        C(D, d), which is B(x + d, D_i) / B(x, D_i) with x = D − D_i − d + 1.
+        By rarefaction, (RF1) of `counts.rarefaction`, summed over units.
 
         Args:
             samples: d, integers in 0..D, of any shape; the result has the same.
@@ -212,13 +211,7 @@ class ActivationCounts:
                 "look beyond them with fit(counts).forecast(samples=...)"
             )
         distinct, units = self.histogram()
-        d = d[..., np.newaxis].astype(np.int64)
-        left = (
-            self.samples - distinct - d
-        )  # samples in which the unit is silent and that are not among the d
-        woken = np.where(
-            left < 0, 1.0, -np.expm1(log_beta_ratio(np.maximum(left, 0) + 1.0, d, distinct))
-        )
+        woken = working_in_part(distinct, self.samples, d[..., np.newaxis].astype(np.int64))
         return np.asarray(woken @ units, float)
 
     def prefix(self, blocks: int) -> ActivationCounts:

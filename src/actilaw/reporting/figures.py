@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.log_histogram import log_histogram
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.support.numerics import log_grid
 
 COUNTED, LAW, FORECAST, EARLY = "#1b1f24", "#0b62d6", "#c2410c", "#8a6d3b"
 HORIZON = 100  # figures reach to this many times the samples counted
@@ -22,15 +23,15 @@ def growth(
     early part.
     """
     figure = _figure("samples D", "working units K")
-    _band(figure, fitted.curve(_log_grid(1, HORIZON * counts.samples)), "activation law", LAW)
+    _band(figure, fitted.curve(log_grid(1, HORIZON * counts.samples)), "activation law", LAW)
     if early is not None:
-        forecast = early.forecast(_log_grid(early.counts.samples, HORIZON * counts.samples))
+        forecast = early.forecast(log_grid(early.counts.samples, HORIZON * counts.samples))
         _band(
             figure, forecast, f"forecast from {early.counts.samples:,} samples", EARLY, dash="dash"
         )
-    ahead = fitted.forecast(_log_grid(counts.samples, HORIZON * counts.samples))
+    ahead = fitted.forecast(log_grid(counts.samples, HORIZON * counts.samples))
     _band(figure, ahead, f"from all {counts.samples:,}", FORECAST)
-    seen = _log_grid(1, counts.samples, points=40)
+    seen = log_grid(1, counts.samples, 40)
     figure.add_scatter(
         x=seen,
         y=counts.rarefied(seen),
@@ -51,24 +52,21 @@ def count_law(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     log k.
     """
     figure = _figure("activations of a unit k", "share of units per count", y_type="log")
-    edges = np.unique(np.rint(np.geomspace(1, counts.samples + 1, 30)).astype(np.int64))
-    units, _ = np.histogram(counts.counts, edges)
-    some = units > 0
-    middle = np.sqrt(edges[:-1] * (edges[1:] - 1.0))
-    shares = units / np.diff(edges) / counts.units
-    k = _log_grid(1, counts.samples)
+    histogram = log_histogram(counts)
+    shares = histogram.units / counts.units
+    k = log_grid(1, counts.samples)
     pmf = fitted.law.count_pmf(k, counts.samples)
     figure.add_scatter(
         x=k, y=pmf, name="activation law", mode="lines", line={"color": LAW, "width": 2}
     )
     figure.add_scatter(
-        x=middle[some],
-        y=shares[some],
+        x=histogram.count,
+        y=shares,
         name="counted",
         mode="markers",
         marker={"color": COUNTED, "size": 7},
     )
-    lowest = np.log10(shares[some].min() / 5)
+    lowest = np.log10(shares.min() / 5)
     figure.update_yaxes(range=[lowest, np.log10(max(shares.max(), pmf.max()) * 3)])
     return figure
 
@@ -76,7 +74,7 @@ def count_law(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
 def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     """Idle fraction against samples on log axes: flat before the knee, a power law after it."""
     figure = _figure("samples D", "idle fraction (N − K)/N", y_type="log")
-    d = _log_grid(1, HORIZON * counts.samples)
+    d = log_grid(1, HORIZON * counts.samples)
     law = fitted.law
     figure.add_scatter(
         x=d, y=law.idle_fraction(d), name="law, exact", line={"color": LAW, "width": 2}
@@ -87,7 +85,7 @@ def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
         name="law, mean field",
         line={"color": LAW, "width": 2, "dash": "dot"},
     )
-    seen = _log_grid(1, counts.samples, points=40)
+    seen = log_grid(1, counts.samples, 40)
     figure.add_scatter(
         x=seen,
         y=1 - counts.rarefied(seen) / counts.units,
@@ -154,8 +152,3 @@ def _band(
     )
     line = {"color": colour, "width": 2, "dash": dash}
     figure.add_scatter(x=table["samples"], y=table["expected"], name=name, mode="lines", line=line)
-
-
-def _log_grid(first: int, last: int, points: int = 120) -> NDArray[np.int64]:
-    """Ints numbers from first to last, evenly spaced in the logarithm; (n,), n <= points."""
-    return np.unique(np.rint(np.geomspace(first, last, points)).astype(np.int64))
