@@ -98,7 +98,7 @@ def test_mean_of_one_over_count_at_1e18_samples_continues_its_power_law():
             "expected a loss above the floor 1.5 and at most the plateau 5.5, but got 1.5",
         ),
         (lambda: LossSurface(1, 1, 0, 1), "expected a finite active > 0, but active=0"),
-        (lambda: LossSurface(1, 1, 5, 1).loss(4, 1), "expected units > active=5, but got 4"),
+        (lambda: LossSurface(1, 1, 5, 1).loss(4, 1), "expected size > active=5, but got 4"),
         (
             lambda: mean_reciprocal_count(ActivationLaw(5, 1, 1), 0),
             r"expected whole samples in 1..*, but got 0",

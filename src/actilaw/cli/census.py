@@ -39,11 +39,16 @@ CensusFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 Level = Annotated[float, typer.Option(help="Probability that an interval is meant to hold.")]
-Family = Annotated[str, typer.Option(help="auto, or one closed form: law, silent, mixture, heavy.")]
+Family = Annotated[
+    str | None,
+    typer.Option(
+        help="One closed form, to describe and to forecast: law, zero_inflated, mixture, heavy_tail."
+    ),
+]
 
 
 def fit_command(
-    file: CensusFile, family: Family = "auto", level: Level = 0.95, as_json: AsJson = False
+    file: CensusFile, family: Family = None, level: Level = 0.95, as_json: AsJson = False
 ) -> None:
     """Fit the activation law to each layer: estimates with standard errors."""
     fraction("level", level)
@@ -83,7 +88,7 @@ def forecast(
             help="Widths nobody has trained: numbers, or multiples of the layer's, as 2x."
         ),
     ] = None,
-    family: Family = "auto",
+    family: Family = None,
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
