@@ -1,8 +1,8 @@
-"""Counts of activations of one layer: all that the activation law needs.
+"""Activation counts of one layer: how many samples activated each unit.
 
-Samples are exchangeable under the law, so the order of samples carries no information about it.
-What is kept of the order (first activations, blocks) serves to test that, and to forecast honestly
-where it does not hold.
+They are sufficient for the activation law, because samples are exchangeable under it: their order
+carries no information. What is kept of the order (first activations, blocks) serves to test that,
+and to forecast honestly where it does not hold.
 """
 
 from __future__ import annotations

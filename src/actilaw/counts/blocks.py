@@ -1,5 +1,4 @@
-"""Counts in contiguous blocks of samples: prefixes for back-tests, replicates for a jackknife,
-windows over training.
+"""Counts in contiguous blocks of samples: prefixes for back-tests, replicates for a jackknife.
 
 How many samples will come is not known in advance, so the blocks grow: there are never more than
 32, all of the same size, a power of two that doubles when they are full. From 17 entries on there
@@ -15,14 +14,14 @@ from numpy.typing import NDArray
 
 from actilaw.errors import CountsError
 
-MOST = 32
+MOST_BLOCKS = 32
 
 
 def block_size(entries: int) -> int:
     """Entries per block once `entries` have been seen: the smallest power of two that leaves at
     most 32 blocks.
     """
-    return 1 << max(0, -(-entries // MOST) - 1).bit_length()
+    return 1 << max(0, -(-entries // MOST_BLOCKS) - 1).bit_length()
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +53,11 @@ class Blocks:
         if (
             self.counts.dtype.kind != "i"
             or self.samples.dtype.kind != "i"
-            or not 1 <= len(self.counts) <= MOST
+            or not 1 <= len(self.counts) <= MOST_BLOCKS
         ):
             raise CountsError(
-                f"expected 1 to {MOST} blocks of whole numbers, but got {len(self.counts)} of "
-                f"{self.counts.dtype}"
+                f"expected 1 to {MOST_BLOCKS} blocks of whole numbers, but got "
+                f"{len(self.counts)} of {self.counts.dtype}"
             )
         if self.size < 1 or self.size & (self.size - 1):
             raise CountsError(f"expected a block size that is a power of two, but got {self.size}")

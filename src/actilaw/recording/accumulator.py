@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.counts.blocks import MOST, Blocks, block_size
+from actilaw.counts.blocks import MOST_BLOCKS, Blocks, block_size
 from actilaw.errors import InputError
 from actilaw.recording.criteria import Criterion
 from actilaw.recording.kernels.dispatch import Rows, count, first_rows, rows_of
@@ -44,7 +44,7 @@ class Totals:
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=torch.int64, device=device)
 
-        return cls(zeros(MOST, units), zeros(MOST), zeros(units) - 1, zeros(2))
+        return cls(zeros(MOST_BLOCKS, units), zeros(MOST_BLOCKS), zeros(units) - 1, zeros(2))
 
 
 class Accumulator:
@@ -206,7 +206,7 @@ class Accumulator:
             for name in ("blocks", "block_samples"):
                 fine = getattr(self.totals, name)
                 coarse = torch.zeros_like(fine)
-                together = fine.unflatten(0, (-1, min(factor, MOST))).sum(1)
+                together = fine.unflatten(0, (-1, min(factor, MOST_BLOCKS))).sum(1)
                 coarse[: len(together)] = together
                 setattr(self.totals, name, coarse)
         self.size = size

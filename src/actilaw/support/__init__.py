@@ -1,1 +1,1 @@
-"""What every room stands on: array types, validation of arguments, files written whole."""
+"""What every room stands on: array types, validation of arguments, small numerics, whole files."""

@@ -1,4 +1,4 @@
-"""Writing files so that a killed run leaves the last whole file, never half of a new one."""
+"""Atomic writing of files: a killed run leaves the last whole file, never half of a new one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Small numerical pieces that several rooms need: normal quantiles, central differences, and grids
-of whole numbers.
-"""
+"""Normal quantiles, central differences and logarithmic grids, which several rooms need."""
 
 from __future__ import annotations
 

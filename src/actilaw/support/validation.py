@@ -1,5 +1,6 @@
-"""What numbers are accepted at the doors: a check returns its argument as an array, or says what is
-wrong.
+"""Validation of numeric arguments: a check returns its argument as an array, or raises InputError.
+
+A message says what was expected and what came.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 from actilaw.errors import InputError
 from actilaw.support.arrays import Floats, Ints
 
-LARGEST = 2**63 - 1  # whole numbers are int64
+LARGEST_WHOLE = 2**63 - 1  # whole numbers are int64
 
 
 def positive(name: str, value: float, why: str) -> None:
@@ -36,11 +37,11 @@ def whole(name: str, value: ArrayLike, *, least: int = 0) -> Ints:
     if (
         array.dtype.kind == "b" or array.dtype.kind not in "iuf"
     ):  # a Python integer from 2⁶⁴ on is an object to NumPy
-        raise InputError(f"expected whole {name} in {least}..{LARGEST}, but got {value!r}")
+        raise InputError(f"expected whole {name} in {least}..{LARGEST_WHOLE}, but got {value!r}")
     fits = (array >= least) & (array < 2.0**63) & (array == np.floor(array))
     if not np.all(fits):
         raise InputError(
-            f"expected whole {name} in {least}..{LARGEST}, but got {array[~fits].flat[0]}"
+            f"expected whole {name} in {least}..{LARGEST_WHOLE}, but got {array[~fits].flat[0]}"
         )
     return array.astype(np.int64)
 

@@ -1,32 +1,30 @@
-"""The activation law: how many units have fired after D samples, and how often.
+"""The activation law of Zhang & Sui (2024, arXiv 2412.18073): how many units have fired after D
+samples, and how often.
 
-N units, of which c fire on a sample on average; unit i has fired D_i times, and K(D) units at least
-once. After Zhang & Sui (2024), arXiv 2412.18073, marked [paper]; what follows from it is marked
-[derived].
+A layer has N units, of which c fire on a sample on average. Unit i has fired D_i times, and K(D)
+units have fired at least once. [paper] marks what the article states, [derived] what follows.
 
-    (1)  P(unit i fires next | D_i) = c (D_i + b) / (c D + b N) = (D_i + b) / (D + D*),   D* = b N /
-         c  [paper]
-    (2)  which is a hidden rate p_i ~ Beta(b, β) for each unit, β = D* − b  [derived]
+    (1)  P(unit i fires next | D_i) = c (D_i + b) / (c D + b N) = (D_i + b) / (D + D*)  [paper]
+         with the knee D* = b N / c
+    (2)  each unit has a hidden rate p_i ~ Beta(b, β), where β = D* − b  [derived]
     (4)  D_i ~ BetaBinomial(D; b, β), with mean c D / N  [derived]
     (5)  E K(D) = N (1 − B(b, β + D) / B(b, β));  Var K = E K (1 − E K / N)  [derived]
     (6)  K(D) = N (1 − (1 + D/D*)^(−b)), the mean field of (5)  [paper]
     (7)  P(D_i = k) ~ k^(−α)  [paper]
          with α = 1 − b, up to the cut-off k* = 1 / ln(1 + D*/D)  [derived]
-    (8)  K(D) <= min(N, c D), reached as N or D goes to infinity: past D = N/c data, not width, set
-         K
-  [paper, in words; the bound is derived]
-    (9)  K against ln D is steepest at D = N/c, whatever b is: there K/N = 1 − (b/(1+b))^b
-         and dK/d ln D = N (b/(1+b))^(b+1)  [derived]
+    (8)  K(D) <= min(N, c D), reached as N or D goes to infinity  [paper in words; bound derived]
+         past D = N/c data, not width, set K
+    (9)  K against ln D is steepest at D = N/c, whatever b is  [derived]
+         there K/N = 1 − (b/(1+b))^b and dK/d ln D = N (b/(1+b))^(b+1)
     (11) idle fraction (N − K)/N = (b N / (c D + b N))^b  [paper]
-         whose elasticity is −b D/(D + D*) in D and the same with a plus sign in N  [derived]
-    (12) D = D* ((1−w)^(−1/b) − 1) makes a share w work; N = (c D/b) / ((1−w)^(−1/b) − 1) lets it
-         [derived]
-    (13) a unit seen k times in D has rate (k + b)/(D + D*) a posteriori; one that is idle at D
-         wakes
-         by D' with probability 1 − B(b, β + D') / B(b, β + D)  [derived]
+         with elasticity −b D/(D + D*) in D, and the same with a plus sign in N  [derived]
+    (12) D = D* ((1−w)^(−1/b) − 1) is where a share w of the units works  [derived]
+         N = (c D/b) / ((1−w)^(−1/b) − 1) is the width at which it does
+    (13) a unit seen k times in D samples has rate (k + b)/(D + D*) a posteriori  [derived]
+         an idle one wakes by D' with probability 1 − B(b, β + D') / B(b, β + D)
 
-Every exact quantity is right to a relative 1e-9, and nearly always to 1e-14, for N up to 1e12, D up
-to 1e18 and b from 1e-6 to 1e3: see `actilaw.theory.log_gamma`.
+Every exact quantity is right to a relative 1e-9, and nearly always to 1e-14, for N up to 1e12, D
+up to 1e18 and b from 1e-6 to 1e3: see `actilaw.theory.log_gamma`.
 """
 
 from __future__ import annotations

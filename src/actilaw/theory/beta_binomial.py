@@ -1,18 +1,17 @@
-"""The beta-binomial law of one unit's count, (4), evaluated and summed at any number of samples.
+"""The beta-binomial distribution of one unit's count, (4), at any number of samples.
 
-A unit's hidden rate is Beta(b, β) with β = D* − b = b (N − c)/c; after n samples, with (G1) for F,
+A unit's hidden rate is Beta(b, β) with β = D* − b = b (N − c)/c. After n samples, with F of (G1),
 
     (B1) ln P(count = 0) = F(β, n, b)  [derived]
     (B2) ln P(count = k) = F(β, n, b) + R(n−k, k, β) − R(0, k, b)  [derived]
          R(y, k, a) = ln Γ(y+k+1) Γ(y+a) / Γ(y+1) Γ(y+k+a)
-    (B3) P(k+1)/P(k) = (k+b)(n−k) / (k+1)(n−k−1+β) = 1 at k = (n(1−b) + β − 1)/(2 − b − β) only
-         [derived]
-    (B4) Σ f(k) over k = l..h−1  =  ∫ f from l−½ to h−½  −  [f(k) − f(k−1)]/24 between k = l and k =
-         h  + ...
+    (B3) P(k+1)/P(k) = (k+b)(n−k) / (k+1)(n−k−1+β), which is 1 only at
+         k = (n(1−b) + β − 1)/(2 − b − β)  [derived]
+    (B4) Σ f(k) over k = l..h−1 = ∫ f from l−½ to h−½ − [f(k) − f(k−1)]/24 from k = l to k = h + ...
 
-(B4) is Euler's summation formula in its midpoint form: from the count 16384 on, from either end, P
-is so smooth that what it leaves out is below 1e-10 of a bin. Counts below that have a bin each;
-above, bins widen in proportion to the count, so that a few thousand cover any n.
+(B4) is the Euler-Maclaurin summation formula in its midpoint form: from the count 16384 on, from
+either end, P is so smooth that what it leaves out is below 1e-10 of a bin. Counts below that have a
+bin each; above, bins widen in proportion to the count, so that a few thousand cover any n.
 """
 
 from __future__ import annotations

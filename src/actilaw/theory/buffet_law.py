@@ -1,18 +1,15 @@
-"""The limit of an endless layer: N → ∞ and b → 0 at a fixed mass θ = b N; discovery grows like ln
-D.
+"""The Indian buffet process (Ghahramani, Griffiths & Sollich 2007): a layer without a last unit.
 
-It is the Indian buffet process of Ghahramani, Griffiths & Sollich (2007) with mass c and
-concentration κ:
+It is the limit N → ∞ and b → 0 of the activation law at a fixed mass θ = b N, with mass c and
+concentration κ. Working units then grow like ln D.
 
     (L1) κ = θ/c = D*, the knee; the next sample wakes Poisson(θ/(κ + D)) new units  [derived]
     (L2) E K(D) = θ (ψ(κ + D) − ψ(κ)), the limit of (5), and K is Poisson  [derived]
     (L3) K(D) = θ ln(1 + D/κ), the limit of the mean field (6)  [derived]
     (L4) the number of units with count k >= 1 is Poisson with mean
-         (θ/k) Γ(D+1) Γ(D−k+κ) / Γ(D−k+1) Γ(D+κ), about θ/k for k << D: the law k^(−α) at α = 1
-         [derived]
+         (θ/k) Γ(D+1) Γ(D−k+κ) / Γ(D−k+1) Γ(D+κ), about θ/k for k << D: (7) at α = 1  [derived]
 
-The other limit, N → ∞ at fixed b, is plainer: every activation meets a new unit, and K(D) = c D,
-(8).
+The other limit, N → ∞ at fixed b, is simpler: every activation meets a new unit, and K(D) = c D.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""The competitive law: exactly c units fire on every sample, so that one unit's activation is
-another's rest.
+"""The activation law where exactly c units fire on every sample: for c = 1, Pólya's urn.
 
-Top-k latents and routed experts are of this kind. Each sample draws c units out of N with the
-chances of (1), which add up to c. Compared with `ActivationLaw`, where units fire independently:
+Top-k latents and routed experts are of this kind: one unit fires instead of another. Each sample
+draws c units out of N with the chances of (1), which add up to c. Compared with `ActivationLaw`,
+where units fire independently:
 
-    (3)  shared, for any c: every law of a single unit, (4) to (13) but for Var K  [derived]
-    (3a) differs, for any c: the counts add up to c D exactly, so two units' counts correlate by
-         −1/(N − 1)  [derived]
-    (3b) differs: for c = 1, a Pólya urn with b balls of each of N colours, two given units are
-         both idle with probability i₂ = Γ(b(N−2)+D) Γ(bN) / Γ(b(N−2)) Γ(bN+D) < i₁², so that
+    (3)  for any c, every law of a single unit stays, (4) to (13) but for Var K  [derived]
+    (3a) for any c, the counts add up to c D exactly, so two of them correlate by −1/(N − 1)
+         [derived]
+    (3b) for c = 1, an urn with b balls of each of N colours, two given units are both idle with
+         probability i₂ = Γ(b(N−2)+D) Γ(bN) / Γ(b(N−2)) Γ(bN+D) < i₁², so that
          Var K = N i₁(1 − i₁) + N(N−1)(i₂ − i₁²) is smaller  [derived]
-    (3c) with (G1) for F and β = b(N−1):  ln(i₂/i₁²) = F(β − b, D, b) − F(β, D, b)  [derived]
+    (3c) with F of (G1) and β = b(N−1):  ln(i₂/i₁²) = F(β − b, D, b) − F(β, D, b)  [derived]
 
 (3) holds because a unit's chance depends on its own count and on D alone, whatever the others did.
 For c > 1 the joint law, and so Var K, depends on how c different units are drawn together;

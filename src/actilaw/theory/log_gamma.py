@@ -1,13 +1,13 @@
-"""Differences of log-gamma and digamma functions, to full precision where subtraction would leave
-nothing.
+"""Differences of log-gamma and digamma functions by Stirling's series, without cancellation.
 
-Every exact probability of the activation law is one mixed second difference of log Γ,
+Every exact probability of the activation law is one mixed second difference of ln Γ,
 
     (G1) F(x, m, s) = ln Γ(x+m) − ln Γ(x) − ln Γ(x+s+m) + ln Γ(x+s) = ln B(x+m, s) / B(x, s)
 
-which is computed from terms of one sign, so that nothing cancels:
+Its terms reach 10¹⁹ where their difference is of the order of one, so subtracting them would leave
+no digits. It is computed from terms of one sign instead:
 
-    (G2) F(x, m, s) = F(x+1, m, s) − log1p(ms / x(x+s+m))   the recurrence of Γ, used while x < 16
+    (G2) F(x, m, s) = F(x+1, m, s) − log1p(ms / x(x+s+m)), the recurrence of Γ, used while x < 16
     (G3) second difference of (x−½) ln x − x
              = (x−½) log1p(ms / x(x+s+m)) − m log1p(s/(x+m)) − s log1p(m/(x+s))
     (G4) second difference of 1/x = ms (2x+m+s) / x(x+m)(x+s)(x+s+m)

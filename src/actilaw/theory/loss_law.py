@@ -1,4 +1,4 @@
-"""The loss law: loss on new data against the number of samples trained on, and the width.
+"""The loss law: loss on new data against the number of samples trained on, and the size.
 
     (10)  L(D) falls as a power law in D  [paper]
           L(D) = L_inf + A (1 + D/D*)^(−b), which is flat up to the knee D* and then falls
@@ -9,9 +9,9 @@
     (10c) K(D) times the mean of 1/D_i over working units is Σ_{j<D} (K(D) − K(j)) / (D − j);
           the mean falls as D^(−b) for b < 1, as ln(D)/D for b = 1, as 1/D for b > 1  [derived]
 
-(10c): let U(n, β) = E[1/D_i; D_i > 0]. From C(n, k)/k = C(n−1, k)/k + C(n, k)/n follows U(n, β) =
-β/(b+β) U(n−1, β+1) + P(D_i > 0)/n, whose first factors multiply up to the idle fraction after j
-samples.
+Proof of (10c): let U(n, β) = E[1/D_i; D_i > 0]. From C(n, k)/k = C(n−1, k)/k + C(n, k)/n follows
+U(n, β) = β/(b+β) U(n−1, β+1) + P(D_i > 0)/n, whose first factors multiply up to the idle fraction
+after j samples.
 """
 
 from __future__ import annotations

@@ -1,15 +1,12 @@
-"""Draws of counts at any scale: a layer of 10¹² units, or 10¹⁸ samples, costs no more than what is
-returned.
+"""Draws of counts in constant time per unit: multinomial bins, with rejection sampling within.
 
-    (D1) Units are independent, so the numbers of them in the bins of (B4) are multinomial; within a
-         bin
-         a count is drawn uniformly and accepted with P(count)/max P, above 0.9 on average.
+    (D1) Units are independent, so the numbers of them in the bins of (B4) are multinomial. Within a
+         bin a count is drawn uniformly and accepted with P(count)/max P, above 0.9 on average
          [derived]
-    (D2) Of the units idle at D, each wakes by D' independently with `wake_probability`, (13).
+    (D2) Of the units idle at D, each wakes by D' independently with `wake_probability`, (13)
          [derived]
     (D3) Counts of competing units add up over groups of units: of n firings in a group whose halves
-         have
-         prior weights a and a', BetaBinomial(n; a, a') fall into the first half.  [derived]
+         have prior weights a and a', BetaBinomial(n; a, a') fall into the first half  [derived]
 
 (D1) never draws a binomial of a huge number of samples. `Generator.binomial` and `multinomial`
 compare logarithms multiplied by n, whose rounding shows from n of about 10¹⁵ on: at n = 10¹⁸ and

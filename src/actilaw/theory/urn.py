@@ -1,8 +1,6 @@
-"""The process itself, sample by sample, as (1) is written: slow, and there to be checked against.
+"""The process (1), simulated sample by sample: slow, and there to check faster code against.
 
-    (1) the next sample activates unit i with probability (D_i + b) / (D + D*)  [paper]
-
-Two processes follow it to the letter. In one, units fire independently of each other given their
+Two processes follow (1) to the letter. In one, units fire independently of each other given their
 counts; it is the beta-Bernoulli process (2) of `ActivationLaw`. In the other, (3) of
 `CompetitiveLaw`, exactly c units fire: they are drawn together by systematic sampling (Madow 1949),
 which gives each unit exactly its chance; for c = 1 that is a Pólya urn.

@@ -2,110 +2,19 @@ from __future__ import annotations
 
 import json
 import os
-from itertools import combinations
+from pathlib import Path
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from actilaw import ActivationCounts, Census, load
+from actilaw import ActivationCounts, Census, fit, load
 from actilaw.errors import CountsError, FileError, InputError
-
-SAMPLES = 12
-layers = st.lists(st.integers(0, SAMPLES), min_size=3, max_size=3).map(
-    lambda c: ActivationCounts(np.array(c), SAMPLES)
-)
+from builders.strategies import small_layers
 
 
-def test_summary_quantities_by_hand() -> None:
-    layer = ActivationCounts(np.array([0, 3, 1, 0]), 4)
-    assert (layer.units, layer.samples, layer.working, layer.idle, layer.active) == (
-        4,
-        4,
-        2,
-        2,
-        1.0,
-    )
-
-
-def test_counts_cannot_be_changed_afterwards() -> None:
-    given_array = np.array([1, 2])
-    layer = ActivationCounts(given_array, 4)
-    given_array[0] = 3
-    assert layer.counts[0] == 1
-    with pytest.raises(ValueError, match="read-only"):
-        layer.counts[0] = 2
-
-
-@pytest.mark.parametrize(
-    ("counts", "samples", "message"),
-    [
-        ([0, 5, -1], 4, r"counts in 0\.\.4, but 2 of 3 lie outside \(-1\.\.5\)"),
-        ([0.5, 1], 4, "whole numbers as counts, but got float64"),
-        ([np.nan, 1], 4, "whole numbers as counts, but got float64"),
-        (["a"], 4, "whole numbers as counts"),
-        ([], 4, r"shape \(n_units,\), one per unit, but got shape \(0,\)"),
-        ([[1, 2]], 4, r"but got shape \(1, 2\)"),
-        ([0], 0, r"whole number of samples in 1\.\.2\^62, but got 0"),
-        ([0], 1.5, r"whole number of samples in 1\.\.2\^62, but got 1\.5"),
-    ],
-)
-def test_impossible_counts_are_refused(counts: list, samples: float, message: str) -> None:
-    with pytest.raises(CountsError, match=message):
-        ActivationCounts(np.array(counts), samples)
-
-
-@given(layers, layers, layers)
-def test_merge_is_commutative_and_associative(
-    a: ActivationCounts, b: ActivationCounts, c: ActivationCounts
-) -> None:
-    for left, right in ((a.merge(b), b.merge(a)), (a.merge(b).merge(c), a.merge(b.merge(c)))):
-        np.testing.assert_array_equal(left.counts, right.counts)
-        assert left.samples == right.samples
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        (ActivationCounts(np.array([1]), 4), "units agree, but one has 2, one 1"),
-        (ActivationCounts(np.array([1, 2]), 4, criterion="threshold(1)"), "criterion agree"),
-        (ActivationCounts(np.array([1, 2]), 4, per="position"), "unit agree"),
-    ],
-)
-def test_only_like_counts_merge(other: ActivationCounts, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        ActivationCounts(np.array([1, 2]), 4).merge(other)
-
-
-def test_rarefied_is_the_mean_over_every_subset_of_samples() -> None:
-    fired = np.random.default_rng(3).random((7, 5)) < 0.25  # (samples, units)
-    layer = ActivationCounts(fired.sum(0), 7)
-    for d in range(8):
-        by_enumeration = np.mean(
-            [fired[list(part)].any(0).sum() for part in combinations(range(7), d)]
-        )
-        assert layer.rarefied(d) == pytest.approx(by_enumeration, rel=1e-12)
-
-
-@given(layers)
-def test_rarefied_rises_from_nothing_through_active_to_working(layer: ActivationCounts) -> None:
-    curve = layer.rarefied(np.arange(SAMPLES + 1))
-    assert curve[0] == pytest.approx(0, abs=1e-12)
-    assert curve[1] == pytest.approx(layer.active)
-    assert curve[-1] == pytest.approx(layer.working)
-    assert np.all(np.diff(curve) >= -1e-9)
-
-
-@pytest.mark.parametrize("samples", [-1, 8, 2.5])
-def test_rarefied_looks_only_inside_the_samples(samples: float) -> None:
-    with pytest.raises(InputError, match=r"whole numbers in 0\.\.7"):
-        ActivationCounts(np.array([1]), 7).rarefied(samples)
-
-
-@given(layers, layers)
+@given(small_layers, small_layers)
 def test_a_saved_census_loads_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, a: ActivationCounts, b
 ) -> None:
@@ -164,7 +73,7 @@ def test_a_census_cut_short_anywhere_is_refused(tmp_path, counts: ActivationCoun
     [
         (b'samples\\": 500', b'samples\\":   7'),
         (b'samples\\": 500', b'samples\\": "x"'[:14] + b" "),
-        (b'"format\\": 1', b'"format\\": 9'),
+        (b'"format\\": 2', b'"format\\": 9'),
         (b"layers", b"lawyer"),
     ],
 )
@@ -220,18 +129,6 @@ def test_a_link_is_followed_and_a_pipe_is_left_alone(tmp_path, counts: Activatio
         Census({"a": counts}).save(tmp_path / "pipe")
 
 
-@pytest.mark.parametrize(
-    ("total", "count", "d"), [(10**9, 5, 10**8), (10**12, 1000, 10**9), (10**15, 2, 10**14)]
-)
-def test_rarefied_keeps_its_digits_at_any_number_of_samples(total: int, count: int, d: int) -> None:
-    with mpmath.workdps(60):
-        gone = mpmath.loggamma(total - count + 1) - mpmath.loggamma(total - count - d + 1)
-        exact = 1 - mpmath.exp(gone - mpmath.loggamma(total + 1) + mpmath.loggamma(total - d + 1))
-    assert ActivationCounts(np.array([count]), total).rarefied(d) == pytest.approx(
-        float(exact), rel=1e-12
-    )
-
-
 def test_saving_where_nothing_can_be_written_leaves_nothing_behind(
     tmp_path, counts: ActivationCounts
 ) -> None:
@@ -255,3 +152,52 @@ def test_a_save_that_fails_midway_keeps_the_last_whole_file(tmp_path, counts, mo
         Census({"b": counts}).save(path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["census"]
+
+
+def test_a_file_of_format_1_still_loads_under_the_names_of_today() -> None:
+    census = Census.load(Path(__file__).parents[1] / "data" / "format_1.census")
+    counts = census["1"]
+    assert (counts.units, counts.samples, counts.per, counts.regime) == (12, 40, "sample", "frozen")
+    assert counts.blocks is not None
+    assert counts.blocks.counts.sum() == counts.counts.sum()
+    assert (census.about["criterion"], census.about["per"]) == ("auto", "sample")
+    assert "unit" not in census.about
+
+
+def test_a_census_of_format_1_is_written_again_in_format_2(tmp_path) -> None:
+    old = load(Path(__file__).parents[1] / "data" / "format_1.census")
+    new = load(old.save(tmp_path / "new"))
+    np.testing.assert_array_equal(new["1"].counts, old["1"].counts)
+    assert new.about == old.about
+
+
+def test_a_file_of_a_later_format_asks_for_an_update(tmp_path, counts: ActivationCounts) -> None:
+    path = Census({"a": counts}).save(tmp_path / "a")
+    path.write_bytes(path.read_bytes().replace(b'\\"format\\": 2', b'\\"format\\": 9'))
+    with pytest.raises(FileError, match="has format 9, this version reads 1 to 2: update actilaw"):
+        load(path)
+
+
+def test_map_leaves_a_refused_layer_out_and_says_so(counts: ActivationCounts) -> None:
+    idle = ActivationCounts(np.zeros(5, int), 10)
+    census = Census({"good": counts, "idle": idle})
+    with pytest.warns(UserWarning, match="left out layer idle: no unit was ever activated"):
+        fits = census.map(fit)
+    assert list(fits) == ["good"]
+    refused = {}
+    assert list(census.map(fit, refused=refused.setdefault)) == ["good"]
+    assert list(refused) == ["idle"]
+    with pytest.raises(CountsError, match="layer idle: no unit was ever activated"):
+        Census({"idle": idle}).map(fit)
+
+
+def test_the_summary_has_a_row_per_layer(counts: ActivationCounts) -> None:
+    census = Census({"a": counts, "b": ActivationCounts(np.array([0, 2, 3]), 4, per="token")})
+    table = census.summary()
+    assert table.index.tolist() == ["a", "b"]
+    assert table.loc["b", ["units", "samples", "working", "idle"]].tolist() == [3, 4, 2, 1]
+    assert table.loc["b", "active"] == 5 / 4
+    assert table.loc["b", "per"] == "position"
+    assert repr(census) == (
+        f"<Census of 2 layers, {counts.working + 2:,} of {counts.units + 3:,} units working>"
+    )

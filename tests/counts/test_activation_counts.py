@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from actilaw import ActivationCounts
+from actilaw.errors import CountsError, InputError
+from builders.strategies import small_layers
+
+
+def test_summary_quantities_by_hand() -> None:
+    layer = ActivationCounts(np.array([0, 3, 1, 0]), 4)
+    assert (layer.units, layer.samples, layer.working, layer.idle, layer.active) == (
+        4,
+        4,
+        2,
+        2,
+        1.0,
+    )
+
+
+def test_counts_cannot_be_changed_afterwards() -> None:
+    given_array = np.array([1, 2])
+    layer = ActivationCounts(given_array, 4)
+    given_array[0] = 3
+    assert layer.counts[0] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        layer.counts[0] = 2
+
+
+@pytest.mark.parametrize(
+    ("counts", "samples", "message"),
+    [
+        ([0, 5, -1], 4, r"counts in 0\.\.4, but 2 of 3 lie outside \(-1\.\.5\)"),
+        ([0.5, 1], 4, "whole numbers as counts, but got float64"),
+        ([np.nan, 1], 4, "whole numbers as counts, but got float64"),
+        (["a"], 4, "whole numbers as counts"),
+        ([], 4, r"shape \(n_units,\), one per unit, but got shape \(0,\)"),
+        ([[1, 2]], 4, r"but got shape \(1, 2\)"),
+        ([0], 0, r"whole number of samples in 1\.\.2\^62, but got 0"),
+        ([0], 1.5, r"whole number of samples in 1\.\.2\^62, but got 1\.5"),
+    ],
+)
+def test_impossible_counts_are_refused(counts: list, samples: float, message: str) -> None:
+    with pytest.raises(CountsError, match=message):
+        ActivationCounts(np.array(counts), samples)
+
+
+@given(small_layers, small_layers, small_layers)
+def test_merge_is_commutative_and_associative(
+    a: ActivationCounts, b: ActivationCounts, c: ActivationCounts
+) -> None:
+    for left, right in ((a.merge(b), b.merge(a)), (a.merge(b).merge(c), a.merge(b.merge(c)))):
+        np.testing.assert_array_equal(left.counts, right.counts)
+        assert left.samples == right.samples
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (ActivationCounts(np.array([1]), 4), "units agree, but one has 2, one 1"),
+        (ActivationCounts(np.array([1, 2]), 4, criterion="threshold(1)"), "criterion agree"),
+        (ActivationCounts(np.array([1, 2]), 4, per="position"), "per agree"),
+    ],
+)
+def test_only_like_counts_merge(other: ActivationCounts, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ActivationCounts(np.array([1, 2]), 4).merge(other)
+
+
+def test_units_and_frequencies_by_hand() -> None:
+    layer = ActivationCounts(np.array([0, 2, 0, 4]), 8)
+    assert layer.frequencies.tolist() == [0, 0.25, 0, 0.5]
+    assert layer.working_units.tolist() == [1, 3]
+    assert layer.idle_units.tolist() == [0, 2]
+
+
+def test_a_token_is_a_position() -> None:
+    assert ActivationCounts(np.array([1]), 2, per="token").per == "position"
+    with pytest.raises(CountsError, match="expected per to be one of sample, position, token"):
+        ActivationCounts(np.array([1]), 2, per="pixel")
