@@ -2,8 +2,6 @@
 size.
 """
 
-import time
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -122,12 +120,11 @@ def test_the_histogram_has_the_exact_law():
     assert np.mean(z**2) == pytest.approx(1, abs=5 * np.sqrt(2 / z.size))
 
 
-def test_a_histogram_of_1e12_units_takes_seconds():
-    start = time.perf_counter()
-    ActivationLaw(10**12, 10**5, 0.4).draw_histogram(10**15, np.random.default_rng(SEED))
-    taken = time.perf_counter() - start
-    print(f"{taken:.3f} s")
-    assert taken < 5
+def test_a_histogram_of_1e12_units_holds_no_more_than_its_bins():
+    """Memory and work follow the bins, of which there are at most a few ten thousand."""
+    drawn = ActivationLaw(10**12, 10**5, 0.4).draw_histogram(10**15, np.random.default_rng(SEED))
+    assert drawn.units.sum() == 10**12
+    assert drawn.first.size == drawn.units.size < 60_000
 
 
 def test_discovery_is_one_growing_path_with_the_exact_law():
