@@ -11,7 +11,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +24,7 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, FileError, InputError
 from actilaw.support.files import write_atomically
+from actilaw.support.version import installed_version
 
 FORMAT = 2
 SCALARS = ("samples", "per", "criterion", "nonfinite", "regime", "entries", "active_squares")
@@ -160,7 +160,7 @@ class Census(Mapping[str, ActivationCounts]):
         layers = {name: _header(counts) for name, counts in self.items()}
         header = {
             "format": FORMAT,
-            "version": version("actilaw"),
+            "version": installed_version(),
             "about": self.about,
             "layers": layers,
         }
