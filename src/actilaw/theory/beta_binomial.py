@@ -39,15 +39,15 @@ def log_stay_idle(samples: ArrayLike, more: ArrayLike, b: float, beta: float) ->
     return log_beta_ratio(beta + np.asarray(samples, float), more, b)
 
 
-def log_pmf(k: ArrayLike, rest: ArrayLike, b: float, beta: float) -> Floats:
-    """Log probability that a unit fires k times and rests `rest` = n − k times, (B2).
+def log_pmf(k: ArrayLike, failures: ArrayLike, b: float, beta: float) -> Floats:
+    """Log probability that a unit fires on k samples and not on `failures` = n − k others, (B2).
 
-    Both are asked for because n − k in floating point loses a small rest at large n.
+    Both are asked for because n − k in floating point loses its digits at large n.
     """
-    k, rest = np.asarray(k, float), np.asarray(rest, float)
+    k, failures = np.asarray(k, float), np.asarray(failures, float)
     return (
-        log_beta_ratio(beta, k + rest, b)
-        + log_rising_ratio(rest, k, beta)
+        log_beta_ratio(beta, k + failures, b)
+        + log_rising_ratio(failures, k, beta)
         - log_rising_ratio(0.0, k, b)
     )
 
@@ -99,7 +99,7 @@ def count_bins(samples: int, b: float, beta: float) -> CountBins:
     low_first, low_last = _half_bins(half, samples, b, beta)
     high_first, high_last = _half_bins(
         samples - half - 1, samples, beta, b
-    )  # the mirror: rests instead of counts
+    )  # the mirror: failures instead of counts
     mass = np.concatenate(
         (
             _mass(low_first, low_last, samples, b, beta),
