@@ -1,5 +1,5 @@
 """A back-test of one forecast, test (d), and the inflection of the accumulation curve by inversion
-of a test, test (e): is K steepest against log D at N/c?
+of a test (Neyman 1937), test (e): is K steepest against log D at N/c?
 
 The slope of the accumulation curve comes from the counts alone, by rarefaction. Its top is flat, so
 the middle of a chord whose ends are equally high finds it better than the highest point does. The

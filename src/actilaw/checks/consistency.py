@@ -1,4 +1,4 @@
-"""Simultaneous comparison of all pairs of estimates (Tukey 1949), test (f), do counts, accumulation
+"""Simultaneous comparison of all pairs of estimates (Tukey 1953), test (f), do counts, accumulation
 curve and first activations give the same b? And test (g), does b depend on what a sample is?
 
 All estimates are from the same units, so errors of their differences come from differences of

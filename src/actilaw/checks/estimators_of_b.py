@@ -1,5 +1,5 @@
-"""b from estimating equations (M-estimation, Huber 1964): read in several ways from the same units,
-with the influence of each unit on each.
+"""b from estimating equations (M-estimation, Huber 1964): estimated in several ways from the same
+units, with the influence of each unit on each estimate.
 
 If the law holds, all of them estimate the same b, and their differences are chance. Each solves one
 equation in b, with c as it was counted.
@@ -189,9 +189,7 @@ def _slope_in_log_b(terms: UnitTerms) -> UnitTerms:
     """Slope of each term in ln b; of a log-likelihood, the score."""
 
     def slope(log_b: float, log_rate: float) -> Floats:
-        higher = terms(log_b + LIKELIHOOD_STEP, log_rate)
-        lower = terms(log_b - LIKELIHOOD_STEP, log_rate)
-        return (higher - lower) / (2 * LIKELIHOOD_STEP)
+        return central_difference(lambda at: terms(at[0], log_rate), [log_b], LIKELIHOOD_STEP)[0]
 
     return slope
 

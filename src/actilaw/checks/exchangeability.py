@@ -1,5 +1,5 @@
-"""A permutation test for trends, test (h): does the order of samples carry information? And an
-index of dispersion, claim (2): do units fire independently of each other?
+"""A permutation test for trends (Pitman 1937), test (h): does the order of samples carry
+information? And an index of dispersion, claim (2): do units fire independently of each other?
 
 Chance in a trend is what other orders of the same blocks show, so activity that comes in bursts
 does not look like drift. A trend of the typical unit is found by its size, root mean square over
@@ -140,7 +140,7 @@ def _independent_variance(counts: ActivationCounts) -> float:
 
 def _dispersion_of_samples(layer: FittedLayer, variance: float, independent: float) -> TestResult:
     """The interval is that of the variance of a sum of independent units, from its fourth
-    moment, even in the logarithm.
+    moment, symmetric in the logarithm.
     """
     n, p = layer.counts.samples, layer.counts.frequencies
     fourth_moment = 3 * independent**2 + np.sum(p * (1 - p) * (1 - 6 * p * (1 - p)))

@@ -1,5 +1,6 @@
-"""Test (b), do counts follow the law, and does anything describe them better? By a parametric
-bootstrap of the Kolmogorov-Smirnov distance, and by the likelihood ratios of Vuong (1989).
+"""A parametric bootstrap of the Kolmogorov-Smirnov distance (Babu & Rao 2004), and likelihood
+ratios of laws that are not nested (Vuong 1989): test (b), do counts follow the law, and does
+anything describe them better?
 
 The distance of a fitted law from its counts has no table, because the fit has already come as close
 as it can. So layers are drawn from the fitted law and fitted again, each by one step of Newton's

@@ -100,7 +100,7 @@ def alpha(layer: FittedLayer) -> TestResult:
     < 0 can refute it.
     """
     b, error = layer.law.b, layer.fitted.standard_errors["b"]
-    factor = np.exp(min(layer.z * error / b, 100.0))  # the interval is even in ln b
+    factor = np.exp(min(layer.z * error / b, 100.0))  # symmetric in ln b
     low, high = 1 - b * factor, 1 - b / factor
     if low > 0:
         verdict = HOLDS
