@@ -1,1 +1,1 @@
-"""Does the theory hold for a layer? Tests with effect sizes, intervals and verdicts."""
+"""Does the theory hold for a layer? Tests with effect sizes, intervals and verdicts in words."""

@@ -1,14 +1,16 @@
-"""(d) Would the law have forecast what was counted?  (e) Is K steepest against log D at N/c?
+"""A back-test of one forecast, test (d), and the inflection of the accumulation curve by inversion
+of a test (Neyman 1937), test (e): is K steepest against log D at N/c?
 
-    (E1) slope of K in ln d, from the counts alone, averaged over orders of the samples:
-         s(d) = Σ_i d D_i/(D − d) · C(D − D_i, d)/C(D, d)  [derived]
-    (E2) its top lies in the middle x of the chord with Σ_i r_i(x) = 0, r_i(x) = s_i(x + w) − s_i(x
-         − w), w = 0.6;
-         the interval holds every x at which Σ r_i is within its own error of 0
+The slope of the accumulation curve comes from the counts alone, by rarefaction. Its top is flat, so
+the middle of a chord whose ends are equally high finds it better than the highest point does. The
+interval holds every place that a test at the same level does not reject. N/c is of the mean field:
+how far the balanced chord of the exact law (5) lies from it is taken off as a bias. As c and b are
+of the same units, their errors are not independent of the chord's, and influences add up.
 
-(E1) is d (K(d + 1) − K(d)) with K the rarefied curve. The top is flat, so a chord finds it better
-than its highest point does. How far the middle of the chord of the exact law (5) lies from N/c is
-taken off; c is of the same units.
+    (AC1) slope of K in ln d, averaged over orders of the samples: s(d) = d (K(d + 1) − K(d)), K
+          rarefied, = Σ_i d D_i/(D − d) · C(D − D_i, d)/C(D, d)  [derived]
+    (AC2) its top lies in the middle x of the chord with Σ_i r_i(x) = 0, r_i(x) = s_i(x + w) − s_i(x
+          − w), w = 0.6; the interval holds every x at which Σ r_i is within its own error of 0
 """
 
 from __future__ import annotations
@@ -17,138 +19,207 @@ from dataclasses import replace
 
 import numpy as np
 
-from actilaw.checks.fitted_layer import Layer
-from actilaw.checks.result import NO_BLOCKS, Question, Row, percent
+from actilaw.backtesting.backtest import Backtested, backtested
+from actilaw.checks.fitted_layer import FittedLayer
+from actilaw.checks.result import NO_BLOCKS, Claim, Inconclusive, TestResult, percent
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.rarefaction import idle_in_part
 from actilaw.errors import CountsError
 from actilaw.fitting.fit import fit
 from actilaw.forecasting.incidence import occasions
 from actilaw.support.arrays import Floats, Ints
+from actilaw.support.numerics import central_difference
 from actilaw.theory.beta_binomial import log_idle
-from actilaw.theory.log_gamma import log_beta_ratio
 
-BACKTEST = Question(
-    "back-test",
-    "(5)",
-    "error of the law's forecast of K from the first tenth, over the n units that woke",
-    "0",
+BACKTEST = Claim(
+    test="backtest",
+    formula="(5)",
+    statistic="error of the law's forecast of K from the first tenth, over the n newly working "
+    "units",
+    expected="0",
 )
-INFLECTION = Question(
-    "inflection", "(9)", "samples at which K grows fastest in log D, over N/c; n units", "1"
+INFLECTION = Claim(
+    test="inflection",
+    formula="(9)",
+    statistic="samples at which K grows fastest in log D, over N/c; n units",
+    expected="1",
 )
-WIDE = 0.6  # half of the chord, in ln d
-GRID = 0.05  # of ln d
-FEWEST = 10.0  # (9) is of the mean field, which is no curve in whole samples below
+LEAST_BLOCKS_TO_FORECAST = 8
+LOG_SAMPLES_STEP = 0.05  # of the grid of ln d
+HALF_CHORD = 0.6  # in ln d, w of (AC2)
+HALF_CHORD_STEPS = round(HALF_CHORD / LOG_SAMPLES_STEP)
+LEAST_INFLECTION = 10.0  # in samples; (9) is of the mean field, which is no curve in whole samples
+LOG_B_STEP_OF_BIAS = 0.1
 
 
-def back_test(layer: Layer) -> Row:
-    """The law's forecast from the first tenth of the blocks beside the count, with the chance of
-    shared samples.
+def forecast_from_first_tenth(layer: FittedLayer) -> TestResult:
+    """The law's forecast from the first tenth of the blocks beside the count, as a share of the
+    units that began to work in between.
+
+    Raises:
+        Inconclusive: without enough blocks, or if the first tenth does not determine a law.
     """
     counts = layer.counts
-    if counts.blocks is None or len(counts.blocks) < 8:
-        return BACKTEST.untold(NO_BLOCKS)
+    if counts.blocks is None or len(counts.blocks) < LEAST_BLOCKS_TO_FORECAST:
+        raise Inconclusive(NO_BLOCKS)
     first = max(1, round(len(counts.blocks) / 10))
     if counts.blocks.samples[:first].sum() == 0:
-        return BACKTEST.untold("the first tenth of the blocks has no samples")
+        raise Inconclusive("the first tenth of the blocks has no samples")
     early = counts.prefix(first)
-    newly_working = counts.working - early.working
-    if newly_working == 0 or early.samples == counts.samples:
-        return BACKTEST.untold("no unit woke after the first tenth")
+    if counts.working == early.working or early.samples == counts.samples:
+        raise Inconclusive("no unit began to work after the first tenth")
+    found = _backtest(layer, early)
+
+    def error(forecast: float) -> float:
+        return (forecast - found.counted) / found.newly_working
+
+    estimate = error(found.expected)
+    return BACKTEST.compared(
+        estimate,
+        error(found.lower),
+        error(found.upper),
+        n=found.newly_working,
+        against=0.0,
+        size=f"{estimate:+.0%} of the newly working units",
+    )
+
+
+def inflection(layer: FittedLayer) -> TestResult:
+    """Where the accumulation curve is steepest in ln d, (AC2), over N/c.
+
+    Raises:
+        Inconclusive: if N/c is small, or the samples do not reach far enough beyond it.
+    """
+    claimed = layer.counts.units / layer.counts.active
+    _require_enough_samples(claimed, layer.counts.samples)
+    log_d = np.arange(0.0, np.log(0.9 * layer.counts.samples), LOG_SAMPLES_STEP)
+    unit_slopes = _unit_slopes(layer.distinct.k, layer.counts.samples, np.exp(log_d))
+    top = _balanced_chord(layer.distinct.units @ unit_slopes)
+    if top is None:
+        raise Inconclusive("K is steepest at the end of what was recorded")
+    rises, errors = _chords(layer, unit_slopes, log_d)
+    lower, upper = _interval_by_inversion(rises, layer.z * errors, top)
+    bias = _distance_from_mean_field(layer, np.log(layer.law.b), log_d)
+
+    def over_claimed(chord: float) -> float:
+        return float(np.exp(chord * LOG_SAMPLES_STEP + HALF_CHORD - bias) / claimed)
+
+    ratio = over_claimed(top)
+    return INFLECTION.compared(
+        ratio,
+        over_claimed(lower),
+        over_claimed(upper),
+        n=layer.counts.units,
+        against=1.0,
+        size=percent(ratio),
+    )
+
+
+def _backtest(layer: FittedLayer, early: ActivationCounts) -> Backtested:
+    """The forecast of the law fitted to the first samples, beside all of them.
+
+    The few blocks of the first samples say little about what units share by seeing the same
+    samples, so all blocks are asked, and their variance is taken over to the fewer samples.
+    """
     try:
         fitted = fit(early, "law", allow_nonfinite=True)
     except CountsError as error:
-        return BACKTEST.untold(f"of the first tenth, {error}")
-    shared = (
-        (layer.fitted.covariance - layer.fitted.described.covariance)
-        * counts.samples
-        / early.samples
-    )
-    fitted = replace(
-        fitted, covariance=fitted.described.covariance + shared, seen=occasions(counts)
-    )
-    told = fitted.forecast(counts.samples, layer.level).iloc[0]
-    error, lower, upper = (
-        (float(told[name]) - counts.working) / newly_working
-        for name in ("expected", "lower", "upper")
-    )
-    return BACKTEST.measured(
-        error, lower, upper, newly_working, against=0.0, size=f"{error:+.0%} of the units that woke"
-    )
+        raise Inconclusive(f"of the first tenth, {error}") from error
+    shared = layer.clustered_covariance - layer.independent_covariance
+    covariance = fitted.described.covariance + shared * (layer.counts.samples / early.samples)
+    fitted = replace(fitted, covariance=covariance, seen=occasions(layer.counts))
+    return backtested(fitted, layer.counts, layer.level)
 
 
-def inflection(layer: Layer) -> Row:
-    """Where the rarefied curve is steepest, (E1), over N/c."""
-    counts = layer.counts
-    k, where, units = layer.distinct
-    steepest = counts.units / counts.active
-    if steepest < FEWEST:
-        return INFLECTION.untold(f"N/c is {steepest:.3g} samples, and the claim is of many")
-    if counts.samples < 3 * steepest:
-        return INFLECTION.untold(
-            f"{counts.samples:,} samples are fewer than 3 N/c = {3 * steepest:,.0f}: record more"
+def _require_enough_samples(claimed: float, samples: int) -> None:
+    if claimed < LEAST_INFLECTION:
+        raise Inconclusive(f"N/c is {claimed:.3g} samples, and the claim is of many")
+    if samples < 3 * claimed:
+        raise Inconclusive(
+            f"{samples:,} samples are fewer than 3 N/c = {3 * claimed:,.0f}: record more"
         )
-    grid = np.arange(0.0, np.log(0.9 * counts.samples), GRID)
-    slopes = _log_slope(k, counts.samples, np.exp(grid))
-    at = _balanced(units @ slopes)
-    if at is None:
-        return INFLECTION.untold("K is steepest at the end of what was recorded")
-    w = round(WIDE / GRID)
-    rises = slopes[:, 2 * w :] - slopes[:, : -2 * w]
-    total = units @ rises
-    shift, up, down = (
-        _laws_shift(layer, np.log(layer.law.b) + step, grid) for step in (0.0, 0.1, -0.1)
-    )
-    expected = (
-        up - down
-    ) / 0.2 * layer.log_b_influence - layer.log_rate_influence  # of each unit on N/c and the shift
-    moved = np.bincount(where, expected) / units
-    errors = np.sqrt(
-        layer.design_effect * units @ (rises + np.outer(moved, np.gradient(total, GRID))) ** 2
-    )
-    slack = layer.reach * errors - np.abs(total)  # negative where a place is refuted
-    low, high = (
-        np.flatnonzero(slack[: int(at) + 1] < 0),
-        int(at) + 1 + np.flatnonzero(slack[int(at) + 1 :] < 0),
-    )
-    if not low.size or not high.size:
-        return INFLECTION.untold(
-            "the point where K is steepest is not told from the ends of what was recorded"
-        )
-    starts = [_crossing(slack, low[-1]), at, _crossing(slack, high[0] - 1)]
-    lower, ratio, upper = np.exp(np.array(starts) * GRID + WIDE - shift) / steepest
-    return INFLECTION.measured(ratio, lower, upper, counts.units, against=1.0, size=percent(ratio))
 
 
-def _laws_shift(layer: Layer, log_b: float, grid: Floats) -> float:
-    """How far, in ln d, the same chord of the exact law (5) is balanced from N/c."""
-    d, b = np.exp(grid), float(np.exp(log_b))
-    knee = b / layer.rate
-    at = _balanced(d / (d + knee) * np.exp(log_idle(d, b, knee - b)))
-    return 0.0 if at is None else float(at * GRID + WIDE + np.log(layer.rate))
+def _unit_slopes(k: Ints, samples: int, d: Floats) -> Floats:
+    """s_i(d) of (AC1) for distinct counts k; (n_distinct, n_d)."""
+    k = k[:, np.newaxis]
+    return d * k / (samples - d) * idle_in_part(k, samples, d)
 
 
-def _balanced(curve: Floats) -> float | None:
-    """Where the chord starts that is balanced, (E2), nearest to the top of the curve; in steps of
-    the grid, or None.
+def _chord_rises(curves: Floats) -> Floats:
+    """Right end less left end of the chord that starts at each point of the grid, along the last
+    axis.
     """
-    w = round(WIDE / GRID)
-    if curve.size < 4 * w:
+    return curves[..., 2 * HALF_CHORD_STEPS :] - curves[..., : -2 * HALF_CHORD_STEPS]
+
+
+def _balanced_chord(curve: Floats) -> float | None:
+    """Where the chord starts whose ends are equally high, nearest to the top of the curve; in steps
+    of the grid, or None if there is no such chord.
+    """
+    if curve.size < 4 * HALF_CHORD_STEPS:
         return None
-    rise = curve[2 * w :] - curve[: -2 * w]
-    turns = np.flatnonzero((rise[:-1] > 0) & (rise[1:] <= 0))
+    rises = _chord_rises(curve)
+    turns = np.flatnonzero((rises[:-1] > 0) & (rises[1:] <= 0))
     if turns.size == 0:
         return None
-    at = turns[np.abs(turns + w - curve.argmax()).argmin()]
-    return float(_crossing(rise, at))
+    from_top = np.abs(turns + HALF_CHORD_STEPS - curve.argmax())
+    return _zero_between(rises, turns[from_top.argmin()])
 
 
-def _crossing(curve: Floats, at: int) -> float:
-    """Where the curve crosses 0 between the points `at` and `at` + 1, in steps of the grid."""
-    return at + curve[at] / (curve[at] - curve[at + 1])
+def _chords(layer: FittedLayer, unit_slopes: Floats, log_d: Floats) -> tuple[Floats, Floats]:
+    """Σ_i r_i of (AC2) for the chord that starts at each point of the grid, and its standard error;
+    both (n_chords,).
+
+    A unit contributes by its own slope, and by how it moves the place that the top is compared
+    with: moving that place by a little is moving along Σ r_i.
+    """
+    _, of_unit, units = layer.distinct
+    unit_rises = _chord_rises(unit_slopes)
+    rises = units @ unit_rises
+    place = np.bincount(of_unit, _influence_on_place(layer, log_d)) / units
+    influence = unit_rises + np.outer(place, np.gradient(rises, LOG_SAMPLES_STEP))
+    return rises, np.sqrt(layer.design_effect * units @ influence**2)
 
 
-def _log_slope(k: Ints, samples: int, d: Floats) -> Floats:
-    """s_i(d) of (E1) for distinct counts k; (n_distinct, n_d)."""
-    left = samples - k[:, np.newaxis] - d
-    idle = np.exp(log_beta_ratio(np.maximum(left, 0) + 1, d, k[:, np.newaxis]))
-    return np.where(left < 0, 0.0, d * k[:, np.newaxis] / (samples - d) * idle)
+def _influence_on_place(layer: FittedLayer, log_d: Floats) -> Floats:
+    """Influence of each unit on the ln d that the theory claims: through b of the bias, and through
+    c of ln(N/c); (n_units,).
+    """
+
+    def bias(log_b: Floats) -> float:
+        return _distance_from_mean_field(layer, float(log_b[0]), log_d)
+
+    slope = central_difference(bias, [np.log(layer.law.b)], LOG_B_STEP_OF_BIAS)[0]
+    return slope * layer.log_b_influence - layer.log_rate_influence
+
+
+def _distance_from_mean_field(layer: FittedLayer, log_b: float, log_d: Floats) -> float:
+    """How far, in ln d, the balanced chord of the exact law (5) lies from N/c; 0 if it has none."""
+    d, b = np.exp(log_d), float(np.exp(log_b))
+    knee = b / layer.rate
+    slope = d / (d + knee) * np.exp(log_idle(d, b, knee - b))
+    chord = _balanced_chord(slope)
+    if chord is None:
+        return 0.0
+    return float(chord * LOG_SAMPLES_STEP + HALF_CHORD + np.log(layer.rate))
+
+
+def _interval_by_inversion(rises: Floats, margins: Floats, top: float) -> tuple[float, float]:
+    """Bounds, in steps of the grid, of the chords around the top whose rise is within its margin of
+    0: those that a test does not reject.
+    """
+    slack = margins - np.abs(rises)
+    rejected = np.flatnonzero(slack < 0)
+    below, above = rejected[rejected <= int(top)], rejected[rejected > int(top)]
+    if not below.size or not above.size:
+        raise Inconclusive(
+            "the place where K is steepest cannot be distinguished from the ends of what was "
+            "recorded"
+        )
+    return _zero_between(slack, below[-1]), _zero_between(slack, above[0] - 1)
+
+
+def _zero_between(curve: Floats, index: int) -> float:
+    """Where the curve crosses 0 between this point and the next, in steps of the grid."""
+    return float(index + curve[index] / (curve[index] - curve[index + 1]))

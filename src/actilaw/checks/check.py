@@ -1,29 +1,55 @@
-"""Does the theory hold for a network? One table: a row per test, each with a size, an interval and
-a verdict.
+"""Tests of the theory on one layer: a table with a row per test, each with an effect size, an
+interval and a verdict.
 
-The letters (a) to (h) in these modules are those of docs/choose.md, the numbers under `claim` those
-of docs/theory. Nothing is said by a p-value alone: with many units every simple law is refuted, and
-what matters is by how much.
+Nothing is said by a p-value alone: with many units every simple law is refuted, and what matters is
+by how much. The letters (a) to (h) in these modules are those of docs/choose.md, the numbers under
+`claim` those of docs/theory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from actilaw.checks.accumulation_curve import back_test, inflection
-from actilaw.checks.consistency import readings_of_b, sampling_unit
-from actilaw.checks.exchangeability import exchangeability, independence
-from actilaw.checks.fitted_layer import Layer
-from actilaw.checks.goodness_of_fit import deviation, richer_families, rivals
-from actilaw.checks.reinforcement import exponent, next_activations
+from actilaw.checks.accumulation_curve import (
+    BACKTEST,
+    INFLECTION,
+    forecast_from_first_tenth,
+    inflection,
+)
+from actilaw.checks.alternatives import ALTERNATIVES
+from actilaw.checks.consistency import (
+    ESTIMATORS_OF_B,
+    SAMPLING_UNIT,
+    all_equal,
+    estimates_of_b,
+    same_b,
+    same_b_claim,
+    sampling_unit,
+)
+from actilaw.checks.exchangeability import EXCHANGEABILITY, INDEPENDENCE, drift, independence
+from actilaw.checks.fitted_layer import FittedLayer
+from actilaw.checks.goodness_of_fit import (
+    GOODNESS_OF_FIT,
+    RICHER_FAMILIES,
+    against,
+    against_claim,
+    distance_from_law,
+    richer_families,
+)
+from actilaw.checks.reinforcement import ALPHA, REINFORCEMENT, alpha, next_activations
+from actilaw.checks.result import Claim, Inconclusive, TestResult
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.validation import fraction
 
 __all__ = ["check"]
+
+Test = Callable[[], TestResult]
 
 
 def check(
@@ -33,41 +59,59 @@ def check(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> pd.DataFrame:
-    """Whether the theory holds for one layer: a row per claim, with its size, its interval and a
+    """Whether the theory holds for one layer: a row per test, with its size, its interval and a
     verdict in words.
 
-    Every row stands alone: it deviates by chance in a share 1 − level of layers that follow the
-    law.
+    Every row is judged by itself: it deviates by chance in a share 1 − level of layers that follow
+    the law.
 
     Args:
         counts: activation counts of one layer; rows that need blocks or first activations say so
             without them.
         loss: a loss law fitted to trainings of the same network at several sizes, for one more
-            reading of b.
+            estimate of b.
         level: of the intervals, and of what counts as chance.
-        rng: for the draws that tell what chance does; the same ones each time, if left out.
+        rng: for the draws that show what chance does; the same ones each time, if left out.
 
     Returns:
         Columns test, claim (formula of docs/theory), statistic (with its unit), estimate, lower,
         upper, expected (what the theory says), n, verdict: "holds", "deviates by so much" or
-        "cannot be told: reason".
+        "inconclusive: reason".
 
     Raises:
         CountsError: if the counts carry too little to determine a law, with the reason.
+        InputError: if the level is not a fraction in (0, 1).
     """
     fraction("level", level)
-    layer = Layer.of(counts, level, np.random.default_rng(0) if rng is None else rng)
-    rows = [
-        next_activations(layer),
-        deviation(layer),
-        richer_families(layer),
-        *rivals(layer),
-        exponent(layer),
-        back_test(layer),
-        inflection(layer),
-        *readings_of_b(layer, loss),
-        sampling_unit(layer),
-        exchangeability(layer),
-        independence(layer),
+    layer = FittedLayer.of(counts, level, np.random.default_rng(0) if rng is None else rng)
+    rows = [asdict(_result(claim, test)) for claim, test in _tests(layer, loss)]
+    return pd.DataFrame(rows)
+
+
+def _tests(layer: FittedLayer, loss: FittedLoss | None) -> list[tuple[Claim, Test]]:
+    """Every claim with its test, in the order of the table, which is that of the draws too."""
+    estimates = estimates_of_b(layer, loss)
+    return [
+        (REINFORCEMENT, partial(next_activations, layer)),
+        (GOODNESS_OF_FIT, partial(distance_from_law, layer)),
+        (RICHER_FAMILIES, partial(richer_families, layer)),
+        *((against_claim(name), partial(against, layer, name)) for name in ALTERNATIVES),
+        (ALPHA, partial(alpha, layer)),
+        (BACKTEST, partial(forecast_from_first_tenth, layer)),
+        (INFLECTION, partial(inflection, layer)),
+        *(
+            (same_b_claim(layer, name), partial(same_b, layer, estimates, name))
+            for name in estimates.others
+        ),
+        (ESTIMATORS_OF_B, partial(all_equal, layer, estimates)),
+        (SAMPLING_UNIT, partial(sampling_unit, layer)),
+        (EXCHANGEABILITY, partial(drift, layer)),
+        (INDEPENDENCE, partial(independence, layer)),
     ]
-    return pd.DataFrame([asdict(row) for row in rows])
+
+
+def _result(claim: Claim, test: Test) -> TestResult:
+    try:
+        return test()
+    except Inconclusive as reason:
+        return claim.inconclusive(str(reason))

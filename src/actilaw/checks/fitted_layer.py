@@ -1,38 +1,50 @@
-"""The layer under test: the law fitted to its counts, and how much each unit moved the estimates.
+"""Influence functions and the infinitesimal jackknife (Efron 1982): how much each unit of a layer
+moves an estimate, and from that the errors of estimates and of their differences.
 
-    (C1) influence of unit i on an estimate that solves Σ_i ψ_i(θ) = 0:  −(Σ ∂ψ/∂θ)⁻¹ ψ_i
-    (C2) covariance of two estimates = Σ_i of the products of their influences, times the design
-         effect
-    (C3) design effect = Var(ln b) with what units share by seeing the same samples / Var(ln b)
-         without
+Two estimates from the same units are correlated. Their influences keep that correlation, and
+nothing has to be drawn again: this is the bootstrap over units, to first order. Units are not
+independent where samples move many of them at once. Such samples move most statistics as they move
+b, so all variances are multiplied by one design effect (Kish 1965), never below 1; it takes 8
+blocks to see it.
 
-By (C2) estimates from the same units keep their correlation, and nothing has to be drawn again; it
-is the bootstrap over units to first order (Efron 1982, the infinitesimal jackknife). Samples in
-common move most rows as they move b, so one factor, never below 1, widens them all; it needs 8
-blocks.
+    (IF1) influence of unit i on an estimate that solves Σ_i ψ_i(θ) = 0:  −(Σ ∂ψ/∂θ)⁻¹ ψ_i
+    (IF2) covariance of two estimates = design effect × Σ_i of the products of their influences
+    (IF3) design effect = Var(ln b), clustered by blocks / Var(ln b), units independent
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.fitting.families.catalogue import FittedFamily
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.support.arrays import Floats, Ints
+from actilaw.support.numerics import central_difference, two_sided_z
 from actilaw.theory import ActivationLaw
 
-STEP = 1e-4
+LOG_PARAMETER_STEP = 1e-4  # of the differences that give slopes in logarithms of parameters
+
+
+class DistinctCounts(NamedTuple):
+    """Distinct counts `k` (n_distinct,), the index in k of each unit's count `of_unit` (n_units,),
+    and the number of units with each count `units` (n_distinct,).
+    """
+
+    k: Ints
+    of_unit: NDArray[np.intp]
+    units: Ints
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """What every test starts from.
+class FittedLayer:
+    """The layer under test: its counts and the activation law fitted to them.
 
     Attributes:
         counts: of the layer.
@@ -47,8 +59,12 @@ class Layer:
     rng: np.random.Generator
 
     @classmethod
-    def of(cls, counts: ActivationCounts, level: float, rng: np.random.Generator) -> Layer:
-        """The law fitted to the counts, or a CountsError with the reason why there is none."""
+    def of(cls, counts: ActivationCounts, level: float, rng: np.random.Generator) -> FittedLayer:
+        """The layer with the law fitted to its counts.
+
+        Raises:
+            CountsError: if the counts carry too little to determine a law, with the reason.
+        """
         return cls(counts, fit(counts, "law"), level, rng)
 
     @property
@@ -61,48 +77,67 @@ class Layer:
         """c/N, counted."""
         return self.counts.active / self.counts.units
 
+    @property
+    def likelihood_fit(self) -> FittedFamily:
+        """The law at the maximum of its likelihood, on the scale of the family's own parameters."""
+        return self.fitted.described
+
+    @property
+    def independent_covariance(self) -> Floats:
+        """Of the family's own parameters, as if units were independent; (p, p)."""
+        return self.likelihood_fit.covariance
+
+    @property
+    def clustered_covariance(self) -> Floats:
+        """Of the family's own parameters, with what units share by seeing the same samples;
+        (p, p).
+        """
+        return self.fitted.covariance
+
     @cached_property
-    def distinct(self) -> tuple[Ints, NDArray[np.intp], Ints]:
-        """Distinct counts, which of them each unit has, and how many units have each."""
-        return np.unique(self.counts.counts, return_inverse=True, return_counts=True)
+    def distinct(self) -> DistinctCounts:
+        """Units with the same count contribute the same to most sums, so each is computed once."""
+        k, of_unit, units = np.unique(self.counts.counts, return_inverse=True, return_counts=True)
+        return DistinctCounts(k, of_unit, units)
 
     @cached_property
     def log_b_influence(self) -> Floats:
-        """Of each unit on ln b of the counts; (n_units,)."""
-        described, (k, where, _) = self.fitted.described, self.distinct
-        scores = described.family.scores(described.parameters, k, self.counts.samples)
-        return (scores @ described.covariance @ self._log_b_slope)[where]
+        """Influence of each unit on ln b of the counts, (IF1); (n_units,)."""
+        law = self.likelihood_fit
+        scores = law.family.scores(law.parameters, self.distinct.k, self.counts.samples)
+        of_distinct = scores @ self.independent_covariance @ self._log_b_slopes
+        return of_distinct[self.distinct.of_unit]
 
     @cached_property
     def log_rate_influence(self) -> Floats:
-        """Of each unit on ln(c/N); (n_units,)."""
+        """Influence of each unit on ln(c/N), (IF1); (n_units,)."""
         k = self.counts.counts
         return (k - k.mean()) / k.sum()
 
     @cached_property
     def design_effect(self) -> float:
-        """(C3)."""
-        slope = self._log_b_slope
-        alone = slope @ self.fitted.described.covariance @ slope
-        return float(max(1.0, slope @ self.fitted.covariance @ slope / alone))
+        """(IF3), at least 1."""
+        slopes = self._log_b_slopes
+        clustered = slopes @ self.clustered_covariance @ slopes
+        independent = slopes @ self.independent_covariance @ slopes
+        return float(max(1.0, clustered / independent))
 
     @property
-    def reach(self) -> float:
+    def z(self) -> float:
         """Standard errors to either side of an estimate."""
-        return float(norm.ppf((1 + self.level) / 2))
+        return two_sided_z(self.level)
 
     def standard_error(self, influence: Floats) -> float:
-        """Of an estimate from the influences of all units, (C2)."""
+        """Of an estimate from the influences of all units, (IF2)."""
         return float(np.sqrt(self.design_effect * np.sum(influence**2)))
 
-    @property
-    def _log_b_slope(self) -> Floats:
-        """Of ln b in the family's own parameters."""
-        described, n = self.fitted.described, self.counts
-        shifts = STEP * np.eye(len(described.parameters))
+    @cached_property
+    def _log_b_slopes(self) -> Floats:
+        """Slopes of ln b in the family's own parameters; (p,)."""
+        law, counts = self.likelihood_fit, self.counts
 
         def log_b(parameters: Floats) -> float:
-            return float(np.log(described.family.estimates(parameters, n.units, n.samples)["b"]))
+            estimates = law.family.estimates(parameters, counts.units, counts.samples)
+            return float(np.log(estimates["b"]))
 
-        at = described.parameters
-        return np.array([(log_b(at + d) - log_b(at - d)) / (2 * STEP) for d in shifts])
+        return central_difference(log_b, law.parameters, LOG_PARAMETER_STEP)

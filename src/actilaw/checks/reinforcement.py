@@ -1,85 +1,184 @@
-"""(a) Is the next activation proportional to D_i + b?  (c) Is the exponent between 0 and 1?
+"""Weighted nonlinear least squares of next activations on counts so far: test (a), is the next
+activation proportional to D_i + b? And test (c), is the exponent between 0 and 1?
 
-    (K1) E[y_i | k_i] = a (k_i + b)^γ, with k_i activations in the first half of the blocks and y_i
-         in the rest;
-         the theory says γ = 1, exactly and whatever k_i: units not seen so far, k_i = 0, count like
-         all others
-    (K2) Var[y | k] = m μ (1 − μ) (1 + (m − 1)/(n + D* + 1)), μ = (k + b)/(n + D*), y beta-binomial
-         out of m  [derived]
+Regressing on the observed count, not on a rate estimated from it, leaves no error in the variable.
+The theory says γ = 1, exactly and whatever k_i: units not seen so far, k_i = 0, count like all
+others. Errors are those of HC3, the jackknife's approximation that holds whatever the variances are
+(MacKinnon & White 1985); b is that of all counts, and its error is carried along.
 
-γ and a solve the weighted least squares of (K1) with the weights of (K2), b being that of all
-counts; the error of b is carried along. Regressing on the observed k_i, not on a rate estimated
-from it, leaves no error in the variable.
+    (RK1) E[y_i | k_i] = a (k_i + b)^γ, with k_i activations in the first half of the blocks and y_i
+          in the rest
+    (RK2) Var[y | k] = m μ (1 − μ) (1 + (m − 1)/(n + D* + 1)), μ = (k + b)/(n + D*), for the y of m
+          samples that follow the k of n: a beta-binomial law  [derived]
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from actilaw.checks.fitted_layer import Layer
-from actilaw.checks.result import DEVIATES, HOLDS, NO_BLOCKS, UNTOLD, Question, Row
-
-KERNEL = Question(
-    "kernel", "(1)", "exponent gamma of next activations against count + b; n units", "1"
+from actilaw.checks.fitted_layer import FittedLayer
+from actilaw.checks.result import (
+    DEVIATES,
+    HOLDS,
+    INCONCLUSIVE,
+    NO_BLOCKS,
+    Claim,
+    Inconclusive,
+    TestResult,
 )
-ALPHA = Question(
-    "exponent", "(7)", "alpha, exponent of the law of counts; n units", "between 0 and 1"
+from actilaw.support.arrays import Floats
+from actilaw.theory import ActivationLaw
+
+REINFORCEMENT = Claim(
+    test="reinforcement",
+    formula="(1)",
+    statistic="exponent gamma of next activations against count + b; n units",
+    expected="1",
 )
+ALPHA = Claim(
+    test="alpha",
+    formula="(7)",
+    statistic="alpha, exponent of the law of counts; n units",
+    expected="between 0 and 1",
+)
+GAUSS_NEWTON_STEPS = 50
+GAUSS_NEWTON_TOLERANCE = 1e-8  # of ln a and γ
+LONGEST_GAUSS_NEWTON_STEP = 1.0  # of ln a and γ: a mean of this shape overflows easily
 
 
-def next_activations(layer: Layer) -> Row:
-    """Exponent of the next activations of a unit against its count so far, (K1)."""
-    blocks, law = layer.counts.blocks, layer.law
-    if blocks is None or len(blocks) < 2:
-        return KERNEL.untold(NO_BLOCKS)
-    half = len(blocks) // 2
-    k, y = blocks.counts[:half].sum(axis=0), blocks.counts[half:].sum(axis=0)
-    n, m = float(blocks.samples[:half].sum()), float(blocks.samples[half:].sum())
-    if n == 0 or m == 0 or np.unique(k).size < 3 or not y.any():
-        return KERNEL.untold("fewer than 3 different counts in the first half of the blocks")
-    chance = (k + law.b) / (n + law.knee)
-    variance = m * chance * (1 - chance) * (1 + (m - 1) / (n + law.knee + 1))
-    terms = np.stack([np.ones(k.size), np.log(k + law.b)])
-    at = np.array([np.log(m / (n + law.knee)), 1.0])
-    for _ in range(50):
-        mean = np.exp(np.clip(at @ terms, -50, 50))
-        pull = terms * (mean / variance)
-        bend = pull * mean @ terms.T
-        step = np.linalg.solve(bend, pull @ (y - mean))
-        at = at + np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-8:
-            break
-    else:
-        return KERNEL.untold("no power of the counts fits the next activations")
-    by_b = -(pull * mean) @ (at[1] * law.b / (k + law.b))
-    leverage = np.sum(terms * np.linalg.solve(bend, terms), axis=0) * mean**2 / variance
-    away = (
-        pull * (y - mean) / (1 - leverage)
-    )  # as if each unit had been left out (HC3, MacKinnon & White 1985)
-    influence = np.linalg.solve(bend, away + np.outer(by_b, layer.log_b_influence))[1]
-    reach = layer.reach * layer.standard_error(influence)
-    gamma = float(at[1])
-    return KERNEL.measured(
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """Activations of each unit in the two halves of the blocks, and their variance by the law.
+
+    Attributes:
+        log_weight: ln(k + b), k the activations in the first half; (n_units,).
+        y: activations in the second half; (n_units,).
+        variance: of y given k, (RK2); (n_units,).
+        start: ln a of (RK1) if the law holds.
+    """
+
+    log_weight: Floats
+    y: Floats
+    variance: Floats
+    start: float
+
+    @property
+    def terms(self) -> Floats:
+        """What ln a and γ multiply in the logarithm of the mean (RK1); (2, n_units)."""
+        return np.stack([np.ones(self.y.size), self.log_weight])
+
+    def mean(self, parameters: Floats) -> Floats:
+        """(RK1) at (ln a, γ); (n_units,)."""
+        return np.exp(np.clip(parameters @ self.terms, -50, 50))
+
+
+def next_activations(layer: FittedLayer) -> TestResult:
+    """Exponent of the next activations of a unit against its count so far, (RK1).
+
+    Raises:
+        Inconclusive: without blocks, or if their halves do not determine the exponent.
+    """
+    halves = _halves(layer)
+    parameters = _weighted_least_squares(halves)
+    gamma = float(parameters[1])
+    influence = _influence_on_gamma(layer, halves, parameters)
+    margin = layer.z * layer.standard_error(influence)
+    return REINFORCEMENT.compared(
         gamma,
-        gamma - reach,
-        gamma + reach,
-        k.size,
+        gamma - margin,
+        gamma + margin,
+        n=layer.counts.units,
         against=1.0,
         size=f"{gamma - 1:+.3f} in the exponent",
     )
 
 
-def exponent(layer: Layer) -> Row:
+def alpha(layer: FittedLayer) -> TestResult:
     """alpha = 1 − b beside the claim that it lies between 0 and 1; b > 0 in any law, so only alpha
-    < 0 can refute.
+    < 0 can refute it.
     """
     b, error = layer.law.b, layer.fitted.standard_errors["b"]
-    factor = np.exp(min(layer.reach * error / b, 100.0))
+    factor = np.exp(min(layer.z * error / b, 100.0))  # symmetric in ln b
     low, high = 1 - b * factor, 1 - b / factor
     if low > 0:
         verdict = HOLDS
     elif high < 0:
         verdict = f"{DEVIATES} {1 - b:+.3f} below 0"
     else:
-        verdict = f"{UNTOLD} the interval holds 0"
-    return ALPHA.row(1 - b, low, high, layer.counts.units, verdict)
+        verdict = f"{INCONCLUSIVE} the interval covers 0"
+    return ALPHA.result(1 - b, low, high, n=layer.counts.units, verdict=verdict)
+
+
+def _halves(layer: FittedLayer) -> Halves:
+    blocks, law = layer.counts.blocks, layer.law
+    if blocks is None or len(blocks) < 2:
+        raise Inconclusive(NO_BLOCKS)
+    half = len(blocks) // 2
+    k, y = blocks.counts[:half].sum(axis=0), blocks.counts[half:].sum(axis=0)
+    n, m = float(blocks.samples[:half].sum()), float(blocks.samples[half:].sum())
+    if n == 0 or m == 0 or np.unique(k).size < 3 or not y.any():
+        raise Inconclusive("fewer than 3 different counts in the first half of the blocks")
+    return Halves(
+        log_weight=np.log(k + law.b),
+        y=y.astype(float),
+        variance=_predictive_variance(law, k.astype(float), n, m),
+        start=float(np.log(m / (n + law.knee))),
+    )
+
+
+def _predictive_variance(law: ActivationLaw, k: Floats, n: float, m: float) -> Floats:
+    """(RK2)."""
+    mean_rate = (k + law.b) / (n + law.knee)
+    return m * mean_rate * (1 - mean_rate) * (1 + (m - 1) / (n + law.knee + 1))
+
+
+def _weighted_least_squares(halves: Halves) -> Floats:
+    """(ln a, γ) of (RK1) with the weights 1/variance, by Gauss-Newton steps of limited length.
+
+    Counts that no power fits let γ grow without end, so running out of steps is the answer there.
+    """
+    parameters = np.array([halves.start, 1.0])
+    for _ in range(GAUSS_NEWTON_STEPS):
+        scores, information = _scores_and_information(halves, parameters)
+        step = np.linalg.solve(information, scores.sum(axis=1))
+        limit = LONGEST_GAUSS_NEWTON_STEP
+        parameters = parameters + np.clip(step, -limit, limit)
+        if np.abs(step).max() < GAUSS_NEWTON_TOLERANCE:
+            return parameters
+    raise Inconclusive("no power of the counts fits the next activations")
+
+
+def _scores_and_information(halves: Halves, parameters: Floats) -> tuple[Floats, Floats]:
+    """Contribution of each unit to the normal equations, (2, n_units), and their matrix, (2, 2)."""
+    mean = halves.mean(parameters)
+    gradient = halves.terms * mean
+    scores = gradient / halves.variance * (halves.y - mean)
+    return scores, gradient / halves.variance @ gradient.T
+
+
+def _influence_on_gamma(layer: FittedLayer, halves: Halves, parameters: Floats) -> Floats:
+    """Influence of each unit on γ, (IF1): through its own y, and through b; (n_units,)."""
+    scores, information = _scores_and_information(halves, parameters)
+    left_out = scores / (1 - _leverage(halves, parameters, information))  # HC3
+    through_b = np.outer(_slope_in_log_b(layer, halves, parameters), layer.log_b_influence)
+    return np.linalg.solve(information, left_out + through_b)[1]
+
+
+def _leverage(halves: Halves, parameters: Floats, information: Floats) -> Floats:
+    """Diagonal of the hat matrix: how far each unit pulls its own fitted value; (n_units,)."""
+    gradient = halves.terms * halves.mean(parameters)
+    return np.sum(gradient * np.linalg.solve(information, gradient), axis=0) / halves.variance
+
+
+def _slope_in_log_b(layer: FittedLayer, halves: Halves, parameters: Floats) -> Floats:
+    """Slope of the normal equations in ln b, to leading order; (2,).
+
+    Only the mean is differentiated: the residuals, which the other terms are multiplied by, have
+    expectation 0.
+    """
+    mean = halves.mean(parameters)
+    gradient = halves.terms * mean
+    mean_slope = mean * parameters[1] * layer.law.b / np.exp(halves.log_weight)
+    return -(gradient / halves.variance) @ mean_slope

@@ -1,5 +1,7 @@
-"""One line of the answer: what the theory claims, what was measured, and whether the two agree, in
-words.
+"""One row of the table of `check`: the claim of the theory, what was measured, and the verdict.
+
+A verdict follows from an interval, not from a p-value: with many units every simple law is refuted,
+and what matters is by how much.
 """
 
 from __future__ import annotations
@@ -8,23 +10,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HOLDS, DEVIATES, UNTOLD = "holds", "deviates by", "cannot be told:"
+HOLDS, DEVIATES, INCONCLUSIVE = "holds", "deviates by", "inconclusive:"
 NO_BLOCKS = "record with blocks"
 
 
+class Inconclusive(Exception):  # noqa: N818 (a verdict, and no mistake of anyone)
+    """A test or an estimate cannot be made from these counts; its message says why.
+
+    It stays inside this room: `check` makes a row of it.
+    """
+
+
 @dataclass(frozen=True)
-class Row:
+class TestResult:
     """One test.
 
     Attributes:
         test: its name.
         claim: number of the formula that is tested.
         statistic: what was measured, with its unit.
-        estimate, lower, upper: the measurement and its interval; NaN where it cannot be told.
+        estimate, lower, upper: the measurement and its interval; NaN where nothing was measured.
         expected: what the theory says of it.
         n: how many independent things it was measured on; see the statistic.
-        verdict: "holds", "deviates by so much" or "cannot be told: reason".
+        verdict: "holds", "deviates by so much" or "inconclusive: reason".
     """
+
+    __test__ = False  # pytest takes every class called Test... for one of its own
 
     test: str
     claim: str
@@ -38,42 +49,45 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a row asks, before anything was measured: its name, claim, statistic and what the theory
-    says.
+class Claim:
+    """What is tested: name of the test, formula, statistic, and its value by the theory.
+
+    It makes the rows of the table once something was measured, or could not be.
     """
 
     test: str
-    claim: str
+    formula: str
     statistic: str
     expected: str
 
-    def measured(
-        self, estimate: float, lower: float, upper: float, n: int, *, against: float, size: str
-    ) -> Row:
-        """Holds if `against` lies in the interval; else deviates by `size`, words with the number
-        in them.
+    def compared(
+        self, estimate: float, lower: float, upper: float, *, n: int, against: float, size: str
+    ) -> TestResult:
+        """Holds if the interval covers `against`; else deviates by `size`, words with the number in
+        them.
         """
         verdict = HOLDS if lower <= against <= upper else f"{DEVIATES} {size}"
-        return self.row(estimate, lower, upper, n, verdict)
+        return self.result(estimate, lower, upper, n=n, verdict=verdict)
 
-    def row(self, estimate: float, lower: float, upper: float, n: int, verdict: str) -> Row:
+    def result(
+        self, estimate: float, lower: float, upper: float, *, n: int, verdict: str
+    ) -> TestResult:
         """The row with this verdict."""
-        return Row(
-            self.test,
-            self.claim,
-            self.statistic,
-            float(estimate),
-            float(lower),
-            float(upper),
-            self.expected,
-            n,
-            verdict,
+        return TestResult(
+            test=self.test,
+            claim=self.formula,
+            statistic=self.statistic,
+            estimate=float(estimate),
+            lower=float(lower),
+            upper=float(upper),
+            expected=self.expected,
+            n=n,
+            verdict=verdict,
         )
 
-    def untold(self, reason: str, n: int = 0) -> Row:
+    def inconclusive(self, reason: str) -> TestResult:
         """Nothing was measured, for this reason."""
-        return self.row(np.nan, np.nan, np.nan, n, f"{UNTOLD} {reason}")
+        return self.result(np.nan, np.nan, np.nan, n=0, verdict=f"{INCONCLUSIVE} {reason}")
 
 
 def percent(ratio: float) -> str:
@@ -82,7 +96,7 @@ def percent(ratio: float) -> str:
 
 
 def sized(estimate: float, lower: float, upper: float) -> tuple[str, str]:
-    """An estimate and its interval for a table; dashes where it cannot be told."""
+    """An estimate and its interval as text for a table; dashes where nothing was measured."""
     if np.isnan(estimate):
         return "-", "-"
     return f"{estimate:.4g}", f"{lower:.4g} to {upper:.4g}"

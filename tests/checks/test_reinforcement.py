@@ -1,0 +1,53 @@
+"""Exponents: of next activations against counts so far, and of the law of counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+from scipy.stats import betabinom
+
+from actilaw import ActivationCounts
+from actilaw.checks.fitted_layer import FittedLayer
+from actilaw.checks.reinforcement import alpha, next_activations
+from actilaw.checks.result import Inconclusive
+from actilaw.counts.blocks import Blocks
+from builders.drawn import draw_counts
+
+
+def test_gamma_is_that_of_weighted_least_squares(layer: FittedLayer) -> None:
+    blocks, law = layer.counts.blocks, layer.law
+    assert blocks is not None
+    n = m = 512
+    k, y = blocks.counts[:16].sum(0), blocks.counts[16:].sum(0)
+    weights = betabinom.std(m, law.b + k, law.knee - law.b + n - k)
+    best = least_squares(
+        lambda at: (y - np.exp(at[0]) * (k + law.b) ** at[1]) / weights,
+        [0, 1],
+        xtol=1e-12,
+        ftol=1e-12,
+    )
+    row = next_activations(layer)
+    assert row.estimate == pytest.approx(best.x[1], abs=1e-5)
+    assert row.lower < 1 < row.upper
+
+
+def test_halves_without_different_counts_are_inconclusive(fitted_layer) -> None:
+    by_block = np.array([[0, 1, 1, 0, 0, 0], [4, 1, 3, 2, 0, 0]])
+    blocks = Blocks(by_block, np.array([4, 4]), 4)
+    layer = fitted_layer(ActivationCounts(by_block.sum(axis=0), 8, blocks=blocks))
+    with pytest.raises(Inconclusive, match="fewer than 3 different counts in the first half"):
+        next_activations(layer)
+
+
+def test_an_exponent_outside_the_claim_deviates(fitted_layer) -> None:
+    row = alpha(fitted_layer(draw_counts(3000, 200, 2.0, 2000, seed=0)))
+    assert row.upper < 0
+    assert row.verdict.startswith("deviates by")
+    assert "below 0" in row.verdict
+
+
+def test_an_exponent_inside_the_claim_holds(layer: FittedLayer) -> None:
+    row = alpha(layer)
+    assert row.verdict == "holds"
+    assert row.lower < 0.6 < row.upper
