@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from actilaw import ActivationCounts, LossLaw, LossSurface, fit, fit_loss
-from actilaw.loss.fit import fit_form, read_columns
+from actilaw.loss.fit import fit_form
 from actilaw.loss.form import Form
-from actilaw.loss.forms import FORMS, LAW, Activation, Shifted
-from actilaw.loss.huber import K, Problem, descend
+from actilaw.loss.forms import FORMS, LOSS_LAW_FORMULA, Activation, Shifted
+from actilaw.loss.huber import CLIP, Problem, solve
+from actilaw.loss.measurements import read_measurements
 from actilaw.support.arrays import Floats
 
 CURVES = Path(__file__).parent / "data" / "learning_curves_nmt.csv"
@@ -34,27 +35,27 @@ class BelowOne(Activation):
 
 
 VARIANTS: list[Form] = [
-    BelowOne("activation, b < 1", LAW, ("knee", "b")),
+    BelowOne("activation, b < 1", LOSS_LAW_FORMULA, ("knee", "b")),
     Shifted("M3, floor = 0", "amplitude (1/D + g)^b", ("g", "b"), floor=False),
 ]
 
 
 def held_out() -> None:
-    """The last 1, 2 and 3 points of the five curves, each foretold from the points before them."""
+    """The last 1, 2 and 3 points of the five curves, each predicted from the points before them."""
     curves = [curve for _, curve in pd.read_csv(CURVES).groupby("model", sort=False)]
-    forms = [form for form in FORMS.values() if not form.width] + VARIANTS
+    forms = [form for form in FORMS.values() if not form.uses_size] + VARIANTS
     rows, each = {}, {}
     for form in forms:
         begun, row = time.perf_counter(), {}
         for cut in (1, 2, 3):
             errors, inside, widths = [], [], []
             for curve in curves:
-                columns = read_columns(curve.samples[:-cut], curve.loss[:-cut], None, None)
-                told = fit_form(form, columns).forecast(curve.samples[-cut:])
+                measured = read_measurements(curve.samples[:-cut], curve.loss[:-cut])
+                ahead = fit_form(form, measured).forecast(curve.samples[-cut:])
                 truth = curve.loss[-cut:].to_numpy()
-                errors.append(np.abs(np.log(told.expected / truth)).mean())
-                inside.extend((told.lower <= truth) & (truth <= told.upper))
-                widths.extend(np.log(told.upper / told.lower))
+                errors.append(np.abs(np.log(ahead.expected / truth)).mean())
+                inside.extend((ahead.lower <= truth) & (truth <= ahead.upper))
+                widths.extend(np.log(ahead.upper / ahead.lower))
             row |= {f"last {cut}": np.mean(errors), f"held {cut}": f"{sum(inside)}/{len(inside)}"}
             row[f"width {cut}"] = np.median(widths)
             each[form.name, cut] = np.array(errors)
@@ -75,27 +76,30 @@ def held_out() -> None:
 
 
 def searched() -> None:
-    """Whether 400 starts drawn at random find a lower valley than the grid of starts."""
+    """Whether 400 starts drawn at random lead to a lower cost than the grid of starts."""
     rng, curves = np.random.default_rng(SEED), pd.read_csv(CURVES).groupby("model", sort=False)
     print("fits, of 15, in which 400 random starts lead more than 0.1 % of the cost below ours")
-    for form in (form for form in FORMS.values() if not form.width):
+    for form in (form for form in FORMS.values() if not form.uses_size):
         lower = []
         for _, curve in curves:
             for cut in (1, 2, 3):
-                ours = fit_form(
-                    form, read_columns(curve.samples[:-cut], curve.loss[:-cut], None, None)
-                ).valley
-                low, high = ours.problem.low, ours.problem.high
-                x, y = np.log(curve.samples[:-cut].to_numpy(float)), ours.problem.measured
-                starts = rng.uniform(low, high, (400, low.size))
-                shapes = starts[:, low.size - len(form.shape) :]
-                h = form.terms(x, [shapes[:, [i]] for i in range(shapes.shape[1])])[0][0]
-                starts[:, int(form.floor)] = y.mean() - h.mean(
-                    axis=1
-                )  # an amplitude that meets the losses
-                found = descend(ours.problem, descend(ours.problem, starts, 30).best(12).parameters)
-                lower.append(found.cost.min() < ours.fitted.cost[0] * (1 - 1e-3))
+                measured = read_measurements(curve.samples[:-cut], curve.loss[:-cut])
+                ours = fit_form(form, measured).profile
+                starts = random_starts(form, ours.problem, measured.log_sizes, rng)
+                first = solve(ours.problem, starts, steps=30).best(12)
+                found = solve(ours.problem, first.parameters)
+                lower.append(found.cost.min() < ours.solution.cost[0] * (1 - 1e-3))
         print(f"  {form.name:18} {sum(lower)}")
+
+
+def random_starts(form: Form, problem: Problem, x: Floats, rng: np.random.Generator) -> Floats:
+    """400 starts within the bounds, each with an amplitude that meets the losses."""
+    low, high = problem.low, problem.high
+    starts = rng.uniform(low, high, (400, low.size))
+    shapes = starts[:, low.size - len(form.shape) :]
+    [term] = form.terms(x, [shapes[:, [i]] for i in range(shapes.shape[1])])
+    starts[:, int(form.floor)] = problem.measured.mean() - term.h.mean(axis=1)
+    return starts
 
 
 def noisy(
@@ -134,9 +138,9 @@ def recovery() -> None:
         for _ in range(DRAWS):
             fitted = fit_loss(sizes, noisy(truth, sizes, scatter, off, rng))
             later = 10 * sizes.max()
-            told = fitted.forecast(later).iloc[0]
+            ahead = fitted.forecast(later).iloc[0]
             new = truth.loss(later) * np.exp(rng.normal(0, scatter))
-            row = {"new loss": told.lower <= new <= told.upper}
+            row = {"new loss": ahead.lower <= new <= ahead.upper}
             for name, one in fitted.summary().iterrows():
                 known = getattr(truth, str(name))
                 row[str(name)] = one.lower <= known <= one.upper
@@ -175,11 +179,12 @@ def scales() -> None:
             log_loss = np.log(noisy(truth, sizes, 0.02, off, rng))
             low, high = form.bounds(x, log_loss)
             starts, row = form.starts(x, log_loss, np.ones(12)), []
-            for scale in (None, 1e3, 1e-3 / K):
+            for scale in (None, 1e3, 1e-3 / CLIP):
                 problem = Problem(
                     lambda p, _: form.log_loss(p, x), log_loss, np.ones(12), low, high, scale
                 )
-                found = descend(problem, descend(problem, starts, 30).best(8).parameters)
+                first = solve(problem, starts, steps=30).best(8)
+                found = solve(problem, first.parameters)
                 row.append(found.best(1).parameters[0, 3] - np.log(truth.b))
             errors.append(row)
         ours, plain, fixed = np.sqrt(np.mean(np.square(errors), axis=0))
@@ -223,8 +228,8 @@ def joint() -> None:
         )
 
 
-def tied() -> None:
-    """The test of equality of counts and losses: false alarms and power."""
+def consistency() -> None:
+    """The test that counts and losses share b and the knee: false alarms and power."""
     sizes = np.geomspace(2, 1e5, 14)
     print(
         "F test at 5 % that losses share b and knee with counts of 2000 units over 2000 samples, "
@@ -235,13 +240,14 @@ def tied() -> None:
         truth = LossLaw(0.5, 2, 15, 0.3 * factor)
         for _ in range(DRAWS):
             counts = ActivationCounts(rng.binomial(2000, rng.beta(0.3, 15 - 0.3, 2000)), 2000)
-            found = fit_loss(sizes, noisy(truth, sizes, 0.01, 0, rng), counts=fit(counts)).agreement
+            loss = noisy(truth, sizes, 0.01, 0, rng)
+            found = fit_loss(sizes, loss, counts=fit(counts)).consistency
             assert found is not None
             alarms += found.p_value < 0.05
             held += found.table.loc["b", "lower"] <= factor <= found.table.loc["b", "upper"]
         print(
-            f"  b of the losses {factor:g} times that of the counts: told in {alarms / DRAWS:.3f}; "
-            f"interval of the ratio holds it in {held / DRAWS:.3f}"
+            f"  b of the losses {factor:g} times that of the counts: rejected in "
+            f"{alarms / DRAWS:.3f}; interval of the ratio holds it in {held / DRAWS:.3f}"
         )
 
 
@@ -251,4 +257,4 @@ if __name__ == "__main__":
     scales()
     recovery()
     joint()
-    tied()
+    consistency()

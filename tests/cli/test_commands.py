@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from actilaw import ActivationCounts, Census, LossLaw, fit
+from actilaw import ActivationCounts, Census, fit
 from builders.command import actilaw, assert_one_sentence
 from builders.drawn import draw_counts
 
@@ -80,19 +79,6 @@ def test_a_backtest_sets_rivals_side_by_side(census: Path) -> None:
     table = actilaw("backtest", census).stdout
     assert "forecast from the" in table
     assert "chao2" in table
-
-
-def test_loss_reads_columns_by_name(tmp_path: Path) -> None:
-    sizes = np.geomspace(10, 1e5, 9)
-    table = pd.DataFrame({"D": sizes, "nll": LossLaw(0.2, 3, 300, 0.6).loss(sizes)})
-    table.to_csv(tmp_path / "loss.csv", index=False)
-    columns = ("--samples-column", "D", "--loss-column", "nll")
-    document = json.loads(actilaw("loss", tmp_path / "loss.csv", *columns, "--json").stdout)
-    assert document["parameters"]["b"]["estimate"] == pytest.approx(0.6, rel=1e-3)
-    assert "knee" in actilaw("loss", tmp_path / "loss.csv", *columns).stdout
-    assert_one_sentence(
-        actilaw("loss", tmp_path / "loss.csv"), "expected a column 'samples'", "it has D, nll"
-    )
 
 
 def test_report_writes_a_page(census: Path, tmp_path: Path) -> None:

@@ -1,83 +1,94 @@
+"""Losses in, a curve out: estimates and standard errors against the truth and SciPy's, joint fits,
+and what is refused.
+"""
+
 from __future__ import annotations
+
+import pickle
 
 import numpy as np
 import pytest
+from scipy.optimize import curve_fit
 
-from actilaw import LossLaw, fit_loss
+from actilaw import ActivationCounts, LossLaw, fit, fit_loss
 from actilaw.errors import InputError
+from actilaw.loss.forms import FORMS
+from builders.drawn import draw_counts
+from builders.losses import (
+    DATA,
+    EVEN,
+    LONG,
+    PARAMETERS,
+    SIZES,
+    SURFACE,
+    TRUTH,
+    WIDTHS,
+    D,
+    N,
+    coordinates,
+    curve,
+    log_sizes,
+    noisy,
+    noisy_law,
+)
 
-SIZES = np.geomspace(10, 1e5, 12)
-TRUTH = LossLaw(floor=0.2, amplitude=3.0, knee=300.0, b=0.6)
 
-
-def noisy(seed: int, scatter: float = 0.02) -> np.ndarray:
-    curve = TRUTH.floor + TRUTH.amplitude * (1 + SIZES / TRUTH.knee) ** -TRUTH.b
-    return curve * np.exp(np.random.default_rng(seed).normal(0, scatter, SIZES.size))
-
-
-def test_a_curve_without_noise_gives_its_law_back() -> None:
-    law = fit_loss(SIZES, noisy(0, scatter=0)).law
+def test_a_loss_law_without_noise_is_given_back() -> None:
+    law = fit_loss(SIZES, TRUTH.loss(SIZES)).law
     assert [law.floor, law.amplitude, law.knee, law.b] == pytest.approx(
         [0.2, 3.0, 300.0, 0.6], rel=1e-5
     )
 
 
+@pytest.mark.parametrize("name", FORMS)
+def test_a_curve_without_noise_gives_its_parameters_back(name: str) -> None:
+    size = N if FORMS[name].uses_size else None
+    fitted = fit_loss(D, curve(name, PARAMETERS[name]), name, size=size)
+    assert fitted.params == pytest.approx(PARAMETERS[name], rel=1e-4)
+    assert fitted.predict(D, size) == pytest.approx(curve(name, PARAMETERS[name]))
+
+
+@pytest.mark.parametrize("name", ["activation", "power_floor", "M3"])
+def test_without_a_loss_far_out_the_fit_and_its_covariance_are_those_of_scipy(name: str) -> None:
+    form = FORMS[name]
+    loss = curve(name, PARAMETERS[name]) * np.exp(0.02 * np.array([*EVEN, 1, -1]))
+
+    def line(_: object, *p: float) -> np.ndarray:
+        return form.log_loss(np.array([p]), log_sizes(form))[0][0]
+
+    start = coordinates(form, PARAMETERS[name])[0]
+    found, covariance = curve_fit(line, D, np.log(loss), start, ftol=1e-14, xtol=1e-14, gtol=1e-14)
+    fitted = fit_loss(D, loss, name)
+    estimates = np.array(list(fitted.params.values()))
+    np.testing.assert_allclose(np.log(estimates), found, rtol=1e-5)
+    errors = np.array(list(fitted.standard_errors.values())) / estimates
+    np.testing.assert_allclose(errors, np.sqrt(np.diag(covariance)), rtol=1e-3)
+    relative = fitted.covariance.to_numpy() / np.outer(estimates, estimates)
+    np.testing.assert_allclose(relative, covariance, rtol=1e-3)
+
+
+@pytest.mark.slow
 def test_the_truth_lies_within_the_standard_errors_as_often_as_it_should() -> None:
-    fits = [fit_loss(SIZES, noisy(seed)) for seed in range(100)]
+    fits = [fit_loss(SIZES, noisy_law(seed)) for seed in range(100)]
     off = np.array([(fitted.b - TRUTH.b) / fitted.standard_errors["b"] for fitted in fits])
     print(f"(b - truth) / standard error: mean {off.mean():+.2f}, scatter {off.std():.2f}")
-    assert (
-        np.mean(np.abs(off) < 2.31) > 0.85
-    )  # the 95 % point of Student's t with 8 degrees of freedom
-
-
-def test_intervals_hold_the_next_loss_as_often_as_they_say() -> None:
-    inside = []
-    for seed in range(100):
-        later = TRUTH.loss(1e6) * np.exp(np.random.default_rng(1000 + seed).normal(0, 0.02))
-        told = fit_loss(SIZES, noisy(seed)).forecast(1e6).iloc[0]
-        inside.append(told.lower <= later <= told.upper)
-    print(f"95 % intervals held {np.mean(inside):.1%} of 100 draws")
-    assert np.mean(inside) > 0.95 - 4 * 0.022
-
-
-def test_intervals_hold_the_next_loss_also_before_the_knee_is_passed() -> None:
-    truth, sizes = LossLaw(0.2, 3, 3000, 0.5), np.repeat([5, 20, 80, 320, 1347], 3)
-    inside = []
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        told = (
-            fit_loss(sizes, truth.loss(sizes) * np.exp(rng.normal(0, 0.05, sizes.size)))
-            .forecast(13_470)
-            .iloc[0]
-        )
-        inside.append(told.lower <= truth.loss(13_470) * np.exp(rng.normal(0, 0.05)) <= told.upper)
-    print(f"95 % intervals held {np.mean(inside):.1%} of 30 draws")
-    assert np.mean(inside) > 0.95 - 3 * 0.04
-
-
-def test_intervals_amid_the_data_are_as_narrow_as_their_scatter() -> None:
-    told = fit_loss(SIZES, noisy(0)).forecast(1000).iloc[0]
-    assert 2 * 1.96 * 0.01 < np.log(told.upper / told.lower) < 2 * 2.31 * 0.04
+    inside = np.abs(off) < 2.31  # the 95 % point of Student's t with 8 degrees of freedom
+    assert np.mean(inside) > 0.85
 
 
 @pytest.mark.parametrize(
     "losses", [[1e-4, 3, 2, 1, 0.9, 0.8], [1, 1.1, 1.2, 1.5, 1.7, 2.0], 1e300 * SIZES[:6] ** -0.3]
 )
-def test_curves_of_any_shape_are_fitted_and_doubt_is_said(losses: list[float]) -> None:
+def test_curves_of_any_shape_are_fitted_and_what_is_undetermined_is_said(
+    losses: list[float],
+) -> None:
     fitted = fit_loss(SIZES[:6], losses)
     assert fitted.undetermined
     assert all(error > 0 for error in fitted.standard_errors.values())
 
 
-@pytest.mark.parametrize("samples", [0, -5, np.nan, [[1, 2]]])
-def test_losses_are_told_for_positive_sizes_alone(samples: float) -> None:
-    with pytest.raises(InputError, match="positive, finite samples"):
-        fit_loss(SIZES, noisy(0)).forecast(samples)
-
-
 def test_the_unit_of_samples_and_of_loss_does_not_matter() -> None:
-    one, other = fit_loss(SIZES, noisy(1)), fit_loss(1000 * SIZES, 5 * noisy(1))
+    one, other = fit_loss(SIZES, noisy_law(1)), fit_loss(1000 * SIZES, 5 * noisy_law(1))
     assert other.b == pytest.approx(one.b, rel=1e-4)
     assert other.knee == pytest.approx(1000 * one.knee, rel=1e-3)
     assert other.floor == pytest.approx(5 * one.floor, rel=1e-3)
@@ -92,22 +103,102 @@ def test_a_pure_power_law_says_that_its_knee_is_not_determined() -> None:
     np.testing.assert_allclose(fitted.predict(SIZES), 5 * SIZES**-0.4, rtol=0.01)
 
 
-@pytest.mark.parametrize(
-    ("samples", "loss", "message"),
-    [
-        ([1, 2, 3], [1, 2], r"of one shape \(n,\), but got \(3,\) and \(2,\)"),
-        ([1, 2, 3, 4, 0], [1, 1, 1, 1, 1], "positive, finite samples, but 1 of 5"),
-        ([1, 2, 3, 4, 5], [1, 1, 1, np.nan, 1], "positive, finite loss, but 1 of 5"),
-        ([1, 2, 3, 4, 4], [5, 4, 3, 2, 1], "at least 5 different sizes, but got 4"),
-    ],
-)
-def test_losses_that_cannot_be_fitted_are_refused(samples: list, loss: list, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        fit_loss(samples, loss)
+def test_two_sizes_cannot_tell_a_power_of_the_size_from_a_floor() -> None:
+    two = np.resize([1e3, 1e4], D.size)
+    loss = 1.7 + 40 * two**-0.3 + 20 * D**-0.4
+    fitted = fit_loss(D, loss, "chinchilla", size=two)
+    assert set(fitted.undetermined) == {"floor", "A", "alpha"}
+    assert fitted.params["beta"] == pytest.approx(0.4, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_joint_fit_finds_the_surface_and_its_knees() -> None:
+    held = []
+    for seed in range(30):
+        fitted = fit_loss(DATA, noisy(SURFACE.loss(WIDTHS, DATA), seed), size=WIDTHS)
+        summary = fitted.summary()
+        held.append([r.lower <= getattr(SURFACE, str(n)) <= r.upper for n, r in summary.iterrows()])
+    print(f"95 % intervals of {list(summary.index)} held {np.mean(held, axis=0)} of 30")
+    assert np.all(np.mean(held, axis=0) > 0.95 - 4 * 0.04)
+    assert fitted.law.at(2000).knee == pytest.approx(SURFACE.at(2000).knee, rel=0.2)
+    np.testing.assert_allclose(
+        fitted.predict(DATA, WIDTHS), fitted.law.loss(WIDTHS, DATA), rtol=1e-10
+    )
+    ahead = fitted.forecast([1e6, 1e7], size=400)
+    assert list(ahead.columns) == ["samples", "size", "expected", "lower", "upper"]
+    assert np.all((ahead.lower < ahead.expected) & (ahead.expected < ahead.upper))
+    with pytest.raises(
+        InputError, match=r"a form with one knee, but .* has floor, amplitude, active, b"
+    ):
+        _ = fitted.knee
+
+
+def test_a_joint_fit_knows_no_unit_of_samples() -> None:
+    loss = noisy(SURFACE.loss(WIDTHS, DATA), 0)
+    one, other = fit_loss(DATA, loss, size=WIDTHS), fit_loss(DATA / 1e9, loss, size=WIDTHS)
+    assert other.params["active"] == pytest.approx(1e9 * one.params["active"], rel=1e-3)
+    assert other.b == pytest.approx(one.b, rel=1e-4)
+
+
+def test_a_joint_fit_at_one_size_is_the_fit_of_its_curve() -> None:
+    loss = noisy(SURFACE.loss(2000, LONG), 0)
+    joint, single = fit_loss(LONG, loss, size=np.full(14, 2000.0)), fit_loss(LONG, loss)
+    assert joint.law.at(2000).knee == pytest.approx(single.knee, rel=1e-4)
+    assert joint.b == pytest.approx(single.b, rel=1e-4)
+    np.testing.assert_allclose(
+        joint.forecast(1e6, size=2000).iloc[0, 2:], single.forecast(1e6).iloc[0, 1:], rtol=1e-3
+    )
+
+
+def test_a_fit_can_be_sent_to_another_process() -> None:
+    fitted = fit_loss(SIZES, noisy_law(0))
+    sent = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(sent.forecast(1e6), fitted.forecast(1e6))
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_with_more_parameters_than_sizes_is_refused(name: str) -> None:
+    p = len(FORMS[name].parameters)
+    size = N[:p] if FORMS[name].uses_size else None
+    with pytest.raises(
+        InputError,
+        match=f"has {p} parameters and needs at least {p + 1} different sizes, but got {p}",
+    ):
+        fit_loss(D[:p], 1 / D[:p], name, size=size)
 
 
 def test_an_unknown_form_is_refused() -> None:
     with pytest.raises(
         InputError, match=r"expected form=.activation. or one of power, .*, but got .line."
     ):
-        fit_loss(SIZES, noisy(0), form="line")
+        fit_loss(SIZES, noisy_law(0), form="line")
+
+
+def test_sizes_of_network_go_with_their_forms_alone() -> None:
+    with pytest.raises(
+        InputError, match="'chinchilla' does not go with what was given: expected size= with it"
+    ):
+        fit_loss(D, 1 / D, "chinchilla")
+    with pytest.raises(InputError, match="with size= expected one of activation, chinchilla"):
+        fit_loss(D, 1 / D, "M3", size=N)
+
+
+def test_counts_go_with_the_loss_law_alone() -> None:
+    counts = draw_counts(500, 9, 0.6, 200, seed=1)
+    expected = "expected counts= with form='activation' and without size="
+    with pytest.raises(InputError, match=expected):
+        fit_loss(SIZES, 1 / SIZES, "power", counts=counts)
+    with pytest.raises(InputError, match=f"{expected}, but got form='activation' and size"):
+        fit_loss(DATA, 1 / DATA, size=WIDTHS, counts=counts)
+    rng = np.random.default_rng(0)
+    rare = 1e-5 * rng.random(3000) ** (-1 / 0.5)  # rates with a tail of exponent 1/2
+    heavy = fit(ActivationCounts(rng.binomial(5000, np.minimum(rare, 0.9)), 5000), "heavy_tail")
+    assert heavy.family == "heavy_tail"
+    with pytest.raises(InputError, match='got the family "heavy_tail": fit "law"'):
+        fit_loss(SIZES, 1 / SIZES, counts=heavy)
+
+
+def test_weights_are_numbers_of_measurements() -> None:
+    loss = noisy(LossLaw(0.5, 2.0, 100, 0.5).loss(LONG), 0)
+    with pytest.raises(InputError, match="expected weights that sum to more than the 4 parameters"):
+        fit_loss(LONG, loss, weights=np.full(LONG.size, 0.1))

@@ -11,27 +11,25 @@ from scipy.optimize import brentq, least_squares, minimize
 from scipy.stats import norm
 
 from actilaw import LossLaw, fit_loss
-from actilaw.loss.huber import BETA, K, huber_scale, log_likelihood
+from actilaw.loss.huber import (
+    BETA,
+    CLIP,
+    PenaltyTargets,
+    Problem,
+    huber_scale,
+    log_likelihood,
+    solve,
+)
+from builders.losses import SIZES, TRUTH, even_law, noisy_law
 
-SIZES = np.geomspace(10, 1e5, 12)
-TRUTH = LossLaw(floor=0.2, amplitude=3.0, knee=300.0, b=0.6)
 finite = st.floats(-10, 10).filter(lambda x: abs(x) > 1e-6)
 
 
-def noisy(seed: int, scatter: float = 0.02, off: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    noise = rng.normal(0, scatter, SIZES.size)
-    noise[rng.choice(SIZES.size, off, replace=False)] += 20 * scatter
-    return TRUTH.loss(SIZES) * np.exp(noise)
-
-
 def test_constants_are_those_of_the_normal_law() -> None:
-    assert (
-        pytest.approx(
-            quad(lambda z: np.clip(z, -K, K) ** 2 * norm.pdf(z), -30, 30, limit=200)[0], rel=1e-7
-        )
-        == BETA
-    )
+    def density(z: float) -> float:
+        return np.clip(z, -CLIP, CLIP) ** 2 * norm.pdf(z)
+
+    assert pytest.approx(quad(density, -30, 30, limit=200)[0], rel=1e-7) == BETA
 
 
 @given(st.lists(finite, min_size=6, max_size=30), st.integers(0, 10**6), st.floats(0.1, 0.9))
@@ -41,7 +39,7 @@ def test_the_scale_solves_its_equation(residuals: list[float], seed: int, share:
     freedom = share * w.sum()
 
     def excess(log_scale: float) -> float:
-        return float(w @ np.clip(r / np.exp(log_scale), -K, K) ** 2) - freedom * BETA
+        return float(w @ np.clip(r / np.exp(log_scale), -CLIP, CLIP) ** 2) - freedom * BETA
 
     expected = np.exp(brentq(excess, -40, 20, xtol=1e-12))
     assert huber_scale(r[np.newaxis], w, freedom)[0] == pytest.approx(expected, rel=1e-6)
@@ -49,50 +47,70 @@ def test_the_scale_solves_its_equation(residuals: list[float], seed: int, share:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_fit_is_scipys_huber_fit_at_the_same_scale(seed: int) -> None:
-    loss = noisy(seed, off=1)
+    loss = noisy_law(seed, far_out=1, by=20)
     fitted = fit_loss(SIZES, loss)
-    scale = float(fitted.valley.fitted.scale[0])
+    problem, solution = fitted.profile.problem, fitted.profile.solution
+    scale = float(solution.scale[0])
 
     def residuals(p: np.ndarray) -> np.ndarray:
         return np.log(LossLaw(*np.exp(p)).loss(SIZES) / loss)
 
     start = np.log([TRUTH.floor, TRUTH.amplitude, TRUTH.knee, TRUTH.b])
     found = least_squares(
-        residuals, start, loss="huber", f_scale=K * scale, xtol=1e-14, ftol=1e-14, gtol=1e-14
+        residuals, start, loss="huber", f_scale=CLIP * scale, xtol=1e-14, ftol=1e-14, gtol=1e-14
     )
     assert np.log(list(fitted.params.values())) == pytest.approx(found.x, abs=1e-4)
-    assert fitted.valley.fitted.cost[0] == pytest.approx(
-        scale * (2 * found.cost / scale**2 + fitted.valley.problem.freedom * BETA), rel=1e-8
-    )
+    cost = scale * (2 * found.cost / scale**2 + problem.freedom * BETA)
+    assert solution.cost[0] == pytest.approx(cost, rel=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_no_start_drawn_at_random_leads_lower(seed: int) -> None:
-    loss = noisy(seed, scatter=0.1, off=2)
-    fitted = fit_loss(SIZES, loss)
-    problem, rng = fitted.valley.problem, np.random.default_rng(seed)
-    ones, lane = np.ones(SIZES.size), np.array([0])
+    loss = noisy_law(seed, scatter=0.1, far_out=2, by=20)
+    profile = fit_loss(SIZES, loss).profile
+    problem, rng = profile.problem, np.random.default_rng(seed)
+    ones, only = np.ones(SIZES.size), np.array([0])
 
     def objective(p: np.ndarray) -> float:
-        r = problem.curve(p[np.newaxis], lane)[0] - problem.measured
+        r = problem.curve(p[np.newaxis], only)[0] - problem.measured
         scale = huber_scale(r, ones, problem.freedom)[0]
         u = np.abs(r[0]) / scale
-        return float(
-            scale * (np.where(u <= K, u**2, 2 * K * u - K**2).sum() + problem.freedom * BETA)
-        )
+        rho = np.where(u <= CLIP, u**2, 2 * CLIP * u - CLIP**2)
+        return float(scale * (rho.sum() + problem.freedom * BETA))
 
     box = list(zip(problem.low, problem.high, strict=True))
     tried = [
         minimize(objective, rng.uniform(problem.low, problem.high), bounds=box).fun
         for _ in range(15)
     ]
-    assert fitted.valley.fitted.cost[0] <= min(tried) * (1 + 1e-6)
+    assert profile.solution.cost[0] <= min(tried) * (1 + 1e-6)
 
 
+def test_a_penalty_draws_the_curve_as_one_more_measurement_would() -> None:
+    """On a straight line with a wide scale: the weighted mean of measurements and target."""
+
+    def level(parameters: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.repeat(parameters, 4, axis=1), np.ones((len(parameters), 4, 1))
+
+    problem = Problem(
+        curve=level,
+        measured=np.array([1.0, 2.0, 3.0]),
+        weights=np.ones(3),
+        low=np.array([-10.0]),
+        high=np.array([10.0]),
+        scale=100.0,
+        penalty=PenaltyTargets(values=np.array([[4.0], [-2.0]]), weights=np.array([5.0])),
+    )
+    found = solve(problem, np.zeros((2, 1)), tolerance=1e-20)
+    assert found.parameters[:, 0] == pytest.approx([26 / 8, -4 / 8], rel=1e-9)
+
+
+@pytest.mark.slow
 def test_one_loss_far_out_moves_the_fit_by_less_than_its_standard_error() -> None:
     moved, plain = [], []
     for seed in range(20):
-        clean, dirty = noisy(seed), noisy(seed)
+        clean, dirty = noisy_law(seed), noisy_law(seed)
         dirty[6] *= 1.5  # 20 times the scatter
         one, other = fit_loss(SIZES, clean), fit_loss(SIZES, dirty)
         moved.append(abs(other.b - one.b) / one.standard_errors["b"])
@@ -107,8 +125,7 @@ def test_one_loss_far_out_moves_the_fit_by_less_than_its_standard_error() -> Non
 
 
 def test_without_a_loss_far_out_the_residual_is_the_mean_square() -> None:
-    noise = 0.02 * np.array([1, -1, 1, 1, -1, -1, 1, -1, 1, -1, -1, 1])
-    loss = TRUTH.loss(SIZES) * np.exp(noise)
+    loss = even_law()
     fitted = fit_loss(SIZES, loss)
     squares = np.sum(np.log(fitted.predict(SIZES) / loss) ** 2)
     assert fitted.residual == pytest.approx(np.sqrt(squares / 8), rel=1e-9)
@@ -118,9 +135,9 @@ def test_the_likelihood_is_that_of_hubers_law_at_its_best_scale() -> None:
     r, w = np.random.default_rng(0).standard_t(2, 30), np.random.default_rng(1).uniform(0.5, 2, 30)
 
     def rho(u: np.ndarray) -> np.ndarray:
-        return np.where(np.abs(u) <= K, u**2, 2 * K * np.abs(u) - K**2)
+        return np.where(np.abs(u) <= CLIP, u**2, 2 * CLIP * np.abs(u) - CLIP**2)
 
-    z = quad(lambda u: np.exp(-rho(u) / 2), -60, 60, points=[-K, K], limit=200)[0]
+    z = quad(lambda u: np.exp(-rho(u) / 2), -60, 60, points=[-CLIP, CLIP], limit=200)[0]
     best = max(
         float(np.sum(w * (-rho(r / s) / 2 - np.log(s * z)))) for s in np.geomspace(0.05, 20, 4001)
     )

@@ -1,11 +1,11 @@
-"""The command `actilaw loss`: a table of losses in; a loss curve, its forecast, and its peers
-out.
+"""The command `actilaw loss`: fits a loss curve to a table of losses, forecasts it, and compares
+forms.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -43,13 +43,14 @@ def loss(
         ),
     ] = None,
     forecast: Annotated[
-        str, typer.Option(help="Sizes: numbers, or multiples of the largest, as 10x.")
+        str,
+        typer.Option(help="Sizes of training set: numbers, or multiples of the largest, as 10x."),
     ] = "10x",
     form: Annotated[
         str,
         typer.Option(
             help="activation, power, power_floor, M3, M4, bnsl; "
-            "with widths activation or chinchilla."
+            "with sizes of network activation or chinchilla."
         ),
     ] = "activation",
     compare: Annotated[
@@ -69,73 +70,88 @@ def loss(
     names = [samples_column, loss_column] + ([size_column] if size_column else [])
     table = read_columns(file, *names)
     samples, losses = table[samples_column], table[loss_column]
-    units = table[size_column] if size_column else None
-    fitted = fit_loss(samples, losses, form, size=units)
-    sizes = multiples(forecast, float(samples.max()))
-    widths = [None] if units is None else sorted(units.unique())
-    ahead = {width: fitted.forecast(sizes, level=level, size=width) for width in widths}
-    summary, remarks = fitted.summary(level), fitted.remarks(level)
-    compared = compare_loss_forms(samples, losses, size=units) if compare else None
+    sizes = table[size_column] if size_column else None
+    fitted = fit_loss(samples, losses, form, size=sizes)
+    ahead = _forecasts(fitted, multiples(forecast, float(samples.max())), level)
+    compared = compare_loss_forms(samples, losses, size=sizes) if compare else None
     if as_json:
-        document = {
-            "form": fitted.form.name,
-            "formula": fitted.form.formula,
-            "parameters": summary.to_dict(orient="index"),
-            "undetermined": fitted.undetermined,
-            "remarks": remarks,
-            "residual": fitted.residual,
-            "forecast": records(pd.concat(list(ahead.values()))),
-        }
-        if compared is not None:
-            rows = compared.reset_index(names="form")
-            document |= {"comparison": records(rows), "held_out": compared.attrs["held_out"]}
-        print_json(document)
+        print_json(_document(fitted, ahead, compared, level))
         return
-    _show(f"Loss in {file}", fitted, summary, remarks, level)
-    told = [
-        (
-            "forecast" if width is None else f"forecast, {number(float(width))} units",
-            rows.drop(columns="size"),
-        )
-        if width is not None
-        else ("forecast", rows)
-        for width, rows in ahead.items()
-    ]
-    print_sections("", *forecast_rows(told, level, ".4g"))
+    _print_fit(f"Loss in {file}", fitted, level)
+    print_sections("", *forecast_rows(_headed(ahead), level, ".4g"))
     if compared is not None:
-        held = compared.attrs["held_out"]
-        title = (
-            f"forms, by their error in log loss on the {len(held)} largest sizes, "
-            f"from {number(held[0])} on"
-        )
-        head = ("", "held-out error", "scatter", "AICc", "weight", "parameters")
-        print_sections(
-            "", head, [(title, [_form_row(str(name), row) for name, row in compared.iterrows()])]
-        )
+        _print_comparison(compared)
 
 
-def _show(
-    title: str, fitted: FittedLoss, summary: pd.DataFrame, remarks: tuple[str, ...], level: float
-) -> None:
+def _forecasts(
+    fitted: FittedLoss, samples: list[float], level: float
+) -> dict[float | None, pd.DataFrame]:
+    """A forecast for each size of network; under None where there is but one."""
+    sizes = [None] if fitted.size is None else np.unique(fitted.size).tolist()
+    return {size: fitted.forecast(samples, level=level, size=size) for size in sizes}
+
+
+def _headed(ahead: dict[float | None, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
+    """Each forecast with its heading, which names the size that its rows share."""
+    return [
+        ("forecast", table)
+        if size is None
+        else (f"forecast, size {number(size)}", table.drop(columns="size"))
+        for size, table in ahead.items()
+    ]
+
+
+def _document(
+    fitted: FittedLoss,
+    ahead: dict[float | None, pd.DataFrame],
+    compared: pd.DataFrame | None,
+    level: float,
+) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "form": fitted.form.name,
+        "formula": fitted.form.formula,
+        "parameters": fitted.summary(level).to_dict(orient="index"),
+        "undetermined": fitted.undetermined,
+        "remarks": fitted.remarks(level),
+        "residual": fitted.residual,
+        "forecast": records(pd.concat(list(ahead.values()))),
+    }
+    if compared is not None:
+        document["comparison"] = records(compared.reset_index(names="form"))
+        document["held_out"] = compared.attrs["held_out"]
+    return document
+
+
+def _print_fit(title: str, fitted: FittedLoss, level: float) -> None:
+    summary = fitted.summary(level)
+    intervals = zip(summary["lower"], summary["upper"], strict=True)
     rows = [
         (*row, _range(lower, upper))
-        for row, lower, upper in zip(
-            estimate_rows(summary), summary["lower"], summary["upper"], strict=True
-        )
+        for row, (lower, upper) in zip(estimate_rows(summary), intervals, strict=True)
     ]
     head = ("", "estimate", "standard error", f"{level:.0%} interval")
     print_sections(title, head, [(fitted.form.formula, rows)])
-    for remark in remarks:
+    for remark in fitted.remarks(level):
         print(f"  {remark}")
     print(f"  scatter of the losses about the curve: {fitted.residual:.2g} in log loss")
 
 
 def _range(lower: float, upper: float) -> str:
+    bounded_below = lower not in (0, -np.inf)
     if upper == np.inf:
-        return "any" if lower in (0, -np.inf) else f"above {number(lower)}"
-    return (
-        f"below {number(upper)}" if lower in (0, -np.inf) else f"{number(lower)} to {number(upper)}"
+        return f"above {number(lower)}" if bounded_below else "any"
+    return f"{number(lower)} to {number(upper)}" if bounded_below else f"below {number(upper)}"
+
+
+def _print_comparison(compared: pd.DataFrame) -> None:
+    held = compared.attrs["held_out"]
+    title = (
+        f"forms, by their error in log loss on the {len(held)} largest sizes, "
+        f"from {number(held[0])} on"
     )
+    head = ("", "held-out error", "scatter", "AICc", "weight", "parameters")
+    rows = [_form_row(str(name), row) for name, row in compared.iterrows()]
+    print_sections("", head, [(title, rows)])
 
 
 def _form_row(name: str, row: pd.Series) -> Row:

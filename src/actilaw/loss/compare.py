@@ -1,18 +1,22 @@
-"""Forms of the loss curve side by side: what each misses of losses it has not seen, and of those it
-has.
+"""Comparison of forms of the loss curve: by their errors on the largest sizes, held out, and by
+Akaike's information criterion with its correction for few losses (Hurvich & Tsai 1989).
+
+A form that fits well may forecast badly, and forecasts are what loss curves are for; so the table
+is sorted by the error on losses that the fit has not seen.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from actilaw.errors import InputError
-from actilaw.loss.fit import fit_form, read_columns
+from actilaw.loss.fit import fit_form
+from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.loss.form import Form
 from actilaw.loss.forms import FORMS, SURFACE
-from actilaw.loss.huber import log_likelihood
+from actilaw.loss.measurements import Measurements, read_measurements
 from actilaw.support.arrays import Floats
 
 
@@ -24,48 +28,47 @@ def compare_loss_forms(
     size: ArrayLike | None = None,
     held_out: int | None = None,
 ) -> pd.DataFrame:
-    """How well each form of the loss curve foretells the losses at the largest sizes, and how well
+    """How well each form of the loss curve predicts the losses at the largest sizes, and how well
     it fits them all.
 
     Every form is fitted by the same robust objective from its own grid of starts.
 
     Args:
-        samples, loss, weights, units: as for `fit_loss`; with sizes of network, the joint forms are
+        samples, loss, weights, size: as for `fit_loss`; with sizes of network, the joint forms are
             compared.
-        held_out: how many of the largest sizes are foretold from the rest; by default the longest
-            tail that leaves the form of most parameters one size more than it has, but never more
-            than a third of the sizes.
+        held_out: how many of the largest sizes of training set are predicted from the rest; by
+            default the longest tail that leaves the form of most parameters one size more than it
+            has, but never more than a third of the sizes.
 
     Returns:
         One row per form, the best forecast first: columns formula, parameters (how many),
         held_out_error (mean distance in log loss at the sizes held out), residual (scatter about
-        the fit to all losses), aicc (Akaike's criterion with its correction for few losses, under
-        Huber's law of noise) and weight (Akaike's, summing to one). Missing where there are too few
-        sizes. `attrs["held_out"]` lists the sizes held out.
+        the fit to all losses), aicc (`FittedLoss.aicc`) and weight (Akaike's, summing to one).
+        Missing where there are too few sizes. `attrs["held_out"]` lists the sizes held out.
 
     Raises:
         InputError: as `fit_loss`; or if no form can be fitted with the sizes left.
     """
-    columns = read_columns(samples, loss, weights, size)
-    forms = (
-        [form for form in FORMS.values() if not form.width]
-        if size is None
-        else [SURFACE, FORMS["chinchilla"]]
-    )
-    sizes = np.unique(columns["samples"])
-    tail = sizes[sizes.size - _tail(sizes.size, forms, held_out) :]
-    seen = ~np.isin(columns["samples"], tail)
-    table = pd.DataFrame({form.name: _row(form, columns, seen) for form in forms}).T
-    table = table.astype({name: float for name in table.columns if name != "formula"})
-    likely = np.exp((table["aicc"].min() - table["aicc"]) / 2).fillna(0.0)
-    table = table.assign(weight=likely / likely.sum() if likely.sum() else np.nan).sort_values(
-        "held_out_error"
-    )
+    measured = read_measurements(samples, loss, weights=weights, size=size)
+    forms = _forms(joint=size is not None)
+    sizes = np.unique(measured.samples)
+    tail = sizes[sizes.size - _tail_length(sizes.size, forms, held_out) :]
+    seen = ~np.isin(measured.samples, tail)
+    rows = {form.name: _row(form, measured, seen) for form in forms}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table = table.assign(weight=_akaike_weights(table["aicc"].to_numpy()))
+    table = table.sort_values("held_out_error")
     table.attrs["held_out"] = tail.tolist()
-    return table.astype({"parameters": int})
+    return table
 
 
-def _tail(sizes: int, forms: list[Form], held_out: int | None) -> int:
+def _forms(*, joint: bool) -> list[Form]:
+    if joint:
+        return [SURFACE, FORMS["chinchilla"]]
+    return [form for form in FORMS.values() if not form.uses_size]
+
+
+def _tail_length(sizes: int, forms: list[Form], held_out: int | None) -> int:
     """How many of the largest sizes are held out."""
     needed = [len(form.parameters) + 1 for form in forms]
     if held_out is None:
@@ -74,41 +77,43 @@ def _tail(sizes: int, forms: list[Form], held_out: int | None) -> int:
     if not 1 <= held_out <= sizes - min(needed):
         raise InputError(
             f"expected at least {min(needed)} different sizes besides those held out, but got "
-            f"{sizes} in all and "
-            f"held_out={held_out}: add some, or hold out fewer"
+            f"{sizes} in all and held_out={held_out}: add some, or hold out fewer"
         )
     return held_out
 
 
-def _row(form: Form, columns: dict[str, Floats], seen: np.ndarray) -> dict[str, object]:
-    p = len(form.parameters)
-    row = {
+def _row(form: Form, measured: Measurements, seen: NDArray[np.bool_]) -> dict[str, object]:
+    """What the table says of one form; NaN for a fit that had too few sizes."""
+    to_all, to_seen = _fit_if_enough(form, measured), _fit_if_enough(form, measured.where(seen))
+    return {
         "formula": form.formula,
-        "parameters": p,
-        "held_out_error": np.nan,
-        "residual": np.nan,
-        "aicc": np.nan,
+        "parameters": len(form.parameters),
+        "held_out_error": _mean_error(to_seen, measured.where(~seen)),
+        "residual": np.nan if to_all is None else to_all.residual,
+        "aicc": np.nan if to_all is None else to_all.aicc,
     }
+
+
+def _fit_if_enough(form: Form, measured: Measurements) -> FittedLoss | None:
     try:
-        whole = fit_form(form, columns)
-        row["residual"] = whole.residual
-        n, k = float(whole.weights.sum()), p + 1  # the scale of the noise is estimated too
-        off = _off(form, columns, columns)
-        row["aicc"] = (
-            2 * k * n / (n - k - 1) - 2 * log_likelihood(off, whole.weights)
-            if n > k + 1
-            else np.inf
-        )
-        off = _off(form, {name: values[seen] for name, values in columns.items()}, columns)
-        row["held_out_error"] = float(
-            np.average(np.abs(off[~seen]), weights=columns["weights"][~seen])
-        )
-    except InputError:  # too few sizes for this form: what is missing stays missing
-        pass
-    return row
+        return fit_form(form, measured)
+    except InputError:  # fewer sizes or measurements than the form needs
+        return None
 
 
-def _off(form: Form, fitted_to: dict[str, Floats], at: dict[str, Floats]) -> Floats:
-    """Fitted over measured loss, in logarithms."""
-    fitted = fit_form(form, fitted_to)
-    return np.log(fitted.predict(at["samples"], at.get("size")) / at["loss"])
+def _mean_error(fitted: FittedLoss | None, measured: Measurements) -> float:
+    """Mean distance in log loss from losses that the fit has not seen."""
+    if fitted is None:
+        return np.nan
+    errors = np.abs(np.log(fitted.predict(measured.samples, measured.size) / measured.loss))
+    return float(np.average(errors, weights=measured.weights))
+
+
+def _akaike_weights(aicc: Floats) -> Floats:
+    """exp(−Δ/2), over their sum, where Δ is the distance from the least criterion; NaN if none is
+    finite.
+    """
+    if not np.isfinite(aicc).any():
+        return np.full(aicc.size, np.nan)
+    weights = np.nan_to_num(np.exp((np.nanmin(aicc) - aicc) / 2))
+    return weights / weights.sum()

@@ -1,107 +1,159 @@
-"""b and the knee, read from counts and read from losses: the same, or by how much not (theory (10),
-(14 f)).
+"""Likelihood-ratio test that counts and losses share one b and one knee (theory (10), test (f)),
+and the ratio of the two estimates of each with its interval.
 
 With the counts' estimates taken as Gaussian in their logarithms, independent of each other and of
-the losses,
+the losses, with C, s and m as in `profile_likelihood`,
 
     F = (min over θ of [C(θ) + m s² Σ_j (θ_j − counts_j)²/se_j²] − min over θ of C(θ)) / (2 m s²),
     j = ln knee, ln b
 
 is the likelihood ratio of one b and one knee against two of each, over its 2 degrees of freedom: F
-of (2, n − 4) where the curve is linear in its parameters. The interval of a ratio adds the two
-readings' own intervals in squares, each side by itself (Zou & Donner 2008), so that a knee bounded
-on one side gives a ratio bounded on one side.
+of (2, n − 4) where the curve is linear in its parameters. The interval of a ratio adds the squared
+distances of the two estimates' own bounds, each side by itself (Zou & Donner 2008), so that a knee
+bounded on one side gives a ratio bounded on one side.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.stats import f as fisher
-from scipy.stats import norm
 
 from actilaw.fitting.fitted_law import FittedLaw
-from actilaw.loss.fitted_loss import Agreement, FittedLoss
-from actilaw.loss.huber import Lanes, descend
+from actilaw.loss.huber import Curve, Fits, PenaltyTargets, Problem, solve
+from actilaw.loss.profile_likelihood import ProfileLikelihood
 from actilaw.support.arrays import Floats
+from actilaw.support.numerics import two_sided_z
 
-NAMES = ("knee", "b")
-WITHIN = np.log(2.0)  # readings whose ratio lies surely within this factor are said to agree
+SHARED = ("knee", "b")
+SAME_WITHIN = np.log(2.0)  # estimates agree where their ratio lies surely within this factor
+LEAST_ERROR = 1e-6  # of a logarithm of the counts, so that a division by it stays finite
+ROOM = 5  # standard errors around the counts that the search may move in, whatever the losses say
 
 
-def agreement(
-    tied: FittedLoss, free: FittedLoss, told: FittedLaw, level: float = 0.95
-) -> Agreement:
-    """What the losses alone say of b and the knee, beside what the counts say."""
-    counts = np.log([told.law.knee, told.law.b])
-    errors = [told.standard_errors[name] / getattr(told.law, name) for name in NAMES]
-    errors = np.maximum(np.array(errors), 1e-6)
-    statistic = _statistic(free, counts, errors)
-    freedom = free.valley.problem.freedom
-    return Agreement(
-        table=_table(free, counts, errors, level),
+@dataclass(frozen=True, eq=False)
+class Consistency:
+    """How b and the knee estimated from counts compare with those estimated from losses.
+
+    Attributes:
+        table: rows knee and b; columns counts, loss (the two estimates), ratio (loss over counts),
+            lower, upper (its interval at `level`) and verdict: "holds" (the interval holds 1 and
+            stays within a factor of 2), "deviates by ...", or "inconclusive: ...".
+        level: of the intervals.
+        statistic, freedom, p_value: F of the rise of the cost when both are those of the counts,
+            with the counts' own errors granted; (2, n − 4) degrees of freedom.
+        scatter_ratio: median distance in log loss from the curve with the counts' b and knee, over
+            that from the curve fitted to the losses alone: the size of the difference.
+    """
+
+    table: pd.DataFrame
+    level: float
+    statistic: float
+    freedom: tuple[int, float]
+    p_value: float
+    scatter_ratio: float
+
+
+def consistency_with_counts(
+    law: FittedLaw,
+    profile: ProfileLikelihood,
+    summary: pd.DataFrame,
+    *,
+    scatter_ratio: float,
+    level: float,
+) -> Consistency:
+    """The test and the ratios.
+
+    Args:
+        law: fitted to the counts.
+        profile: of the loss law fitted to the losses alone.
+        summary: of that fit, with intervals at `level`; a row per coordinate, in their order.
+        scatter_ratio: handed through.
+        level: of the intervals of the ratios.
+    """
+    log_counts = np.log([law.law.knee, law.law.b])
+    relative = [law.standard_errors[name] / getattr(law.law, name) for name in SHARED]
+    errors = np.maximum(np.array(relative), LEAST_ERROR)
+    columns = [list(summary.index).index(name) for name in SHARED]
+    statistic = _statistic(profile, columns, log_counts, errors)
+    freedom = profile.problem.freedom
+    return Consistency(
+        table=_table(summary.loc[list(SHARED)], log_counts, errors, level),
         level=level,
         statistic=statistic,
         freedom=(2, freedom),
         p_value=float(fisher.sf(statistic, 2, freedom)),
-        spoilt=_scatter(tied) / max(_scatter(free), 1e-12),
+        scatter_ratio=scatter_ratio,
     )
 
 
-def _statistic(free: FittedLoss, counts: Floats, errors: Floats) -> float:
-    valley = free.valley
-    columns = [free.form.parameters.index(name) for name in NAMES]
-    low, high = valley.problem.low.copy(), valley.problem.high.copy()
-    low[columns] = np.minimum(low[columns], counts - 5 * errors)
-    high[columns] = np.maximum(high[columns], counts + 5 * errors)
+def _statistic(
+    profile: ProfileLikelihood, columns: list[int], log_counts: Floats, errors: Floats
+) -> float:
+    """F, from the best fit of the losses alone and the best one drawn to the counts."""
+    variance = profile.unclipped * profile.noise**2
+    alone = profile.coordinates
+    at_counts = alone.copy()
+    at_counts[columns] = log_counts
+    starts = np.stack([alone, at_counts])
+    drawn = _drawn_to_counts(profile.at_scale(), columns, log_counts, errors)
+    penalty = PenaltyTargets(np.broadcast_to(log_counts, (2, 2)), variance / errors**2)
+    cost_apart = solve(profile.at_scale(), starts[:1]).cost[0]
+    cost_together = solve(replace(drawn, penalty=penalty), starts).cost.min()
+    return float(max(cost_together - cost_apart, 0.0) / (2 * variance))
 
-    def curve(parameters: Floats, lanes: Lanes) -> tuple[Floats, Floats]:
-        values, slopes = valley.problem.curve(parameters, lanes)
+
+def _drawn_to_counts(
+    problem: Problem, columns: list[int], log_counts: Floats, errors: Floats
+) -> Problem:
+    """The problem with ln knee and ln b as further values of its curve, and room for the counts."""
+    low, high = problem.low.copy(), problem.high.copy()
+    low[columns] = np.minimum(low[columns], log_counts - ROOM * errors)
+    high[columns] = np.maximum(high[columns], log_counts + ROOM * errors)
+    return replace(problem, curve=_with_coordinates(problem.curve, columns), low=low, high=high)
+
+
+def _with_coordinates(curve: Curve, columns: list[int]) -> Curve:
+    """The curve with some of its coordinates as further values."""
+
+    def extended(parameters: Floats, fits: Fits) -> tuple[Floats, Floats]:
+        values, slopes = curve(parameters, fits)
         unit = np.eye(parameters.shape[1])[columns]
-        more = np.broadcast_to(unit, (len(parameters), *unit.shape))
-        return np.concatenate([values, parameters[:, columns]], axis=1), np.concatenate(
-            [slopes, more], axis=1
+        unit_slopes = np.broadcast_to(unit, (len(parameters), *unit.shape))
+        return (
+            np.concatenate([values, parameters[:, columns]], axis=1),
+            np.concatenate([slopes, unit_slopes], axis=1),
         )
 
-    variance = valley.unclipped * valley.noise**2
-    starts = np.repeat(valley.fitted.parameters[:1], 2, axis=0)
-    starts[1, columns] = counts
-    cost = descend(valley.at_scale(), starts[:1]).cost[0]
-    aims = np.broadcast_to(counts, (2, 2))
-    one = replace(
-        valley.at_scale(), curve=curve, aims=(aims, variance / errors**2), low=low, high=high
-    )
-    return float(max(descend(one, starts).cost.min() - cost, 0.0) / (2 * variance))
+    return extended
 
 
-def _table(free: FittedLoss, counts: Floats, errors: Floats, level: float) -> pd.DataFrame:
-    summary = free.summary(level).loc[list(NAMES)]
-    with np.errstate(divide="ignore"):
-        logs = np.log(summary[["estimate", "lower", "upper"]].to_numpy()) - counts[:, np.newaxis]
-    ratio, lower, upper = logs.T
-    reach = norm.ppf((1 + level) / 2) * errors
-    below, above = ratio - np.hypot(ratio - lower, reach), ratio + np.hypot(upper - ratio, reach)
+def _table(summary: pd.DataFrame, log_counts: Floats, errors: Floats, level: float) -> pd.DataFrame:
+    with np.errstate(divide="ignore"):  # a lower bound of 0
+        logs = np.log(summary[["estimate", "lower", "upper"]].to_numpy())
+    ratio, lower, upper = (logs - log_counts[:, np.newaxis]).T
+    reach = two_sided_z(level) * errors
+    below = ratio - np.hypot(ratio - lower, reach)
+    above = ratio + np.hypot(upper - ratio, reach)
     verdicts = [_verdict(*row) for row in zip(ratio, below, above, strict=True)]
-    columns = {
-        "counts": counts,
-        "loss": np.log(summary["estimate"]),
-        "ratio": ratio,
-        "lower": below,
-        "upper": above,
-    }
-    return pd.DataFrame({name: np.exp(value) for name, value in columns.items()}).assign(
-        verdict=verdicts
+    return pd.DataFrame(
+        {
+            "counts": np.exp(log_counts),
+            "loss": summary["estimate"],
+            "ratio": np.exp(ratio),
+            "lower": np.exp(below),
+            "upper": np.exp(above),
+            "verdict": verdicts,
+        },
+        index=summary.index,
     )
 
 
 def _verdict(ratio: float, lower: float, upper: float) -> str:
     if not lower <= 0 <= upper:
         return f"deviates by a factor of {np.exp(ratio):.3g}"
-    return "holds" if max(-lower, upper) <= WITHIN else "cannot be told"
-
-
-def _scatter(fitted: FittedLoss) -> float:
-    """Median distance between losses and curve, in log loss."""
-    return float(np.median(np.abs(np.log(fitted.predict(fitted.samples) / fitted.loss))))
+    if max(-lower, upper) <= SAME_WITHIN:
+        return "holds"
+    return "inconclusive: the interval of the ratio reaches beyond a factor of 2"

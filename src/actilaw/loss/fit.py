@@ -1,10 +1,9 @@
-"""From losses at several sizes of training set to the loss law, with its uncertainty.
+"""Fit of a loss curve to losses measured at several sizes of training set.
 
-    (10)  L(D) = L_inf + A (1 + D/D*)^(−b)
-
-Fitted in the logarithm of the loss, since noise in a loss is proportional to the loss, by Huber's
-loss, summed, from many starts (`robust`); intervals are profile likelihoods (`loss_intervals`).
-Other forms of the curve, each from its paper, are fitted by the same machinery (`loss_forms`).
+The curve is the loss law, (10) of `theory.loss_law`, a plateau, a knee and a power law, or one of
+its peers (`forms`). It is fitted in the logarithm of the loss, since noise in a loss is
+proportional to the loss, by Huber's robust regression from a grid of starts (`huber`); intervals
+are profile likelihoods (`profile_likelihood`).
 """
 
 from __future__ import annotations
@@ -13,22 +12,26 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
-from actilaw.loss.consistency import agreement
+from actilaw.loss.consistency import Consistency, consistency_with_counts
+from actilaw.loss.covariance import at_bound, in_units, inverse_information
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.loss.form import Form
-from actilaw.loss.forms import FORMS, LAW, SURFACE, Tied
-from actilaw.loss.huber import Descended, Lanes, Problem, descend, noise
-from actilaw.loss.profile_likelihood import Valley
+from actilaw.loss.forms import FORMS, LOSS_LAW_FORMULA, SURFACE, KnownShape
+from actilaw.loss.huber import Fits, Problem, Solution, log_likelihood, noise_scale, solve
+from actilaw.loss.measurements import Measurements, read_measurements
+from actilaw.loss.profile_likelihood import ProfileLikelihood
 from actilaw.support.arrays import Floats
 
-FIRST = 30  # steps from every start
-MOST = 8  # starts that are then followed to their end
+STEPS_FROM_EVERY_START = 30
+STARTS_FOLLOWED = 8  # the best ones, which are then followed to their end
+LEAST_SCATTER = 1e-12  # in log loss, so that a ratio to it stays finite
 
 
 def fit_loss(
@@ -45,184 +48,141 @@ def fit_loss(
     Args:
         samples: sizes of the training sets, positive; (n,), repeats allowed.
         loss: loss on new data after training on each, positive; (n,).
-        form: "activation", the loss law (10); or one of the peers in `loss_forms`: power,
-            power_floor, M3, M4, bnsl, and, with sizes of network, chinchilla.
+        form: "activation", the loss law (10); or one of its peers in `forms`: power, power_floor,
+            M3, M4, bnsl, and, with sizes of network, chinchilla.
         weights: how many measurements each loss stands for, positive; (n,). A weight of 3 counts as
             a row given thrice.
-        size: widths, positive; (n,). The fit is then the joint one of (10b), in which D* = b N/c.
+        size: of the network, parameters or units, positive; (n,). The fit is then the joint one:
+            of (10b), in which D* = b N/c, or of chinchilla.
         counts: activation counts of the network, or the law fitted to them: b and D* are theirs and
-            taken as exact, floor and amplitude alone are fitted, and `agreement` says what the
+            taken as exact, floor and amplitude alone are fitted, and `consistency` says what the
             losses alone would give, with the counts' own errors granted. Counts and losses must
             mean the same by a sample.
 
     Raises:
         InputError: if shapes differ, values are not positive and finite, the form is unknown or
             does not go with sizes of network or counts, or there are no more distinct sizes (of
-            data and width) than parameters.
+            data and network) than parameters.
     """
-    chosen = _chosen(form, size is not None, counts is not None)
-    columns = read_columns(samples, loss, weights, size)
+    chosen = _chosen_form(form, with_size=size is not None, with_counts=counts is not None)
+    measured = read_measurements(samples, loss, weights=weights, size=size)
     if counts is None:
-        return fit_form(chosen, columns)
-    told = counts if isinstance(counts, FittedLaw) else fit(counts)
-    if told.family == "heavy_tail":
+        return fit_form(chosen, measured)
+    law = counts if isinstance(counts, FittedLaw) else fit(counts)
+    if law.family == "heavy_tail":
         raise InputError(
-            "expected a law with b and a knee to tie the loss to, but got a heavy-tailed one: "
-            'fit "law"'
+            "expected a law with b and a knee to take for the loss, but got the family "
+            '"heavy_tail": fit "law"'
         )
-    tied = Tied("activation", LAW, (), knee=told.law.knee, b=told.law.b)
-    fitted = fit_form(tied, columns)
-    if _sizes(columns) <= len(chosen.parameters):
+    shape = KnownShape("activation", LOSS_LAW_FORMULA, (), knee=law.law.knee, b=law.law.b)
+    fitted = fit_form(shape, measured)
+    if measured.distinct_sizes <= len(chosen.parameters):
         return fitted
-    return replace(fitted, agreement=agreement(fitted, fit_form(chosen, columns), told))
+    alone = fit_form(chosen, measured)
+    return replace(fitted, consistency=_consistency(law, fitted, alone))
 
 
-def fit_form(form: Form, columns: dict[str, Floats]) -> FittedLoss:
-    """The nearest curve of a form to checked columns samples, loss, weights and perhaps units."""
-    p, sizes = len(form.parameters), _sizes(columns)
-    if sizes <= p:
-        raise InputError(
-            f"the form {form.name!r}, {form.formula}, has {p} parameters and needs at least "
-            f"{p + 1} different sizes, "
-            f"but got {sizes}: add some, or choose a form with fewer"
-        )
-    _enough_weight(columns, p)
-    x = np.log(columns["samples"])
-    x = np.stack([x, np.log(columns["size"])]) if form.width else x
-    measured, weights = np.log(columns["loss"]), columns["weights"]
-    low, high = form.bounds(x, measured)
-    problem = Problem(partial(_curve, form, x), measured, weights, low, high)
-    first = descend(problem, form.starts(x, measured, weights), FIRST)
-    best = descend(problem, first.best(MOST).parameters).best(1)
-    values, slopes = form.log_loss(best.parameters, x)
-    residual, unclipped = noise(problem, values[0] - measured, float(best.scale[0]))
-    coordinates = best.parameters[0]
-    logged = np.array([name not in form.plain for name in form.parameters])
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # an amplitude at D = 1 may lie beyond any float
-        errors = residual * _errors(
-            slopes[0] * np.sqrt(weights)[:, np.newaxis], _at_bound(form, best, low, high)
-        )
-        estimates = np.where(logged, np.exp(coordinates), coordinates)
-        errors = np.where(
-            np.isinf(errors + estimates), np.inf, errors * np.where(logged, estimates, 1.0)
-        )
-    named = [
-        dict(zip(form.parameters, map(float, values), strict=True))
-        for values in (estimates, errors)
-    ]
+def fit_form(form: Form, measured: Measurements) -> FittedLoss:
+    """The nearest curve of one form.
+
+    Raises:
+        InputError: if there are no more distinct sizes than parameters, or the weights sum to less.
+    """
+    _check_enough(form, measured)
+    x, log_loss, weights = measured.log_sizes, np.log(measured.loss), measured.weights
+    low, high = form.bounds(x, log_loss)
+    problem = Problem(partial(_curve, form, x), log_loss, weights, low, high)
+    solution = _best_of_all_starts(problem, form.starts(x, log_loss, weights))
+    coordinates = solution.parameters[0]
+    values, slopes = form.log_loss(solution.parameters, x)
+    residuals = values[0] - log_loss
+    noise, unclipped = noise_scale(problem, residuals, float(solution.scale[0]))
+
+    jacobian = slopes[0] * np.sqrt(weights)[:, np.newaxis]
+    ended = at_bound(form, problem, coordinates)
+    covariance = noise**2 * inverse_information(jacobian, ended)
+    estimates, errors, covariance = in_units(form, coordinates, covariance)
+    names = list(form.parameters)
+    undetermined = [name for name, error in zip(names, errors, strict=True) if error == np.inf]
     return FittedLoss(
         form=form,
-        params=named[0],
-        standard_errors=named[1],
-        undetermined=tuple(name for name, error in named[1].items() if error == np.inf),
-        residual=residual,
-        samples=columns["samples"],
-        loss=columns["loss"],
-        weights=weights,
-        size=columns.get("size"),
-        agreement=None,
-        valley=Valley(problem, best, residual, unclipped),
+        params=dict(zip(names, estimates.tolist(), strict=True)),
+        standard_errors=dict(zip(names, errors.tolist(), strict=True)),
+        covariance=pd.DataFrame(covariance, index=names, columns=names),
+        undetermined=tuple(undetermined),
+        residual=noise,
+        log_likelihood=log_likelihood(residuals, weights),
+        measured=measured,
+        profile=ProfileLikelihood(problem, solution, noise, unclipped),
     )
 
 
-def _curve(form: Form, x: Floats, coordinates: Floats, lanes: Lanes) -> tuple[Floats, Floats]:
-    """The same sizes in every lane; a function with a name, so that a fit can be sent to another
-    process.
+def _curve(form: Form, x: Floats, coordinates: Floats, fits: Fits) -> tuple[Floats, Floats]:
+    """The same sizes in every fit; a function with a name, so that a fit can be pickled and sent to
+    another process.
     """
     return form.log_loss(coordinates, x)
 
 
-def _chosen(name: str, with_units: bool, with_counts: bool) -> Form:
-    forms = {key: form for key, form in FORMS.items() if form.width == with_units}
-    if with_units:
-        forms = {"activation": SURFACE, **forms}
+def _best_of_all_starts(problem: Problem, starts: Floats) -> Solution:
+    """A few steps from every start, then the best ones to their end, and the best of those."""
+    first = solve(problem, starts, steps=STEPS_FROM_EVERY_START).best(STARTS_FOLLOWED)
+    return solve(problem, first.parameters).best(1)
+
+
+def _consistency(
+    law: FittedLaw, fitted: FittedLoss, alone: FittedLoss, level: float = 0.95
+) -> Consistency:
+    scatter_ratio = _median_distance(fitted) / max(_median_distance(alone), LEAST_SCATTER)
+    return consistency_with_counts(
+        law, alone.profile, alone.summary(level), scatter_ratio=scatter_ratio, level=level
+    )
+
+
+def _median_distance(fitted: FittedLoss) -> float:
+    """Median distance between losses and curve, in log loss."""
+    return float(np.median(np.abs(np.log(fitted.predict(fitted.samples) / fitted.loss))))
+
+
+def _chosen_form(name: str, *, with_size: bool, with_counts: bool) -> Form:
+    """The form of that name that goes with what was given."""
     if name not in FORMS:
         raise InputError(
             f"expected form='activation' or one of {', '.join(list(FORMS)[1:])}, but got {name!r}"
         )
+    forms = {key: form for key, form in FORMS.items() if form.uses_size == with_size}
+    if with_size:
+        forms = {"activation": SURFACE, **forms}
     if name not in forms:
-        other = (
-            "expected size= with it"
-            if FORMS[name].width
-            else f"with size= expected one of {', '.join(forms)}"
+        wanted = (
+            f"with size= expected one of {', '.join(forms)}"
+            if with_size
+            else "expected size= with it"
         )
-        raise InputError(f"form {name!r} does not go with what was given: {other}")
-    if with_counts and (name != "activation" or with_units):
+        raise InputError(f"form {name!r} does not go with what was given: {wanted}")
+    if with_counts and (name != "activation" or with_size):
         raise InputError(
             f"expected counts= with form='activation' and without size=, but got form={name!r}"
-            f"{' and size' if with_units else ''}: counts tie b and the knee of one network's "
+            f"{' and size' if with_size else ''}: counts give b and the knee of one network's "
             "loss law"
         )
     return forms[name]
 
 
-def _at_bound(form: Form, fitted: Descended, low: Floats, high: Floats) -> NDArray[np.bool_]:
-    """Which parameters ended at a bound, and those that mean nothing without them."""
-    coordinates, names = fitted.parameters[0], form.parameters
-    touches = np.minimum(coordinates - low, high - coordinates) < 1e-3
-    ended = touches.copy()
-    for cause, name in form.entangled:
-        ended[names.index(name)] |= touches[names.index(cause)]
-    return ended
+def _check_enough(form: Form, measured: Measurements) -> None:
+    """Raise InputError unless there are more sizes than parameters, and more measurements.
 
-
-def _errors(jacobian: Floats, at_bound: NDArray[np.bool_]) -> Floats:
-    """Standard errors of the coordinates in units of the noise: the square roots of the diagonal of
-    (J'WJ)⁻¹.
-
-    Infinite for parameters at a bound, and for those with a share in a direction along which
-    nothing changes.
+    A weight is a number of measurements; with no more of them than parameters, nothing is left to
+    judge the fit by.
     """
-    errors = np.full(at_bound.size, np.inf)
-    _, sizes, directions = np.linalg.svd(jacobian[:, ~at_bound], full_matrices=False)
-    flat = sizes <= 1e-7 * sizes.max(initial=0.0)
-    free = np.sqrt(np.sum((directions[~flat] / sizes[~flat, np.newaxis]) ** 2, axis=0))
-    moves = np.any(np.abs(directions[flat]) > 1e-3, axis=0)
-    errors[~at_bound] = np.where(moves, np.inf, free)
-    return errors
-
-
-def _enough_weight(columns: dict[str, Floats], parameters: int) -> None:
-    """A weight is a number of measurements; with fewer than parameters nothing is left to judge the
-    fit by.
-    """
-    total = columns["weights"].sum() if "weights" in columns else columns["loss"].size
-    if total <= parameters:
+    p, sizes, total = len(form.parameters), measured.distinct_sizes, measured.weights.sum()
+    if sizes <= p:
         raise InputError(
-            f"expected weights that sum to more than the {parameters} parameters, since a weight "
-            "is a number of "
-            f"measurements, but they sum to {total:.3g}: scale them to a mean of 1"
+            f"the form {form.name!r}, {form.formula}, has {p} parameters and needs at least "
+            f"{p + 1} different sizes, but got {sizes}: add some, or choose a form with fewer"
         )
-
-
-def _sizes(columns: dict[str, Floats]) -> int:
-    """How many different sizes, of data and, in a joint fit, of width."""
-    where = [columns["samples"]] + ([columns["size"]] if "size" in columns else [])
-    return len(np.unique(np.stack(where, axis=1), axis=0))
-
-
-def read_columns(
-    samples: ArrayLike, loss: ArrayLike, weights: ArrayLike | None, size: ArrayLike | None
-) -> dict[str, Floats]:
-    """What was given as positive, finite floats of one shape (n,), by name."""
-    given = {"loss": loss, "weights": weights, "size": size}
-    columns = {"samples": np.asarray(samples, float)}
-    columns |= {
-        name: np.asarray(value, float) for name, value in given.items() if value is not None
-    }
-    n = columns["samples"].shape
-    for name, values in columns.items():
-        if len(n) != 1 or values.shape != n:
-            name, values = ("loss", columns["loss"]) if name == "samples" else (name, values)
-            raise InputError(
-                f"expected samples and {name} of one shape (n,), but got {n} and {values.shape}"
-            )
-        bad = values[~(np.isfinite(values) & (values > 0))]
-        if bad.size:
-            raise InputError(
-                f"expected positive, finite {name}, but {bad.size} of {values.size} are not "
-                f"({bad[0]})"
-            )
-    return {"weights": np.ones(n), **columns}
+    if total <= p:
+        raise InputError(
+            f"expected weights that sum to more than the {p} parameters, since a weight is a "
+            f"number of measurements, but they sum to {total:.3g}: scale them to a mean of 1"
+        )

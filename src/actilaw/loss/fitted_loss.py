@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.loss.consistency import Consistency
 from actilaw.loss.form import Form
-from actilaw.loss.forms import Tied
-from actilaw.loss.profile_likelihood import Valley, loss_bounds, parameter_bounds
+from actilaw.loss.forms import KnownShape
+from actilaw.loss.measurements import Measurements
+from actilaw.loss.profile_likelihood import ProfileLikelihood, loss_bounds, parameter_bounds
 from actilaw.support.arrays import Floats
+from actilaw.support.numerics import central_difference
 from actilaw.support.validation import fraction
 from actilaw.theory import LossLaw, LossSurface
 
-NO_FLOOR = -1e4  # logarithm of a floor that adds nothing to any loss
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LOG_OF_NO_FLOOR = -1e4  # logarithm of a floor that adds nothing to any loss
+SLOPE_STEP = 1e-4  # in ln D, for differences
+PLOT_POINTS = 60
+PLOT_BEYOND = 10.0  # times the largest training set, up to which the curve is drawn
+REASONS = {  # why a parameter has no lower bound, and no upper one
+    "knee": ("no plateau is seen", "no power law is seen after it"),
+    "floor": ("it may be zero", ""),
+}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedLoss:
     """A loss curve with its uncertainty.
 
@@ -27,29 +41,68 @@ class FittedLoss:
         form: what curve it is.
         params: the estimates by name, in their units.
         standard_errors: of each, to first order; infinite where it is not determined.
+        covariance: of the estimates, a table of (p, p) in their units: s² (J'WJ)⁻¹ by the delta
+            method. An undetermined parameter has an infinite variance and NaN for covariances.
         undetermined: parameters that the losses do not determine: the fit ended at a bound far
             outside the data, or it is as good along a line through the estimate.
-        residual: scatter of the losses about the curve in log loss, s of (R3): the root of the mean
-            squared error with a degree of freedom taken off per parameter, as long as no loss lies
-            far out.
-        samples, loss, weights: what it was fitted to; (n,) each.
-        size: widths, (n,), of a joint fit; None otherwise.
-        agreement: how b and the knee of the counts compare with those of the losses alone, where
-            counts were given and there are losses enough to tell; None otherwise.
-        valley: the fit that intervals start from.
+        residual: scatter of the losses about the curve in log loss, s of (HU3): the root of the
+            mean squared error with a degree of freedom taken off per parameter, as long as no loss
+            lies far out.
+        log_likelihood: of the logarithms of the losses under Huber's law of noise (HU4), at the
+            scale of the noise that makes it greatest; in nats.
+        measured: the losses it was fitted to.
+        profile: the fit that intervals start from.
+        consistency: how b and the knee of the counts compare with those of the losses alone, where
+            counts were given and there are losses enough; None otherwise.
     """
 
     form: Form
     params: dict[str, float]
     standard_errors: dict[str, float]
+    covariance: pd.DataFrame
     undetermined: tuple[str, ...]
     residual: float
-    samples: Floats
-    loss: Floats
-    weights: Floats
-    size: Floats | None
-    agreement: Agreement | None
-    valley: Valley
+    log_likelihood: float
+    measured: Measurements
+    profile: ProfileLikelihood
+    consistency: Consistency | None = None
+
+    @property
+    def samples(self) -> Floats:
+        """Sizes of the training sets it was fitted to, (n,)."""
+        return self.measured.samples
+
+    @property
+    def loss(self) -> Floats:
+        """Losses it was fitted to, (n,)."""
+        return self.measured.loss
+
+    @property
+    def weights(self) -> Floats:
+        """How many measurements each loss stands for, (n,)."""
+        return self.measured.weights
+
+    @property
+    def size(self) -> Floats | None:
+        """Sizes of the networks, (n,), of a joint fit; None otherwise."""
+        return self.measured.size
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, 2 k − 2 log-likelihood: lower is better, between forms fitted to the
+        same losses.
+
+        k counts the parameters and the scale of the noise.
+        """
+        return 2 * self._estimated - 2 * self.log_likelihood
+
+    @property
+    def aicc(self) -> float:
+        """Akaike's criterion with its correction for few losses, 2 k n/(n − k − 1) − 2
+        log-likelihood (Hurvich & Tsai 1989); infinite up to n = k + 1.
+        """
+        n, k = float(self.weights.sum()), self._estimated
+        return 2 * k * n / (n - k - 1) - 2 * self.log_likelihood if n > k + 1 else np.inf
 
     @property
     def law(self) -> LossLaw | LossSurface:
@@ -59,14 +112,13 @@ class FittedLoss:
             InputError: for the other forms, which are no loss laws; `params` and `predict`
                 serve them all.
         """
-        if isinstance(self.form, Tied):
+        if isinstance(self.form, KnownShape):
             return LossLaw(**self.params, knee=self.form.knee, b=self.form.b)
         if self.form.name != "activation":
             raise InputError(
-                f"expected form 'activation', but {self.form.name!r} is no loss law: use "
-                ".parameters"
+                f"expected form 'activation', but {self.form.name!r} is no loss law: use .params"
             )
-        return (LossSurface if self.form.width else LossLaw)(**self.params)
+        return LossSurface(**self.params) if self.form.uses_size else LossLaw(**self.params)
 
     @property
     def floor(self) -> float:
@@ -76,154 +128,181 @@ class FittedLoss:
     @property
     def b(self) -> float:
         """Exponent after the knee."""
-        return self._named("b")
+        return self._one_called("b")
 
     @property
     def knee(self) -> float:
         """D*, in samples."""
-        return self._named("knee")
+        return self._one_called("knee")
 
     def predict(self, samples: ArrayLike, size: ArrayLike | None = None) -> Floats:
-        """Expected loss after training on `samples` > 0 inputs, at width `size` for a joint fit;
-        arrays broadcast.
+        """Expected loss after training on `samples` > 0 inputs; arrays broadcast.
+
+        Args:
+            samples: sizes of training sets.
+            size: of the network, parameters or units as in the fit; for a joint fit.
         """
-        at, shape = self._at(samples, size)
-        return np.exp(self._log_loss(at)).reshape(shape)[()]
+        x, shape = self._log_sizes(samples, size)
+        return np.exp(self._log_loss(x)).reshape(shape)[()]
 
     def local_slope(self, samples: ArrayLike, size: ArrayLike | None = None) -> Floats:
         """Slope of ln(L − L_inf) against ln D: for the loss law (10a), 0 on the plateau, −b far
         beyond the knee.
         """
-        at, shape = self._at(samples, size)
-        coordinates = self.valley.fitted.parameters[:1].copy()
-        coordinates[:, : self.form.floor] = NO_FLOOR
-        step = np.array([[1e-4], [0.0]]) if self.form.width else 1e-4
-        above, below = (self.form.log_loss(coordinates, at + d)[0][0] for d in (step, -step))
-        return ((above - below) / 2e-4).reshape(shape)[()]
+        x, shape = self._log_sizes(samples, size)
+        coordinates = self.profile.coordinates[np.newaxis].copy()
+        if self.form.floor:
+            coordinates[:, 0] = LOG_OF_NO_FLOOR
+        along_samples = np.array([[1.0], [0.0]]) if self.form.uses_size else 1.0
+
+        def log_loss(shift: Floats) -> Floats:
+            return self.form.log_loss(coordinates, x + shift * along_samples)[0][0]
+
+        return central_difference(log_loss, [0.0], SLOPE_STEP).reshape(shape)[()]
 
     def forecast(
         self, samples: ArrayLike, *, size: ArrayLike | None = None, level: float = 0.95
     ) -> pd.DataFrame:
-        """Loss of one more training on each of `samples`: columns samples, (size,) expected,
-        lower, upper.
-
-        A loss lies inside if adding it to the data spoils the fit no more than chance would, (P2).
+        """Loss of one more training on each of `samples`, with the interval (PL2).
 
         Args:
             samples: positive sizes of training sets, (n,) or a scalar.
+            size: of the network, parameters or units as in the fit, (n,) or a scalar; for a joint
+                fit.
             level: probability that the interval is meant to hold the loss.
-            size: widths, (n,) or a scalar, of a joint fit.
+
+        Returns:
+            One row per training: columns samples, (size,) expected, lower, upper.
         """
         fraction("level", level)
-        at, shape = self._at(samples, size)
+        x, shape = self._log_sizes(samples, size)
         if len(shape) > 1:
             raise InputError(
                 f"expected positive, finite samples, (n,) or a scalar, but got shape {shape}"
             )
-        where = {"samples": samples} if size is None else {"samples": samples, "size": size}
-        where = {
+        given = {"samples": samples} if size is None else {"samples": samples, "size": size}
+        columns = {
             name: np.broadcast_to(np.asarray(value, float), shape).ravel()
-            for name, value in where.items()
+            for name, value in given.items()
         }
-        expected = np.exp(self._log_loss(at))
-        lower, upper = expected * np.exp(loss_bounds(self.valley, self.form, at, level)).T
-        return pd.DataFrame({**where, "expected": expected, "lower": lower, "upper": upper})
+        expected = np.exp(self._log_loss(x))
+        bounds = expected[:, np.newaxis] * np.exp(loss_bounds(self.profile, self.form, x, level))
+        columns |= {"expected": expected, "lower": bounds[:, 0], "upper": bounds[:, 1]}
+        return pd.DataFrame(columns)
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per parameter: estimate, standard_error, and lower and upper of its interval (P1)
-        at `level`.
+        """One row per parameter: estimate, standard_error, and lower and upper of its interval
+        (PL1) at `level`.
 
         A lower bound of 0 or an upper one of infinity says that the losses do not bound the
         parameter on that side.
         """
         fraction("level", level)
         table = pd.DataFrame({"estimate": self.params, "standard_error": self.standard_errors})
-        logged = ~table.index.isin(self.form.plain)
+        logged = ~table.index.isin(self.form.signed)
         with np.errstate(invalid="ignore", divide="ignore"):
-            widths = table["standard_error"].to_numpy() / np.where(logged, table["estimate"], 1.0)
-        bounds = parameter_bounds(
-            self.valley, level, np.where(np.isfinite(widths), np.clip(widths, 1e-8, 1.0), 1.0)
-        )
+            errors = table["standard_error"].to_numpy() / np.where(logged, table["estimate"], 1.0)
+        first = np.where(np.isfinite(errors), np.clip(errors, 1e-8, 1.0), 1.0)
+        bounds = parameter_bounds(self.profile, level, first)
         with np.errstate(over="ignore"):
             lower, upper = np.where(logged, np.exp(bounds.T), bounds.T)
         return table.assign(lower=lower, upper=upper)
 
     def remarks(self, level: float = 0.95) -> tuple[str, ...]:
         """A sentence for each parameter that the losses bound on one side alone, or on none."""
-        reasons = {
-            "knee": ("no plateau is seen", "no power law is seen after it"),
-            "floor": ("it may be zero", ""),
-        }
-        said = []
-        for name, row in self.summary(level).iterrows():
-            name = str(name)
-            why_low, why_high = (f": {why}" if why else "" for why in reasons.get(name, ("", "")))
-            bounded_below, bounded_above = row.lower not in (0, -np.inf), row.upper < np.inf
-            if bounded_above and not bounded_below:
-                said.append(f"{name} below {row.upper:.4g} ({level:.0%}){why_low}")
-            elif bounded_below and not bounded_above:
-                said.append(f"{name} above {row.lower:.4g} ({level:.0%}){why_high}")
-            elif not bounded_below:
-                said.append(f"{name} is not bounded by these losses")
-        return tuple(said)
+        rows = self.summary(level).iterrows()
+        remarks = [_remark(str(name), row["lower"], row["upper"], level) for name, row in rows]
+        return tuple(remark for remark in remarks if remark)
 
-    def _named(self, name: str) -> float:
-        if isinstance(self.form, Tied):
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Measured losses, and the curve with its 95 % interval up to 10 times the data.
+
+        Args:
+            ax: what to draw on; a new figure if left out. A joint fit draws one curve for each
+                size.
+
+        Returns:
+            The Matplotlib axes.
+
+        Raises:
+            MissingExtraError: if Matplotlib is not installed.
+        """
+        from actilaw.loss.plot import plot_loss  # Matplotlib is an extra
+
+        ends = self.samples.min(), PLOT_BEYOND * self.samples.max()
+        grid = np.geomspace(*ends, PLOT_POINTS)
+        sizes = [None] if self.size is None else np.unique(self.size)
+        forecasts = {
+            self.form.name if size is None else f"size {size:,.10g}": self.forecast(grid, size=size)
+            for size in sizes
+        }
+        return plot_loss(self.measured, forecasts, level=0.95, ax=ax)
+
+    def __repr__(self) -> str:
+        rows = [
+            f"  {name:<10} {value:.4g} ± {self.standard_errors[name]:.2g}"
+            for name, value in self.params.items()
+        ]
+        scatter = f"  {self.loss.size} losses, scatter {self.residual:.2g} in log loss"
+        return "\n".join([f"FittedLoss {self.form.name}: {self.form.formula}", *rows, scatter])
+
+    def _repr_html_(self) -> str:
+        """The summary, for notebooks."""
+        return self.summary().to_html()
+
+    @property
+    def _estimated(self) -> int:
+        """How many numbers were estimated: the parameters, and the scale of the noise."""
+        return len(self.params) + 1
+
+    def _one_called(self, name: str) -> float:
+        if isinstance(self.form, KnownShape):
             return getattr(self.form, name)
         if name not in self.params:
-            has = ", ".join(self.params)
             raise InputError(
-                f"expected a form with one {name}, but {self.form.formula} has {has}: use "
-                ".parameters"
+                f"expected a form with one {name}, but {self.form.formula} has "
+                f"{', '.join(self.params)}: use .params"
             )
         return self.params[name]
 
-    def _log_loss(self, at: Floats) -> Floats:
-        return self.form.log_loss(self.valley.fitted.parameters[:1], at)[0][0]
+    def _log_loss(self, x: Floats) -> Floats:
+        return self.form.log_loss(self.profile.coordinates[np.newaxis], x)[0][0]
 
-    def _at(self, samples: ArrayLike, size: ArrayLike | None) -> tuple[Floats, tuple[int, ...]]:
+    def _log_sizes(
+        self, samples: ArrayLike, size: ArrayLike | None
+    ) -> tuple[Floats, tuple[int, ...]]:
         """ln D, (n,), or ln D and ln N, (2, n), and the shape that was asked for."""
-        if (size is None) == self.form.width:
-            raise InputError(
-                "expected size=, the width to predict for, since the fit was a joint one"
-                if self.form.width
-                else f"expected no size=, since {self.form.formula} was fitted without them"
-            )
-        given = {"samples": samples} if size is None else {"samples": samples, "size": size}
-        values = {name: np.asarray(value, float) for name, value in given.items()}
-        for name, value in values.items():
-            if not np.all((value > 0) & np.isfinite(value)):
-                raise InputError(
-                    f"expected positive, finite {name}, (n,) or a scalar, but got {given[name]}"
-                )
+        if self.form.uses_size and size is None:
+            raise InputError("expected size=, to predict for, since the fit was a joint one")
+        if not self.form.uses_size and size is not None:
+            raise InputError(f"expected no size=, since {self.form.formula} was fitted without it")
+        logs = [_log_of_positive("samples", samples)]
+        if size is not None:
+            logs.append(_log_of_positive("size", size))
         try:
-            logs = [np.log(value) for value in np.broadcast_arrays(*values.values())]
+            broadcast = np.broadcast_arrays(*logs)
         except ValueError:
-            shapes = " and ".join(str(value.shape) for value in values.values())
+            shapes = " and ".join(str(log.shape) for log in logs)
             raise InputError(f"expected samples and size of one shape, but got {shapes}") from None
-        return (
-            np.stack([one.ravel() for one in logs]) if self.form.width else logs[0].ravel()
-        ), logs[0].shape
+        flat = [log.ravel() for log in broadcast]
+        return np.stack(flat) if self.form.uses_size else flat[0], broadcast[0].shape
 
 
-@dataclass(frozen=True, eq=False)
-class Agreement:
-    """How b and the knee read from counts compare with those read from losses.
+def _log_of_positive(name: str, value: ArrayLike) -> Floats:
+    array = np.asarray(value, float)
+    if not np.all((array > 0) & np.isfinite(array)):
+        raise InputError(f"expected positive, finite {name}, (n,) or a scalar, but got {value}")
+    return np.log(array)
 
-    Attributes:
-        table: rows b and knee; columns counts, loss (the two estimates), ratio (loss over counts),
-            lower, upper (its interval at `level`) and verdict: holds (the interval holds 1 and
-            stays within a factor of 2), deviates, or cannot be told.
-        level: of the intervals.
-        statistic, freedom, p_value: F of the rise of the cost when both are tied to the counts,
-            with the counts' own errors granted; (2, n − 4) degrees of freedom.
-        spoilt: scatter about the tied curve over scatter about the free one, in log loss: the size
-            of the difference.
-    """
 
-    table: pd.DataFrame
-    level: float
-    statistic: float
-    freedom: tuple[int, float]
-    p_value: float
-    spoilt: float
+def _remark(name: str, lower: float, upper: float, level: float) -> str:
+    """What the interval of a parameter leaves open; nothing where it is bounded on both sides."""
+    bounded_below, bounded_above = lower not in (0, -np.inf), upper < np.inf
+    if bounded_below and bounded_above:
+        return ""
+    if not bounded_below and not bounded_above:
+        return f"{name} is not bounded by these losses"
+    why_not_below, why_not_above = REASONS.get(name, ("", ""))
+    why = why_not_above if bounded_below else why_not_below
+    bound = f"above {lower:.4g}" if bounded_below else f"below {upper:.4g}"
+    return f"{name} {bound} ({level:.0%})" + (f": {why}" if why else "")

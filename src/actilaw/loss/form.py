@@ -1,38 +1,53 @@
-"""What every form of a loss curve shares: names, L with its slopes from the form's terms, bounds
-and starts.
+"""The shape that all forms of a loss curve share: a floor plus terms that fall with the data.
 
-    (F)  L = floor + Σ_k A_k exp(h_k(D; shape))
-from actilaw.support.arrays import Floats
+    (LF1)  L = floor + Σ_k A_k exp(h_k(D; shape))
 
-A form (`loss_forms`) says what h and its slopes are, and where to start; floor and amplitudes
-follow from (F).
+A form (`forms`) says what h and its slopes are, how far its shape may go and from where to start;
+the loss with its slopes, and the floor and amplitudes of every start, follow here from (LF1).
+
+A fit moves coordinates: the logarithms of the parameters, except of those that may be negative, in
+the order floor, amplitudes, shape. Many fits run side by side; see `huber`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
 
 from actilaw.support.arrays import Floats
 
-Shape = tuple[
-    list[Floats], list[list[Floats]]
-]  # h of each term, and its slopes in each coordinate of the shape
+KNEE_MARGIN = np.log(100.0)  # how far beyond the data a knee may lie
+EXPONENT_BOUNDS = (float(np.log(1e-2)), float(np.log(1e2)))
+MOST_LOG_AMPLITUDE = 1000.0  # far beyond any amplitude that a loss can have
+LEAST_FLOOR = np.log(1e-4)  # a floor this far below the least loss is no floor
+LEAST_START = 1e-3  # of the least loss: where a floor or amplitude solved to be 0 starts
 
-FAR = np.log(100.0)  # how far beyond the data a knee may lie
-EXPONENTS = np.log([1e-2, 1e2])
-REACH = 1000.0  # logarithm of an amplitude far beyond any that a loss can have
-TINY = np.log(1e-4)  # a floor this far below the least loss is no floor
+
+class Term(NamedTuple):
+    """One term of (LF1): h, (fits, n), and its slope in each coordinate of the shape."""
+
+    h: Floats
+    slopes: list[Floats]
 
 
 @dataclass(frozen=True)
 class Form:
-    """What every form has: names, and L with its slopes from the terms of the form.
+    """What a form of the loss curve consists of.
 
-    Coordinates are logarithms of the parameters, except those named in `plain`, in the order floor,
-    amplitudes, shape.
+    Attributes:
+        name: by which `fit_loss` knows it.
+        formula: for people.
+        shape: names of the parameters of h.
+        amplitudes: names of the A_k.
+        floor: whether it has one.
+        signed: parameters that may be negative; their coordinates are no logarithms.
+        uses_size: whether the loss depends on the size of the network; x is then ln D and ln N,
+            (2, n), and ln D, (n,), otherwise.
+        jointly_unidentified: pairs; when the first ends at a bound, the second means nothing
+            either: where no knee is seen, no plateau is.
     """
 
     name: str
@@ -40,21 +55,18 @@ class Form:
     shape: tuple[str, ...]
     amplitudes: tuple[str, ...] = ("amplitude",)
     floor: bool = True
-    plain: tuple[str, ...] = ()
-    width: bool = False  # whether the form speaks of units
-    entangled: tuple[
-        tuple[str, str], ...
-    ] = ()  # what loses its meaning along with what: without a knee, its plateau
+    signed: tuple[str, ...] = ()
+    uses_size: bool = False
+    jointly_unidentified: tuple[tuple[str, str], ...] = ()
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters, in the order of the coordinates."""
-        return ("floor",) * self.floor + self.amplitudes + self.shape
+        floor = ("floor",) if self.floor else ()
+        return floor + self.amplitudes + self.shape
 
-    def terms(self, x: Floats, shape: list[Floats]) -> Shape:
-        """h of every term at x = ln D, (n,) or ln D and ln N, (2, n); each of `shape` is (lanes,
-        1).
-        """
+    def terms(self, x: Floats, shape: list[Floats]) -> list[Term]:
+        """The terms of (LF1) at x, for coordinates of the shape of (fits, 1) each."""
         raise NotImplementedError
 
     def grid(self, x: Floats) -> list[tuple[float, ...]]:
@@ -66,52 +78,56 @@ class Form:
         raise NotImplementedError
 
     def log_loss(self, coordinates: Floats, x: Floats) -> tuple[Floats, Floats]:
-        """ln L and its slopes: (lanes, p) and ln D to (lanes, n) and (lanes, n, p)."""
+        """ln L, (fits, n), and its slopes, (fits, n, p), for coordinates (fits, p)."""
         columns = [coordinates[:, [i]] for i in range(coordinates.shape[1])]
-        linear, shape = (
-            columns[: len(columns) - len(self.shape)],
-            columns[len(columns) - len(self.shape) :],
-        )
-        h, slopes = self.terms(x, shape)
-        logs = [a + one for a, one in zip(linear[self.floor :], h, strict=True)]
+        first_of_shape = len(columns) - len(self.shape)
+        linear, shape = columns[:first_of_shape], columns[first_of_shape:]
+        terms = self.terms(x, shape)
+        log_amplitudes = linear[1:] if self.floor else linear
+        logs = [log_a + term.h for log_a, term in zip(log_amplitudes, terms, strict=True)]
         if self.floor:
             logs = [np.broadcast_to(linear[0], logs[0].shape), *logs]
-        value = np.logaddexp.reduce(np.stack(logs))
-        shares = [np.exp(one - value) for one in logs]
-        bent = [
-            sum(share * slope[i] for share, slope in zip(shares[self.floor :], slopes, strict=True))
+        log_loss = np.logaddexp.reduce(np.stack(logs))
+        # The slope of ln L in the logarithm of a summand is the summand's share of the loss.
+        shares = [np.exp(log - log_loss) for log in logs]
+        shares_of_terms = shares[1:] if self.floor else shares
+        by_shape = [
+            sum(share * term.slopes[i] for share, term in zip(shares_of_terms, terms, strict=True))
             for i in range(len(shape))
         ]
-        return value, np.stack([*shares, *bent], axis=-1)
+        return log_loss, np.stack([*shares, *by_shape], axis=-1)
 
     def bounds(self, x: Floats, log_loss: Floats) -> tuple[Floats, Floats]:
-        """Least and greatest coordinates; (p,) each."""
-        floor = [(log_loss.min() + TINY, log_loss.max())] * self.floor
-        low, high = zip(
-            *floor, *self.amplitude_bounds(log_loss), *self.shape_bounds(x), strict=True
-        )
-        return np.array(low), np.array(high)
+        """Least and greatest coordinates, (p,) each, for measured ln L of (n,)."""
+        floor = [(log_loss.min() + LEAST_FLOOR, log_loss.max())] if self.floor else []
+        pairs = [*floor, *self.amplitude_bounds(log_loss), *self.shape_bounds(x)]
+        return np.array([low for low, _ in pairs]), np.array([high for _, high in pairs])
 
     def amplitude_bounds(self, log_loss: Floats) -> list[tuple[float, float]]:
         """Bounds of the logarithms of the amplitudes."""
-        return [(-REACH, REACH)] * len(self.amplitudes)
+        return [(-MOST_LOG_AMPLITUDE, MOST_LOG_AMPLITUDE)] * len(self.amplitudes)
 
     def starts(self, x: Floats, log_loss: Floats, weights: Floats) -> Floats:
-        """A start for each shape in the grid; floor and amplitudes by least squares of L relative
-        to the losses.
+        """Coordinates to start from, (starts, p): each shape of the grid, with the floor and
+        amplitudes that fit it best.
         """
-        found = []
+        shapes = self.grid(x)
+        linear = [self._best_linear(shape, x, log_loss, weights) for shape in shapes]
+        return np.array([[*logs, *shape] for logs, shape in zip(linear, shapes, strict=True)])
+
+    def _best_linear(
+        self, shape: tuple[float, ...], x: Floats, log_loss: Floats, weights: Floats
+    ) -> Floats:
+        """Logarithms of floor and amplitudes: L over the losses is nearest to 1, none negative."""
+        terms = self.terms(x, [np.full((1, 1), value) for value in shape])
+        largest = [term.h.max() for term in terms]  # taken out, so that no exponential overflows
+        floor = [np.exp(-log_loss)] if self.floor else []
+        rest = [
+            np.exp(term.h[0] - top - log_loss) for term, top in zip(terms, largest, strict=True)
+        ]
         root = np.sqrt(weights)
-        for shape in self.grid(x):
-            h, _ = self.terms(x, [np.full((1, 1), value) for value in shape])
-            tops = [one.max() for one in h]
-            columns = [
-                np.exp(one[0] - top - log_loss) * root for one, top in zip(h, tops, strict=True)
-            ]
-            columns = [np.exp(-log_loss) * root] * self.floor + columns
-            linear, _ = nnls(np.stack(columns, axis=1), root)
-            least = 1e-3 * np.exp(log_loss.min())
-            logs = np.log(np.maximum(linear, least))
-            logs[self.floor :] -= tops
-            found.append([*logs, *shape])
-        return np.array(found)
+        design = np.stack([column * root for column in floor + rest], axis=1)
+        linear, _ = nnls(design, root)
+        logs = np.log(np.maximum(linear, LEAST_START * np.exp(log_loss.min())))
+        logs[len(floor) :] -= largest
+        return logs

@@ -1,0 +1,53 @@
+"""`actilaw loss` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from actilaw import LossLaw
+from builders.command import actilaw, assert_one_sentence
+from builders.losses import DATA, SIZES, SURFACE, WIDTHS, noisy
+
+pytestmark = pytest.mark.slow
+
+
+def test_loss_reads_columns_by_name(tmp_path: Path) -> None:
+    sizes = SIZES[:9]
+    table = pd.DataFrame({"D": sizes, "nll": LossLaw(0.2, 3, 300, 0.6).loss(sizes)})
+    table.to_csv(tmp_path / "loss.csv", index=False)
+    columns = ("--samples-column", "D", "--loss-column", "nll")
+    document = json.loads(actilaw("loss", tmp_path / "loss.csv", *columns, "--json").stdout)
+    assert document["parameters"]["b"]["estimate"] == pytest.approx(0.6, rel=1e-3)
+    assert "knee" in actilaw("loss", tmp_path / "loss.csv", *columns).stdout
+    assert_one_sentence(
+        actilaw("loss", tmp_path / "loss.csv"), "expected a column 'samples'", "it has D, nll"
+    )
+
+
+def test_loss_compares_forms_and_takes_sizes_of_network(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"samples": DATA, "width": WIDTHS, "loss": noisy(SURFACE.loss(WIDTHS, DATA), 0)}
+    )
+    table.to_csv(tmp_path / "grid.csv", index=False)
+    table[:8].to_csv(tmp_path / "curve.csv", index=False)
+    sizes = ("--size-column", "width")
+    joint = json.loads(actilaw("loss", tmp_path / "grid.csv", *sizes, "--compare", "--json").stdout)
+    assert set(joint["parameters"]) == {"floor", "amplitude", "active", "b"}
+    assert {row["size"] for row in joint["forecast"]} == {400, 2000, 10_000}
+    assert joint["comparison"][0]["form"] == "activation"
+    assert "forecast, size 2,000" in actilaw("loss", tmp_path / "grid.csv", *sizes).stdout
+    shown = actilaw("loss", tmp_path / "curve.csv", "--form", "power_floor", "--compare").stdout
+    assert "held-out error" in shown
+    assert "95% interval" in shown
+
+
+def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "curve.csv"
+    pd.DataFrame({"samples": SIZES, "loss": 5 * SIZES**-0.4}).to_csv(file, index=False)
+    assert_one_sentence(actilaw("loss", file, "--form", "chinchilla"), "expected size=")
+    assert_one_sentence(actilaw("loss", file, "--level", "95"), "level as a fraction")
+    assert_one_sentence(actilaw("loss", file, "--forecast", "-1"), "positive, finite samples")
