@@ -18,7 +18,8 @@ import torch
 from torch import nn
 
 from actilaw import Positive, Relative, Threshold, counter, record
-from actilaw.recording.kernels.dispatch import count, rows_of
+from actilaw.recording.kernels.dispatch import count
+from actilaw.recording.kernels.levels import rows_of
 
 ROUNDS = 15
 

@@ -19,7 +19,9 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.blocks import MOST_BLOCKS, Blocks, block_size
 from actilaw.errors import InputError
 from actilaw.recording.criteria import Criterion
-from actilaw.recording.kernels.dispatch import Rows, count, first_rows, rows_of
+from actilaw.recording.kernels.dispatch import count, first_rows
+from actilaw.recording.kernels.levels import rows_of, rows_of_booleans
+from actilaw.recording.kernels.rows import Rows
 
 
 @dataclass
@@ -79,7 +81,7 @@ class Accumulator:
         self._advance(max(self.entries, base + entries))
         rows = rows_of(x, criterion, keep)
         if self.per == "position":
-            rows, per_entry = _flattened(rows), positions
+            rows, per_entry = rows.flattened(), positions
         else:
             per_entry = 1
         for block, first, last in self._parts(base, entries):
@@ -93,10 +95,7 @@ class Accumulator:
         totals = self._totals(active.shape[-1], active.device)
         base = self.entries
         self._advance(base + len(active))
-        bits = active.to(torch.int8)[:, None]
-        rows = Rows(
-            bits, torch.zeros_like(bits[..., 0]), magnitude=False, infinity=2, keep=kept[:, None]
-        )
+        rows = rows_of_booleans(active[:, None], None, kept[:, None])
         for block, first, last in self._parts(base, len(active)):
             self._add_block(totals, block, rows[first:last], base + first, 1)
         totals.sums[1] += (nonfinite & kept).sum()
@@ -235,15 +234,3 @@ class Accumulator:
         if woken.numel():
             entry = base + first_rows(rows, woken) // per_entry
             totals.first[woken] = self.start + self.stride * entry
-
-
-def _flattened(rows: Rows) -> Rows:
-    """Every position a row of its own."""
-    keep = None if rows.keep is None else rows.keep.reshape(-1, 1)
-    return Rows(
-        rows.bits.flatten(0, 1)[:, None],
-        rows.low.reshape(-1, 1),
-        rows.magnitude,
-        rows.infinity,
-        keep,
-    )

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from actilaw.errors import InputError
 from actilaw.recording.accumulator import Accumulator
-from actilaw.recording.kernels.dispatch import count, rows_of
+from actilaw.recording.kernels.dispatch import count
+from actilaw.recording.kernels.levels import rows_of
 from actilaw.recording.layers import HookPoint
 
 
@@ -55,7 +56,7 @@ class RepeatedCalls:
 
     def _hold(self, x: Tensor, keep: Tensor | None) -> None:
         rows = rows_of(x, self.point.criterion, keep)
-        active, nonfinite = rows.mask().any(1), count(rows).nonfinite
+        active, nonfinite = rows.active().any(1), count(rows).nonfinite
         counts = torch.ones_like(nonfinite) if keep is None else keep.any(1)
         if self._held is None:
             self._held = (active, counts, nonfinite)

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, TopK
-from actilaw.recording.kernels.dispatch import Rows, count_by_torch, rows_of
+from actilaw.recording.kernels.levels import rows_of
+from actilaw.recording.kernels.rows import Rows
+from actilaw.recording.kernels.torch_ops import count_by_torch
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if DEVICE == "cpu":
