@@ -198,9 +198,9 @@ class Patches(nn.Module):
 
 
 def test_each_activation_belongs_to_the_layer_before_it() -> None:
-    images = torch.randn(5, 1, 6, 6)
-    with record(Flat()) as recording:
-        recording._model(images)
+    model, images = Flat(), torch.randn(5, 1, 6, 6)
+    with record(model) as recording:
+        model(images)
     assert [counts.units for counts in recording.census().values()] == [3, 4, 9]
     assert recording.uncovered == ["fc2"]
     assert recorded(Patches(), [images])["act"].units == 20
@@ -257,8 +257,9 @@ def test_calls_with_more_entries_than_the_first() -> None:
 
     census = recorded(Growing(), [INPUTS[:50], INPUTS[50:]], per="position")
     assert (census["relu"].samples, census["relu"].entries) == (104, 100)
-    with record(Growing()) as recording, pytest.raises(InputError, match="saw 2 and then 50"):
-        recording._model(INPUTS[:50])
+    model = Growing()
+    with record(model), pytest.raises(InputError, match="saw 2 and then 50"):
+        model(INPUTS[:50])
 
 
 class TopK(nn.Module):
@@ -484,8 +485,9 @@ def test_a_layer_that_no_sample_reached_is_named() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.used(x)
 
-    with record(Unused()) as recording:
-        recording._model(INPUTS)
+    model = Unused()
+    with record(model) as recording:
+        model(INPUTS)
     with pytest.warns(UserWarning, match="no sample passed through unused"):
         assert list(recording.census()) == ["used"]
 

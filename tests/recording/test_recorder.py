@@ -223,17 +223,17 @@ def test_layers_by_name_glob_list_and_function() -> None:
         ),
         (
             nn.Sequential(nn.ReLU()),
-            {"active": [3]},
+            {"criterion": [3]},
             InputError,
             r"expected rules such as .* but got \[3\]",
         ),
         (
             nn.Sequential(nn.ReLU()),
-            {"unit": "pixel"},
+            {"per": "pixel"},
             InputError,
             "per='sample', 'position' or 'token', but got 'pixel'",
         ),
-        (nn.Sequential(nn.ReLU()), {"active": "big"}, InputError, "but got 'big'"),
+        (nn.Sequential(nn.ReLU()), {"criterion": "big"}, InputError, "but got 'big'"),
     ],
 )
 def test_models_and_arguments_that_make_no_sense(

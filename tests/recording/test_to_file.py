@@ -156,7 +156,7 @@ def test_merging_two_files(folder: Path) -> None:
             "expected a model with a layer",
         ),
         (
-            (*RECORD, "--data", "makers:data", "--active", "big", "-o", "c"),
+            (*RECORD, "--data", "makers:data", "--criterion", "big", "-o", "c"),
             "expected positive, threshold(0.1)",
         ),
         ((*RECORD, "--data", "makers:data", "-o", "missing/c"), "does not exist"),
