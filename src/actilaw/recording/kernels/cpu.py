@@ -1,9 +1,9 @@
 """Counting on the CPU by loops that Numba compiles, over integer bits (n_rows, n_positions,
 n_units).
 
-NumPy would write a boolean for every activation and read it again, which takes ten times as long.
-Every step of the loops is cast back to the width of the bits: Numba would widen sums to 64 bits,
-and half as many units would fit into a vector register.
+`(x > 0).sum(0)` writes a boolean for every activation and reads it again, which takes ten times as
+long as one pass that compares and counts. Every step of the loops is cast back to the width of the
+bits: Numba would widen sums to 64 bits, and half as many units would fit into a vector register.
 """
 
 from __future__ import annotations
