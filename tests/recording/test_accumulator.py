@@ -11,18 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from actilaw import (
-    counter,
-    record,
-)
+from actilaw import counter, record
 from actilaw.counts.blocks import block_size
 from actilaw.errors import InputError
-from builders.recorded import (
-    INPUTS,
-    assert_same,
-    mlp,
-    recorded,
-)
+from builders.recorded import INPUTS, assert_same, mlp, recorded
 
 
 def test_batches_of_any_size_give_the_same_census() -> None:

@@ -6,10 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from actilaw import (
-    Census,
-    record,
-)
+from actilaw import Census, record
 from builders.recorded import (
     INPUTS,
     PADDING,

@@ -8,9 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actilaw import (
-    counter,
-)
+from actilaw import counter
 from actilaw.errors import CountsError, InputError
 
 
@@ -59,8 +57,8 @@ def test_indices_count_what_the_dense_array_counts(
     active = rng.random((entries, units)) < 0.2
     width = max(1, int(active.sum(1).max()))
     indices = np.full((entries, width), -1)
-    for row, fired in enumerate(active):
-        indices[row, : fired.sum()] = np.flatnonzero(fired)
+    for row, units_active in enumerate(active):
+        indices[row, : units_active.sum()] = np.flatnonzero(units_active)
     sparse, dense = counter(), counter()
     for rows in np.array_split(np.arange(entries), parts):
         if rows.size:

@@ -7,21 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from actilaw import (
-    Positive,
-    Relative,
-    Threshold,
-    TopK,
-    counter,
-    record,
-)
+from actilaw import Positive, Relative, Threshold, TopK, counter, record
 from actilaw.errors import InputError
 from actilaw.recording.criteria import describe, rule_from
-from builders.recorded import (
-    INPUTS,
-    mlp,
-    recorded,
-)
+from builders.recorded import INPUTS, mlp, recorded
 
 
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16, torch.float64])

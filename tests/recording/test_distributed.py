@@ -9,15 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from actilaw import (
-    load,
-)
-from builders.recorded import (
-    INPUTS,
-    assert_same,
-    mlp,
-    recorded,
-)
+from actilaw import load
+from builders.recorded import INPUTS, assert_same, mlp, recorded
 
 RANK = """
 import sys, torch, torch.distributed as dist

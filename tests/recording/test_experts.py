@@ -6,16 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from actilaw import (
-    record,
-)
-from builders.recorded import (
-    PADDING,
-    TOKENS,
-    by_hand,
-    kept_activations,
-    tiny_language_model,
-)
+from actilaw import record
+from builders.recorded import PADDING, TOKENS, by_hand, kept_activations, tiny_language_model
 
 
 @pytest.mark.slow

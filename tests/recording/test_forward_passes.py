@@ -7,14 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from actilaw import (
-    record,
-)
-from builders.recorded import (
-    INPUTS,
-    mlp,
-    recorded,
-)
+from actilaw import record
+from builders.recorded import INPUTS, mlp, recorded
 
 
 def test_relu_outside_any_forward_pass_of_the_whole_model() -> None:

@@ -8,14 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from actilaw import (
-    record,
-)
-from builders.recorded import (
-    INPUTS,
-    mlp,
-    rectified_mlp,
-)
+from actilaw import record
+from builders.recorded import INPUTS, mlp, rectified_mlp
 
 
 def test_recording_changes_nothing_in_the_model() -> None:

@@ -5,17 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from actilaw import (
-    Positive,
-    Threshold,
-    record,
-)
-from builders.recorded import (
-    INPUTS,
-    mlp,
-    recorded,
-    rectified_mlp,
-)
+from actilaw import Positive, Threshold, record
+from builders.recorded import INPUTS, mlp, recorded, rectified_mlp
 
 
 def test_layers_by_name_glob_list_and_function() -> None:

@@ -6,9 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from actilaw import (
-    record,
-)
+from actilaw import record
 from actilaw.errors import InputError
 from builders.recorded import (
     INPUTS,

@@ -13,20 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from actilaw import (
-    ActivationCounts,
-    load,
-    record,
-)
+from actilaw import ActivationCounts, load, record
 from actilaw.errors import CountsError, InputError, ModelError
-from builders.recorded import (
-    INPUTS,
-    assert_same,
-    kept_activations,
-    mlp,
-    recorded,
-    rectified_mlp,
-)
+from builders.recorded import INPUTS, assert_same, kept_activations, mlp, recorded, rectified_mlp
 
 
 @pytest.mark.parametrize("inplace", [False, True])

@@ -7,15 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from actilaw import (
-    record,
-)
+from actilaw import record
 from actilaw.errors import InputError
-from builders.recorded import (
-    INPUTS,
-    by_hand,
-    recorded,
-)
+from builders.recorded import INPUTS, by_hand, recorded
 
 
 @pytest.mark.parametrize("per", ["sample", "position"])

@@ -1,5 +1,6 @@
-"""Recording to a file, by the library and by the commands `actilaw record` and `actilaw merge`: a run
-that is killed at any moment ends as if undisturbed.
+"""Recording to a file, by the library and by the commands `actilaw record` and `actilaw merge`.
+
+A run that is killed at any moment, and taken up again, ends as if undisturbed.
 """
 
 from __future__ import annotations

@@ -5,12 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from actilaw import (
-    record,
-)
-from builders.recorded import (
-    recorded,
-)
+from actilaw import record
+from builders.recorded import recorded
 
 
 class Flat(nn.Module):

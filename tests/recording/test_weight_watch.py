@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from actilaw import (
-    record,
-)
-from builders.recorded import (
-    INPUTS,
-    mlp,
-)
+from actilaw import record
+from builders.recorded import INPUTS, mlp
 
 
 def test_weights_that_move_between_two_blocks_are_noticed() -> None:

@@ -9,11 +9,7 @@ import torch
 
 from actilaw import Positive, Relative, Threshold, TopK
 from actilaw.recording.criteria import Criterion
-from actilaw.recording.kernels.cpu import (
-    count_on_cpu,
-    first_rows_on_cpu,
-    largest_magnitudes_on_cpu,
-)
+from actilaw.recording.kernels.cpu import count_on_cpu, first_rows_on_cpu, largest_magnitudes_on_cpu
 from actilaw.recording.kernels.levels import rows_of
 from actilaw.recording.kernels.torch_ops import (
     count_by_torch,
