@@ -59,7 +59,8 @@ class Accumulator:
     Args:
         name: of the layer, for messages.
         per: "sample" (a unit counts once per entry) or "position" (every position is a sample).
-        start, stride: number of the first entry, and the step from one to the next.
+        start: number of the first entry.
+        stride: step from the number of one entry to the next.
     """
 
     def __init__(self, name: str, per: str = "sample", start: int = 0, stride: int = 1) -> None:
@@ -244,7 +245,8 @@ def _note_first(first: Tensor, units: Tensor, entries: Tensor) -> None:
 
     Args:
         first: entry of each unit's first activation, or -1.
-        units, entries: (n,), of every activation.
+        units: (n,), of every activation.
+        entries: (n,), of every activation.
     """
     new = first[units] < 0
     if bool(new.any()):

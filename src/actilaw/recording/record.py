@@ -71,7 +71,7 @@ def record(
     """
     with needs_extra("torch"):
         from actilaw.recording.recorder import Recorder
-    return Recorder(model, layers, criterion, per, mask, resume)
+    return Recorder(model, layers, criterion=criterion, per=per, mask=mask, resume=resume)
 
 
 def counter(criterion: Criterion = POSITIVE, per: str = "sample") -> Counter:

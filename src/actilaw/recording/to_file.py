@@ -54,15 +54,18 @@ def record_to_file(
         batches: tensors, tuples whose first item is the input, or mappings of the model's
             arguments; in the same order whenever the run is taken up again.
         path: of the census; always whole, or not there.
+        layers: which layers, as for `actilaw.record`.
+        criterion: when a unit is activated, as for `actilaw.record`.
+        per: what a sample is, as for `actilaw.record`.
+        mask: which samples or positions count, as for `actilaw.record`.
         about: words to keep in the file and to compare before going on, the names of model and data
             say; a fingerprint of the weights is added.
-        layers, criterion, per, mask: as for `actilaw.record`.
         save_every: seconds between two savings.
         progress: called with the number of batches done.
 
     Raises:
         CountsError: if there is no batch.
-        InputError, ModelError: as for `actilaw.record`.
+        InputError: for the same reasons as `actilaw.record`.
         FileError: if the file cannot be written, or holds a census of something else.
     """
     check_writable(path)
@@ -70,8 +73,13 @@ def record_to_file(
     before = _earlier(path, about)
     if before is not None and before.about["finished"]:
         return before
-    recorder = Recorder(model, layers, criterion, per, mask, resume=before)
+    recorder = Recorder(model, layers, criterion=criterion, per=per, mask=mask, resume=before)
     rest, done, entries = _skipped(batches, before, path)
+
+    def counted_so_far(finished: bool, **more: Any) -> Census:
+        progress_made = {"batches": done, "entries": entries, "finished": finished}
+        return replace(recorder.census(), about={**about, **progress_made, **more})
+
     model.eval()
     saved = time.monotonic()
     with recorder, torch.no_grad():
@@ -80,15 +88,13 @@ def record_to_file(
             done, entries = done + 1, entries + _entries(batch)
             progress(done)
             if time.monotonic() - saved >= save_every:
-                so_far = {"batches": done, "entries": entries, "finished": False}
-                _with(recorder.census(), about, **so_far).save(path)
+                counted_so_far(finished=False).save(path)
                 saved = time.monotonic()
     if not done:
         raise CountsError(
             "expected at least one batch, but the loader is empty: check what it reads"
         )
-    whole = {"batches": done, "entries": entries, "finished": True}
-    census = _with(recorder.census(), about, **whole, uncovered=recorder.uncovered)
+    census = counted_so_far(finished=True, uncovered=recorder.uncovered)
     census.save(path)
     return census
 
@@ -222,10 +228,6 @@ def _entries(batch: Any) -> int:
     else:
         values = batch if isinstance(batch, tuple | list) else (batch,)
     return next((len(value) for value in values if isinstance(value, Tensor) and value.ndim), 0)
-
-
-def _with(census: Census, about: Mapping[str, str], **progress: Any) -> Census:
-    return replace(census, about={**about, **progress})
 
 
 def _call(model: nn.Module, batch: Any) -> None:

@@ -8,7 +8,7 @@ what is not finite.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -43,17 +43,17 @@ class Rows:
 
     def __getitem__(self, part: slice) -> Rows:
         keep = None if self.keep is None else self.keep[part]
-        return Rows(self.bits[part], self.low[part], self.magnitude, self.infinity, keep)
+        return replace(self, bits=self.bits[part], low=self.low[part], keep=keep)
 
     def flattened(self) -> Rows:
         """Every position as a row of its own."""
         keep = None if self.keep is None else self.keep.reshape(-1, 1)
         bits, low = self.bits.flatten(0, 1)[:, None], self.low.reshape(-1, 1)
-        return Rows(bits, low, self.magnitude, self.infinity, keep)
+        return replace(self, bits=bits, low=low, keep=keep)
 
     def of_units(self, units: Tensor) -> Rows:
         """The same rows with the chosen units (n,) alone."""
-        return Rows(self.bits[..., units], self.low, self.magnitude, self.infinity, self.keep)
+        return replace(self, bits=self.bits[..., units])
 
     def active(self) -> Tensor:
         """(n_rows, n_positions, n_units), true where active; whole in memory, so for a few rows or
