@@ -14,11 +14,13 @@ import sys
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import nn
 
 from actilaw import Positive, Relative, Threshold, counter, record
-from actilaw.recording.kernels.dispatch import count, rows_of
+from actilaw.recording.kernels.dispatch import count
+from actilaw.recording.kernels.levels import rows_of
 
 ROUNDS = 15
 
@@ -31,9 +33,8 @@ def in_turns(*jobs: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
             start = time.perf_counter()
             job()
             taken.append(time.perf_counter() - start)
-    return [
-        statistics.median(taken[2:]) for taken in times
-    ]  # the first two compile, and fill caches
+    # The first two rounds compile, and fill caches.
+    return [statistics.median(taken[2:]) for taken in times]
 
 
 def kernels() -> None:
@@ -43,17 +44,16 @@ def kernels() -> None:
     for precision in (torch.float32, torch.bfloat16):
         x = torch.randn(4096, 4096).to(precision)
         for rule in (Positive(), Threshold(0.5), Relative(0.1)):
-            kernel, amax, plain, nonzero = in_turns(
+            times = in_turns(
                 lambda x=x, rule=rule: count(rows_of(x[:, None], rule)),
                 lambda x=x: torch.amax(x),
                 lambda x=x: (x > 0).sum(0),
                 lambda x=x: torch.count_nonzero(x, 0),
             )
-            kernel, amax, plain, nonzero = (1e3 * t for t in (kernel, amax, plain, nonzero))
+            kernel, amax, plain, nonzero = np.multiply(1e3, times)
             print(
                 f"{str(precision)[6:]:10} {rule!s:16} {kernel:8.2f} {amax:8.2f} "
-                f"{kernel / amax:6.2f} "
-                f"{plain:13.1f} {nonzero:14.1f}"
+                f"{kernel / amax:6.2f} {plain:13.1f} {nonzero:14.1f}"
             )
 
 

@@ -8,10 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actilaw import Positive, Relative, Threshold, TopK, counter
-from actilaw.counts.blocks import block_size
+from actilaw import counter
 from actilaw.errors import CountsError, InputError
-from actilaw.recording.criteria import describe, rule_from
 
 
 @pytest.mark.parametrize("kind", ["numpy", "read-only numpy", "torch", "list"])
@@ -59,8 +57,8 @@ def test_indices_count_what_the_dense_array_counts(
     active = rng.random((entries, units)) < 0.2
     width = max(1, int(active.sum(1).max()))
     indices = np.full((entries, width), -1)
-    for row, fired in enumerate(active):
-        indices[row, : fired.sum()] = np.flatnonzero(fired)
+    for row, units_active in enumerate(active):
+        indices[row, : units_active.sum()] = np.flatnonzero(units_active)
     sparse, dense = counter(), counter()
     for rows in np.array_split(np.arange(entries), parts):
         if rows.size:
@@ -74,73 +72,12 @@ def test_indices_count_what_the_dense_array_counts(
     np.testing.assert_array_equal(a.blocks.counts, b.blocks.counts)
 
 
-@given(st.integers(1, 10**15))
-def test_there_are_never_more_than_32_blocks_and_from_17_entries_on_more_than_16(
-    entries: int,
-) -> None:
-    blocks = -(-entries // block_size(entries))
-    assert blocks <= 32
-    assert blocks > 16 or entries <= 16
-
-
-def test_prefixes_are_what_was_counted_by_then() -> None:
-    x = np.random.default_rng(0).normal(-1.5, 1, size=(100, 30))
-    counting = counter()
-    counting.update(x)
-    part = counting.counts().prefix(5)  # 100 entries: blocks of 4
-    early = counter()
-    early.update(x[:20])
-    assert part.counts.tolist() == early.counts().counts.tolist()
-    assert part.first.tolist() == early.counts().first.tolist()
-    assert (part.samples, part.entries) == (20, 20)
-    with pytest.raises(InputError, match=r"number of blocks in 1\.\.25"):
-        counting.counts().prefix(26)
-
-
-@pytest.mark.parametrize("rule", [TopK(2), lambda x: x > 2])
-def test_what_is_not_finite_is_found_and_not_activated_by_any_rule(rule) -> None:
-    counting = counter(rule)
-    x = np.array([[np.nan, 1, 2, 3, 0], [np.inf, 4, 3, 9, 9], [1, 2, 3, 4, 5.0], [3, 3, 3, 3, 3]])
-    counting.update(x[:3])
-    counts = counting.counts()
-    assert counts.nonfinite == 2
-    assert counts.counts[0] == 0
-    assert counts.active_squares <= 3 * 3**2
-    assert counts.counts[4] >= 1
-
-
-@pytest.mark.parametrize("rule", [Positive(), Threshold(0.5), Relative(0.3), TopK(4)])
-def test_a_rule_says_of_an_array_what_counting_counts(rule) -> None:
-    x = np.random.default_rng(0).normal(size=(40, 9))
-    counting = counter(rule)
-    counting.update(x)
-    assert (
-        counting.counts().counts.tolist()
-        == rule(x).sum(0).tolist()
-        == rule(torch.from_numpy(x)).sum(0).tolist()
-    )
-
-
 def test_views_and_foreign_byte_orders() -> None:
     x = np.arange(12, dtype=np.float32).reshape(3, 4) - 5
     for same in (x[::-1], np.asfortranarray(x), x.astype(">f4"), x[:, ::-1][:, ::-1]):
         counting = counter()
         counting.update(same)
         assert counting.counts().counts.tolist() == (x > 0).sum(0).tolist()
-
-
-def test_a_level_of_minus_zero_is_zero() -> None:
-    for rule in (Threshold(-0.0), Relative(-0.0)):
-        counting = counter(rule)
-        counting.update(np.array([[0.0, 1.0, -1.0]]))
-        assert counting.counts().counts.tolist() == [0, 1, 1]
-
-
-def test_variance_of_the_active_units() -> None:
-    x = np.random.default_rng(0).normal(size=(100, 30))
-    counting = counter()
-    counting.update(x)
-    assert counting.counts().active_variance == pytest.approx((x > 0).sum(1).var())
 
 
 @pytest.mark.parametrize(
@@ -185,18 +122,3 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_lost(
         call(counting)
     counting.update(np.ones((2, 5)))
     assert (counting.counts().samples, counting.counts().entries) == (2, 2)
-
-
-@pytest.mark.parametrize(
-    "rule", [Threshold(0.1234567), Threshold(0.12345674), Relative(0.05), TopK(3)]
-)
-def test_a_rule_is_made_again_from_its_words(rule) -> None:
-    assert rule_from(describe(rule)) == rule
-
-
-@pytest.mark.parametrize(
-    "text", ["big", "threshold", "threshold(1e)", "top(1.5)", "relative(0.1", "positive(3)"]
-)
-def test_words_that_are_no_rule(text: str) -> None:
-    with pytest.raises(InputError, match=r"expected positive, threshold\(0.1\)"):
-        rule_from(text)

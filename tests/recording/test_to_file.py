@@ -1,5 +1,6 @@
-"""`actilaw record` and `actilaw merge` as a user runs them; killed at any moment, a run ends as if
-undisturbed.
+"""Recording to a file, by the library and by the commands `actilaw record` and `actilaw merge`.
+
+A run that is killed at any moment, and taken up again, ends as if undisturbed.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from actilaw import Census, load, record
-from builders.recorded import assert_same
-
-transformers = pytest.importorskip("transformers")
+from actilaw.errors import CountsError, FileError
+from actilaw.recording.to_file import record_to_file
+from builders.recorded import INPUTS, assert_same, mlp, recorded
 
 MAKERS = """
 import time
@@ -75,6 +77,36 @@ def actilaw(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str
 RECORD = ("record", "--model", "makers:model")
 
 
+def cut_short(batches: Sequence[torch.Tensor], after: int) -> Iterator[torch.Tensor]:
+    """Batches from a loader that fails after some of them."""
+    yield from batches[:after]
+    raise KeyboardInterrupt
+
+
+def test_a_run_cut_short_goes_on_and_ends_as_if_undisturbed(tmp_path: Path) -> None:
+    path, batches = tmp_path / "census", INPUTS.split(7)
+    with pytest.raises(KeyboardInterrupt):
+        record_to_file(mlp(), cut_short(batches, after=6), path, save_every=0)
+    assert (load(path).about["batches"], load(path).about["finished"]) == (6, False)
+    steps: list[int] = []
+    census = record_to_file(mlp(), batches, path, progress=steps.append)
+    assert steps == list(range(7, len(batches) + 1))
+    assert_same(census, recorded(mlp(), [INPUTS]))
+    assert_same(census, load(path))
+    assert load(path).about["uncovered"] == ["4"]
+
+
+def test_a_file_of_another_network_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "census"
+    record_to_file(mlp(), [INPUTS], path)
+    with pytest.raises(FileError, match=r"something else \(of other weights\): name"):
+        record_to_file(mlp(width=41), [INPUTS], path)
+    with pytest.raises(CountsError, match="expected at least one batch, but the loader is empty"):
+        record_to_file(mlp(), [], tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
 def test_recording_to_a_file_counts_what_the_library_counts(folder: Path) -> None:
     done = actilaw(folder, *RECORD, "--data", "makers:data", "-o", "census", "--json")
     assert done.returncode == 0, done.stderr
@@ -92,6 +124,7 @@ def test_recording_to_a_file_counts_what_the_library_counts(folder: Path) -> Non
     assert load(folder / "census").about["model"] == "makers:model"
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_goes_on_and_ends_as_if_undisturbed(folder: Path) -> None:
     slow = (*RECORD, "--data", "makers:slow_data", "--save-every", "0", "-o")
     deaths = 0
@@ -99,9 +132,8 @@ def test_a_run_killed_at_any_moment_goes_on_and_ends_as_if_undisturbed(folder: P
         running = subprocess.Popen(command(*slow, "killed"), cwd=folder)
         start = time.monotonic()
         batches = load(folder / "killed").about["batches"] if (folder / "killed").exists() else 0
-        while (
-            time.monotonic() - start < 30
-        ):  # wait until it has got on a little, then a little more
+        # Wait until it has got on a little, then a little more.
+        while time.monotonic() - start < 30:
             time.sleep(0.05)
             if (folder / "killed").exists() and load(folder / "killed").about["batches"] > batches:
                 break
@@ -116,6 +148,7 @@ def test_a_run_killed_at_any_moment_goes_on_and_ends_as_if_undisturbed(folder: P
     assert load(folder / "killed").about == load(folder / "whole").about
 
 
+@pytest.mark.slow
 def test_a_finished_file_is_not_counted_again(folder: Path) -> None:
     first = actilaw(folder, *RECORD, "--data", "makers:data", "-o", "census")
     before = (folder / "census").read_bytes()
@@ -125,6 +158,7 @@ def test_a_finished_file_is_not_counted_again(folder: Path) -> None:
     assert (folder / "census").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_merging_two_files(folder: Path) -> None:
     for name in ("a", "b"):
         actilaw(folder, *RECORD, "--data", "makers:data", "-o", name)
@@ -134,6 +168,7 @@ def test_merging_two_files(folder: Path) -> None:
     assert_same(load(folder / "c"), load(folder / "a").merge(load(folder / "b")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -156,7 +191,7 @@ def test_merging_two_files(folder: Path) -> None:
             "expected a model with a layer",
         ),
         (
-            (*RECORD, "--data", "makers:data", "--active", "big", "-o", "c"),
+            (*RECORD, "--data", "makers:data", "--criterion", "big", "-o", "c"),
             "expected positive, threshold(0.1)",
         ),
         ((*RECORD, "--data", "makers:data", "-o", "missing/c"), "does not exist"),
@@ -173,6 +208,8 @@ def test_merging_two_files(folder: Path) -> None:
 def test_mistakes_are_one_sentence_and_leave_nothing(
     folder: Path, arguments: tuple, said: str
 ) -> None:
+    if "--text" in arguments:
+        pytest.importorskip("transformers")
     done = actilaw(folder, *arguments)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
@@ -180,6 +217,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
     assert not (folder / "c").exists()
 
 
+@pytest.mark.slow
 def test_a_file_of_another_run_is_left_alone(folder: Path) -> None:
     actilaw(folder, *RECORD, "--data", "makers:data", "-o", "census")
     before = (folder / "census").read_bytes()
@@ -189,6 +227,7 @@ def test_a_file_of_another_run_is_left_alone(folder: Path) -> None:
     assert (folder / "census").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_only_with_the_same_network_flags_and_batches(folder: Path) -> None:
     actilaw(folder, "record", "--model", "makers:unseeded", "--data", "makers:data", "-o", "a")
     again = actilaw(
@@ -224,6 +263,7 @@ def test_a_run_goes_on_only_with_the_same_network_flags_and_batches(folder: Path
     assert (again.returncode, masked.returncode, other.returncode) == (2, 2, 2)
 
 
+@pytest.mark.slow
 def test_censuses_that_differ_are_not_merged(folder: Path) -> None:
     actilaw(folder, *RECORD, "--data", "makers:data", "-o", "a")
     actilaw(folder, *RECORD, "--data", "makers:data", "--criterion", "threshold(0.1)", "-o", "b")
@@ -238,7 +278,9 @@ def test_censuses_that_differ_are_not_merged(folder: Path) -> None:
     assert not (folder / "d").exists()
 
 
+@pytest.mark.slow
 def test_a_language_model_over_a_text_file(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     text = "the quick brown fox jumps over the lazy dog and runs away from the dog again . " * 20
@@ -269,6 +311,5 @@ def test_a_language_model_over_a_text_file(tmp_path: Path) -> None:
     counts = census["transformer.h.1.mlp.act"]
     assert counts.samples == len(tokens) == len(x)
     difference = counts.counts - (x > 0.1 * x.amax(-1, keepdim=True)).sum(0).numpy()
-    assert (
-        abs(difference).sum() <= 3
-    )  # batches of three and of one round differently in the last bit
+    # Batches of three and of one round differently in the last bit.
+    assert abs(difference).sum() <= 3

@@ -24,7 +24,7 @@ from torch import nn
 from actilaw.counts.census import Census
 from actilaw.errors import InputError, ModelError
 from actilaw.pruning.plan import idle_units
-from actilaw.recording.layers import RECTIFIERS
+from actilaw.recording.activation_modules import RECTIFIERS
 
 
 @dataclass(frozen=True, eq=False)

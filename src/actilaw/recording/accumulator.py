@@ -1,5 +1,8 @@
-"""The running counts of one layer: by unit, in blocks, first activations; memory follows the units
-alone.
+"""Streaming counts of one layer: by unit, in blocks, with each unit's first activation, in memory
+that follows the units alone.
+
+Blocks are contiguous and of equal size. Whenever there would be too many, neighbours are put
+together, so that their number stays bounded however many samples come.
 
 An entry is one item of the first axis (an image, a text); its number, counted from 0, tells its
 block. With `stride` processes side by side, the entries of process `start` are start, start +
@@ -19,7 +22,10 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.blocks import MOST_BLOCKS, Blocks, block_size
 from actilaw.errors import InputError
 from actilaw.recording.criteria import Criterion
-from actilaw.recording.kernels.dispatch import Rows, count, first_rows, rows_of
+from actilaw.recording.kernels.dispatch import count, first_rows
+from actilaw.recording.kernels.levels import rows_of, rows_of_booleans
+from actilaw.recording.kernels.rows import Rows
+from actilaw.support.arrays import Ints
 
 
 @dataclass
@@ -53,7 +59,8 @@ class Accumulator:
     Args:
         name: of the layer, for messages.
         per: "sample" (a unit counts once per entry) or "position" (every position is a sample).
-        start, stride: number of the first entry, and the step from one to the next.
+        start: number of the first entry.
+        stride: step from the number of one entry to the next.
     """
 
     def __init__(self, name: str, per: str = "sample", start: int = 0, stride: int = 1) -> None:
@@ -65,47 +72,59 @@ class Accumulator:
         self._base = 0  # entries seen before the present forward pass
 
     def add(
-        self, x: Tensor, criterion: Criterion, keep: Tensor | None = None, again: bool = False
+        self, x: Tensor, criterion: Criterion, mask: Tensor | None = None, again: bool = False
     ) -> None:
-        """Count activations (n_entries, n_positions, n_units); `keep` (n_entries, n_positions) says
-        what counts.
+        """Count activations.
 
-        `again`: these are the last entries once more, as of a module that is called twice in one
-        forward pass.
+        Args:
+            x: (n_entries, n_positions, n_units).
+            criterion: the rule.
+            mask: (n_entries, n_positions), true where they count; None for all.
+            again: whether these are the last entries once more, as of a module that is called twice
+                in one forward pass.
+
+        Raises:
+            InputError: if the number of units is not that of the entries before.
         """
         totals = self._totals(x.shape[-1], x.device)
         entries, positions = x.shape[:2]
         base = self._base = self._base if again else self.entries
         self._advance(max(self.entries, base + entries))
-        rows = rows_of(x, criterion, keep)
+        rows = rows_of(x, criterion, mask)
         if self.per == "position":
-            rows, per_entry = _flattened(rows), positions
+            rows, per_entry = rows.flattened(), positions
         else:
             per_entry = 1
         for block, first, last in self._parts(base, entries):
             part = rows[first * per_entry : last * per_entry]
             self._add_block(totals, block, part, base + first, per_entry)
 
-    def add_mask(self, active: Tensor, kept: Tensor, nonfinite: Tensor) -> None:
-        """Count entries of which it is known which units were active (n_entries, n_units), and
-        which count at all.
+    def add_active(self, active: Tensor, counted: Tensor, nonfinite: Tensor) -> None:
+        """Count entries of which it is known which units were active.
+
+        Args:
+            active: (n_entries, n_units), booleans.
+            counted: (n_entries,), which entries count at all.
+            nonfinite: (n_entries,), which have a NaN or an infinity.
         """
         totals = self._totals(active.shape[-1], active.device)
         base = self.entries
         self._advance(base + len(active))
-        bits = active.to(torch.int8)[:, None]
-        rows = Rows(
-            bits, torch.zeros_like(bits[..., 0]), magnitude=False, infinity=2, keep=kept[:, None]
-        )
+        rows = rows_of_booleans(active[:, None], finite=None, keep=counted[:, None])
         for block, first, last in self._parts(base, len(active)):
             self._add_block(totals, block, rows[first:last], base + first, 1)
-        totals.sums[1] += (nonfinite & kept).sum()
+        totals.sums[1] += (nonfinite & counted).sum()
 
     def add_indices(self, indices: Tensor, units: int) -> None:
-        """Count entries given by their active units alone: indices (n_entries, n_active), -1 for
-        none; O(n_active).
+        """Count entries given by their active units alone, in time O(n_active) for each.
 
-        Each index must stand once in its row.
+        Args:
+            indices: (n_entries, n_active), each once in its row, or -1 for none.
+            units: N, number of units of the layer.
+
+        Raises:
+            InputError: if an index is outside -1..units-1, or the number of units is not that of
+                the entries before.
         """
         if indices.numel() and not (int(indices.max()) < units and int(indices.min()) >= -1):
             raise InputError(
@@ -120,29 +139,18 @@ class Accumulator:
             base, base + entries, device=indices.device
         )
         flat, entry = indices[valid], numbers[:, None].expand_as(indices)[valid]
-        spread = (entry // self.size) * units + flat
-        totals.blocks.view(-1).index_add_(0, spread, torch.ones_like(spread))
+        block_and_unit = (entry // self.size) * units + flat
+        totals.blocks.view(-1).index_add_(0, block_and_unit, torch.ones_like(block_and_unit))
         totals.block_samples.index_add_(0, numbers // self.size, torch.ones_like(numbers))
-        new = totals.first[flat] < 0
-        if bool(new.any()):
-            names, where = flat[new].unique(return_inverse=True)
-            never = torch.full_like(names, torch.iinfo(torch.int64).max)
-            totals.first[names] = never.scatter_reduce(0, where, entry[new], "amin")
+        _note_first(totals.first, flat, entry)
         totals.sums[0] += (valid.sum(1) ** 2).sum()
 
     def result(self, criterion: str, regime: str) -> ActivationCounts | None:
         """The counts so far, or None before the first sample."""
         if self.totals is None:
             return None
-        blocks, samples, first, sums = (
-            t.cpu().numpy().copy()
-            for t in (
-                self.totals.blocks,
-                self.totals.block_samples,
-                self.totals.first,
-                self.totals.sums,
-            )
-        )
+        blocks, samples = _as_array(self.totals.blocks), _as_array(self.totals.block_samples)
+        sums = _as_array(self.totals.sums)
         if not samples.sum():
             return None
         used = -(-self.reach // self.size)
@@ -155,7 +163,7 @@ class Accumulator:
             regime=regime,
             entries=self.entries,
             active_squares=int(sums[0]),
-            first=first,
+            first=_as_array(self.totals.first),
             blocks=Blocks(blocks[:used], samples[:used], self.size),
         )
 
@@ -185,9 +193,8 @@ class Accumulator:
         if self.totals.first.numel() != units:
             raise InputError(
                 f"layer {self.name!r} had {self.totals.first.numel()} units so far but {units} "
-                "now: a module that "
-                "serves layers of different widths cannot be counted as one; give each layer its "
-                "own module"
+                "now: a module that serves layers of different widths cannot be counted as one; "
+                "give each layer its own module"
             )
         if self.totals.first.device != device:
             self.totals = Totals(*(t.to(device) for t in vars(self.totals).values()))
@@ -200,15 +207,11 @@ class Accumulator:
         self.coarsen(max(self.size, block_size(self.reach)))
 
     def coarsen(self, size: int) -> None:
-        """Put neighbouring blocks together until they hold `size` entries each."""
+        """Put neighbouring blocks together until they hold `size` entries each, a power of two."""
         factor = size // self.size
         if factor > 1 and self.totals is not None:
-            for name in ("blocks", "block_samples"):
-                fine = getattr(self.totals, name)
-                coarse = torch.zeros_like(fine)
-                together = fine.unflatten(0, (-1, min(factor, MOST_BLOCKS))).sum(1)
-                coarse[: len(together)] = together
-                setattr(self.totals, name, coarse)
+            self.totals.blocks = _coarser(self.totals.blocks, factor)
+            self.totals.block_samples = _coarser(self.totals.block_samples, factor)
         self.size = size
 
     def _parts(self, base: int, entries: int) -> Iterator[tuple[int, int, int]]:
@@ -231,19 +234,35 @@ class Accumulator:
         )
         totals.sums[0] += found.active.square().sum()
         totals.sums[1] += found.nonfinite.sum()
-        woken = ((totals.first < 0) & (found.units > 0)).nonzero().squeeze(1)
-        if woken.numel():
-            entry = base + first_rows(rows, woken) // per_entry
-            totals.first[woken] = self.start + self.stride * entry
+        newly_working = ((totals.first < 0) & (found.units > 0)).nonzero().squeeze(1)
+        if newly_working.numel():
+            entry = base + first_rows(rows, newly_working) // per_entry
+            totals.first[newly_working] = self.start + self.stride * entry
 
 
-def _flattened(rows: Rows) -> Rows:
-    """Every position a row of its own."""
-    keep = None if rows.keep is None else rows.keep.reshape(-1, 1)
-    return Rows(
-        rows.bits.flatten(0, 1)[:, None],
-        rows.low.reshape(-1, 1),
-        rows.magnitude,
-        rows.infinity,
-        keep,
-    )
+def _note_first(first: Tensor, units: Tensor, entries: Tensor) -> None:
+    """Write the earliest entry of each unit that has none yet into `first` (n_units,).
+
+    Args:
+        first: entry of each unit's first activation, or -1.
+        units: (n,), of every activation.
+        entries: (n,), of every activation.
+    """
+    new = first[units] < 0
+    if bool(new.any()):
+        names, where = units[new].unique(return_inverse=True)
+        latest = torch.full_like(names, torch.iinfo(torch.int64).max)
+        first[names] = latest.scatter_reduce(0, where, entries[new], "amin")
+
+
+def _coarser(fine: Tensor, factor: int) -> Tensor:
+    """Sums of `factor` neighbours along the first axis; what is left of the axis is zero."""
+    together = fine.unflatten(0, (-1, min(factor, len(fine)))).sum(1)
+    coarse = torch.zeros_like(fine)
+    coarse[: len(together)] = together
+    return coarse
+
+
+def _as_array(values: Tensor) -> Ints:
+    """A copy in NumPy, which later counts do not change."""
+    return values.cpu().numpy().copy()

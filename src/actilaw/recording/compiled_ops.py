@@ -1,61 +1,74 @@
-"""How compiled code reaches a recorder: custom operations, so that no graph is broken and none is
-left out.
+"""Custom operators of torch (`torch.library.custom_op`), by which compiled code reaches a
+recording.
 
-The operations write to a token on paper only: that keeps the compiler from dropping them or
-changing their order.
+A hook that called Python code would break the graph that `torch.compile` makes; an operator is one
+node in it. The operators are declared to write to a tensor, the token, though they leave it as it
+is: that keeps the compiler from dropping them or changing their order. Operators take numbers and
+tensors alone, so a recording is known to them by a number.
 """
 
 from __future__ import annotations
 
 import itertools
 import weakref
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from actilaw.recording.recorder import Recorder
 
-_keys = itertools.count()
-_recorders: weakref.WeakValueDictionary[int, Recorder] = weakref.WeakValueDictionary()
+class ForwardCounter(Protocol):
+    """What the operators call: something that counts one forward pass after another."""
+
+    def begin(self, mask: Tensor | None, batch: int | None) -> None:
+        """A forward pass of the whole model begins, on `batch` samples."""
+
+    def count(self, index: int, output: Tensor) -> None:
+        """The layer of this number returned `output`, or took it in."""
+
+    def end(self) -> None:
+        """The forward pass is over."""
+
+
+_numbers = itertools.count()
+_counters: weakref.WeakValueDictionary[int, ForwardCounter] = weakref.WeakValueDictionary()
 
 
 class CompileBridge:
-    """A recorder as operations know it: by a number, since they take numbers and tensors alone."""
+    """A counter of forward passes as compiled code reaches it: by its number."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._key, self._token = next(_keys), torch.zeros(1)
-        _recorders[self._key] = recorder
+    def __init__(self, counter: ForwardCounter) -> None:
+        self._key, self._token = next(_numbers), torch.zeros(1)
+        _counters[self._key] = counter
 
-    def begin(self, keep: Tensor | None, batch: int) -> None:
+    def begin(self, mask: Tensor | None, batch: int) -> None:
         """A forward pass begins, with a mask or without."""
-        mask = torch.zeros(0, dtype=torch.bool) if keep is None else keep
-        torch.ops.actilaw.begin(mask, self._token, self._key, batch)
+        present = torch.zeros(0, dtype=torch.bool) if mask is None else mask
+        torch.ops.actilaw.begin(present, self._token, self._key, batch)
 
-    def visit(self, index: int, x: Tensor) -> None:
-        """A layer returned x, or took it in."""
-        torch.ops.actilaw.visit(x.detach(), self._token, self._key, index)
+    def count(self, index: int, output: Tensor) -> None:
+        """A layer returned `output`, or took it in."""
+        torch.ops.actilaw.count(output.detach(), self._token, self._key, index)
 
     def end(self) -> None:
         """The forward pass is over."""
         torch.ops.actilaw.end(self._token, self._key)
 
 
-@torch.library.custom_op("actilaw::visit", mutates_args=("token",))
-def _visit(x: Tensor, token: Tensor, key: int, index: int) -> None:
-    _recorders[key].visit(index, x)
-
-
 @torch.library.custom_op("actilaw::begin", mutates_args=("token",))
-def _begin(keep: Tensor, token: Tensor, key: int, batch: int) -> None:
-    _recorders[key].begin(keep.clone() if keep.numel() else None, batch)
+def _begin(mask: Tensor, token: Tensor, key: int, batch: int) -> None:
+    _counters[key].begin(mask.clone() if mask.numel() else None, batch)
+
+
+@torch.library.custom_op("actilaw::count", mutates_args=("token",))
+def _count(output: Tensor, token: Tensor, key: int, index: int) -> None:
+    _counters[key].count(index, output)
 
 
 @torch.library.custom_op("actilaw::end", mutates_args=("token",))
 def _end(token: Tensor, key: int) -> None:
-    _recorders[key].end()
+    _counters[key].end()
 
 
-for _operation in (_visit, _begin, _end):
+for _operation in (_begin, _count, _end):
     _operation.register_fake(lambda *arguments: None)

@@ -1,43 +1,59 @@
-"""Counting arrays of activations that come from anywhere: NumPy, torch, JAX, a file; no model
-needed.
+"""Counting arrays of activations that come from anywhere (NumPy, torch, JAX, a file) without a
+model.
+
+Activations that are known by the indices of their active units are counted at a cost that does not
+depend on the number of units, as sparse autoencoders with millions of latents need.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from actilaw.counts.activation_counts import PER, ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
 from actilaw.recording.accumulator import Accumulator
-from actilaw.recording.criteria import Criterion, describe
+from actilaw.recording.activations import as_tensor, by_position, sampling_unit
+from actilaw.recording.criteria import POSITIVE, Criterion, describe
+from actilaw.recording.masks import mask_by_position
 
 
 class Counter:
-    """Counts activations array by array; see `actilaw.counter`."""
+    """Counts activations array by array; see `actilaw.counter`.
 
-    def __init__(self, criterion: Criterion, per: str = "sample", name: str = "counter") -> None:
-        if per not in PER:
-            raise InputError(f"expected per='sample', 'position' or 'token', but got {per!r}")
+    Attributes:
+        criterion: the rule.
+        name: in messages.
+        accumulator: the running counts.
+    """
+
+    criterion: Criterion
+    name: str
+    accumulator: Accumulator
+
+    def __init__(
+        self, criterion: Criterion = POSITIVE, per: str = "sample", name: str = "counter"
+    ) -> None:
         self.criterion, self.name = criterion, name
-        self.accumulator = Accumulator(name, "position" if per == "token" else per)
+        self.accumulator = Accumulator(name, sampling_unit(per))
 
     def update(self, activations: Any, mask: Any = None) -> None:
         """Count one array of activations.
 
         Args:
-            activations: (n_samples, n_units), or (n_samples, n_positions, n_units); any array that
-                speaks DLPack.
+            activations: (n_samples, n_units), or (n_samples, n_positions, n_units); a list, or any
+                array of NumPy or of a library that speaks DLPack.
             mask: which of them count, true where they do; (n_samples,) or (n_samples, n_positions),
                 booleans. All by default.
+
+        Raises:
+            InputError: if it is no array of real numbers of such a shape, has another number of
+                units than the arrays before, or the mask does not fit.
         """
         x = by_position(self.name, as_tensor(activations), -1)
-        self.accumulator.add(
-            x, self.criterion, None if mask is None else kept(self.name, as_tensor(mask), x)
-        )
+        positions = None if mask is None else mask_by_position(self.name, as_tensor(mask), x)
+        self.accumulator.add(x, self.criterion, positions)
 
     def update_indices(self, indices: Any, units: int) -> None:
         """Count samples given by their active units alone, at a cost that does not depend on the
@@ -47,6 +63,10 @@ class Counter:
             indices: (n_samples, n_active), each a unit in 0..units-1 that stands once in its row,
                 or -1 for none.
             units: N, number of units of the layer.
+
+        Raises:
+            InputError: if the indices are no whole numbers in that range, or one stands twice in
+                its row.
         """
         chosen = as_tensor(indices)
         if chosen.ndim != 2 or chosen.is_floating_point():
@@ -55,8 +75,7 @@ class Counter:
                 f"{tuple(chosen.shape)}"
             )
         chosen = chosen.long()
-        ordered = chosen.sort(1).values
-        if bool(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any()):
+        if _has_repeats(chosen):
             raise InputError(
                 "expected indices that stand once in their row, but some stand twice: drop the "
                 "repeats"
@@ -75,56 +94,7 @@ class Counter:
         return counts
 
 
-def as_tensor(array: Any) -> Tensor:
-    """A tensor over the same memory where that is possible."""
-    if isinstance(array, Tensor):
-        return array
-    if hasattr(array, "__dlpack__") and not isinstance(array, np.ndarray):
-        return torch.from_dlpack(array)
-    try:
-        array = np.asarray(array)
-        native = array.astype(array.dtype.newbyteorder("="), copy=False)
-        return torch.from_numpy(
-            np.require(native, requirements=["C", "W"])
-        )  # torch knows no strides below zero
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"expected an array of numbers, but got {type(array).__name__} ({error})"
-        ) from None
-
-
-def by_position(name: str, output: Any, axis: int) -> Tensor:
-    """Activations as (n_samples, n_positions, n_units), whatever axes they came with."""
-    if isinstance(output, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(output):  # pyright: ignore[reportAttributeAccessIssue]
-        raise InputError(
-            f"layer {name!r} runs inside torch.func (vmap, grad), whose tensors cannot be counted"
-        )
-    if not isinstance(output, Tensor) or output.ndim < 2:
-        came = (
-            f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-        )
-        raise InputError(
-            f"expected activations (samples, ..., units) at layer {name!r}, but got {came}"
-        )
-    if output.is_nested:
-        raise InputError(
-            f"expected a plain tensor at layer {name!r}, but got a nested one: "
-            "enable_nested_tensor=False"
-        )
-    if output.is_complex():
-        raise InputError(f"expected real activations at layer {name!r}, but got {output.dtype}")
-    x = output.detach().movedim(axis, -1)
-    return x[:, None] if x.ndim == 2 else x.flatten(1, -2)
-
-
-def kept(name: str, keep: Tensor, x: Tensor) -> Tensor:
-    """A mask as (n_samples, n_positions), where one of (n_samples,) holds for every position."""
-    if keep.ndim == 1:
-        keep = keep[:, None]
-    if keep.ndim != 2 or keep.shape[0] != x.shape[0] or keep.shape[1] not in (1, x.shape[1]):
-        raise InputError(
-            "expected a mask of shape (samples,) or (samples, positions), here "
-            f"{tuple(x.shape[:2])}, "
-            f"at layer {name!r}, but got {tuple(keep.shape)}"
-        )
-    return keep.to(x.device, torch.bool).expand(x.shape[:2])
+def _has_repeats(indices: Tensor) -> bool:
+    """Whether an index, other than the -1 of none, stands twice in a row."""
+    ordered = indices.sort(1).values
+    return bool(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any())

@@ -1,5 +1,5 @@
-"""What "activated" means: small rules from activations to true or false, along the last axis, that
-of the units.
+"""Criteria: rules of when a unit is activated, from activations to true or false, along the last
+axis, that of the units.
 
 Each rule compares with a level, one per row of units, so that a kernel needs to know nothing else:
 `Positive` and `Threshold` have a constant level, `Relative` a share of the row's largest magnitude.
@@ -10,13 +10,15 @@ that counts made by different rules never mix.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from actilaw.errors import InputError
 
 Criterion = Callable[[Any], Any]
+# What a user may give: "auto", "positive", one rule, or several.
+Criteria = str | Criterion | Iterable[Criterion]
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,8 @@ class Relative:
     def __call__(self, x: Any) -> Any:
         magnitude = abs(x)
         largest = magnitude.max(-1, keepdims=True)
-        return magnitude > self.share * getattr(
-            largest, "values", largest
-        )  # torch tells where the largest is, too
+        largest = getattr(largest, "values", largest)  # torch gives values and indices
+        return magnitude > self.share * largest
 
     def __str__(self) -> str:
         return f"relative({self.share!r})"
@@ -91,18 +92,43 @@ class TopK:
         return f"top({self.k})"
 
 
+POSITIVE = Positive()
+
+
 def describe(rule: Criterion) -> str:
     """The rule in words that are the same in every process."""
-    return (
-        str(rule)
-        if type(rule).__str__ is not object.__str__
-        else str(getattr(rule, "__qualname__", type(rule).__name__))
-    )
+    if type(rule).__str__ is not object.__str__:
+        return str(rule)
+    return str(getattr(rule, "__qualname__", type(rule).__name__))
+
+
+def criteria_from(given: Criteria) -> list[Criterion]:
+    """The rules that a user asks for; none for "auto", where each layer has its own.
+
+    Raises:
+        InputError: if these are no rules.
+    """
+    if isinstance(given, str):
+        if given == "auto":
+            return []
+        if given == "positive":
+            return [POSITIVE]
+        raise InputError(
+            "expected criterion='auto', 'positive', or a rule such as Threshold(0.1), but got "
+            f"{given!r}"
+        )
+    rules = [given] if callable(given) else list(given)
+    if not rules or not all(callable(rule) for rule in rules):
+        raise InputError(f"expected rules such as Positive() or Threshold(0.1), but got {given!r}")
+    return rules
 
 
 def rule_from(text: str) -> Criterion:
     """The rule that describes itself so: "positive", "threshold(0.1)", "relative(0.05)",
     "top(2)".
+
+    Raises:
+        InputError: if no rule does.
     """
     found = re.fullmatch(
         r"(positive)|(threshold|relative)\((\d+\.?\d*(?:e[+-]?\d+)?)\)|top\((\d+)\)", text.strip()
@@ -113,7 +139,7 @@ def rule_from(text: str) -> Criterion:
         )
     positive, name, number, k = found.groups()
     if positive:
-        return Positive()
-    return (
-        TopK(int(k)) if k else {"threshold": Threshold, "relative": Relative}[name](float(number))
-    )
+        return POSITIVE
+    if k:
+        return TopK(int(k))
+    return Threshold(float(number)) if name == "threshold" else Relative(float(number))

@@ -1,4 +1,8 @@
-"""Counts of several processes added up, so that k ranks give to the last bit what one gives."""
+"""All-reduce over the processes of torch.distributed: k ranks give to the last bit what one gives.
+
+Counts and blocks are sums of whole numbers, and the first activation is the minimum over the global
+numbers of the entries, so that the order of the processes does not matter.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ def place_among_ranks() -> tuple[int, int]:
 def sum_over_ranks(
     accumulators: Sequence[Accumulator], trained: bool
 ) -> tuple[list[Accumulator], bool]:
-    """The tallies of all processes together; every process must call this, with the same layers.
+    """The counts of all processes together; every process must call this, with the same layers.
 
     Raises:
         InputError: if torch.distributed is not set up.
@@ -35,14 +39,14 @@ def sum_over_ranks(
     if not (dist.is_available() and dist.is_initialized()):
         raise InputError(
             "expected torch.distributed to be set up: call init_process_group, or census() without "
-            "ranks"
+            "across_ranks"
         )
     any_trained = _reduced(torch.tensor([int(trained)]), dist.ReduceOp.MAX)
     return [_sum(accumulator) for accumulator in accumulators], bool(any_trained)
 
 
 def _sum(accumulator: Accumulator) -> Accumulator:
-    """One layer's tally over all processes."""
+    """One layer's counts over all processes."""
     units = 0 if accumulator.totals is None else accumulator.totals.first.numel()
     size, reach, units = _reduced(
         torch.tensor([accumulator.size, accumulator.reach, units]), dist.ReduceOp.MAX

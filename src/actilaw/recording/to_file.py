@@ -1,5 +1,5 @@
-"""Recording a model over a whole data set into a file, so that a killed run goes on where its last
-file ends.
+"""Recording with checkpoints: a model over a whole data set into a file, so that a killed run goes
+on where its last file ends.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from torch import Tensor, nn
 
 from actilaw.counts.census import Census, load
 from actilaw.errors import CountsError, FileError, InputError, needs_extra
-from actilaw.recording.layers import Criteria, Layers
-from actilaw.recording.recorder import Mask, Recorder
+from actilaw.recording.criteria import Criteria
+from actilaw.recording.layers import Layers
+from actilaw.recording.masks import Mask
+from actilaw.recording.recorder import Recorder
 from actilaw.support.files import check_writable
 
 Progress = Callable[[int], None]
@@ -52,12 +54,18 @@ def record_to_file(
         batches: tensors, tuples whose first item is the input, or mappings of the model's
             arguments; in the same order whenever the run is taken up again.
         path: of the census; always whole, or not there.
+        layers: which layers, as for `actilaw.record`.
+        criterion: when a unit is activated, as for `actilaw.record`.
+        per: what a sample is, as for `actilaw.record`.
+        mask: which samples or positions count, as for `actilaw.record`.
         about: words to keep in the file and to compare before going on, the names of model and data
             say; a fingerprint of the weights is added.
+        save_every: seconds between two savings.
         progress: called with the number of batches done.
 
     Raises:
         CountsError: if there is no batch.
+        InputError: for the same reasons as `actilaw.record`.
         FileError: if the file cannot be written, or holds a census of something else.
     """
     check_writable(path)
@@ -65,8 +73,13 @@ def record_to_file(
     before = _earlier(path, about)
     if before is not None and before.about["finished"]:
         return before
-    recorder = Recorder(model, layers, criterion, per, mask, resume=before)
+    recorder = Recorder(model, layers, criterion=criterion, per=per, mask=mask, resume=before)
     rest, done, entries = _skipped(batches, before, path)
+
+    def counted_so_far(finished: bool, **more: Any) -> Census:
+        progress_made = {"batches": done, "entries": entries, "finished": finished}
+        return replace(recorder.census(), about={**about, **progress_made, **more})
+
     model.eval()
     saved = time.monotonic()
     with recorder, torch.no_grad():
@@ -75,16 +88,13 @@ def record_to_file(
             done, entries = done + 1, entries + _entries(batch)
             progress(done)
             if time.monotonic() - saved >= save_every:
-                _with(recorder.census(), about, batches=done, entries=entries, finished=False).save(
-                    path
-                )
+                counted_so_far(finished=False).save(path)
                 saved = time.monotonic()
     if not done:
         raise CountsError(
             "expected at least one batch, but the loader is empty: check what it reads"
         )
-    progress_made = {"batches": done, "entries": entries, "finished": True}
-    census = _with(recorder.census(), about, **progress_made, uncovered=recorder.uncovered)
+    census = counted_so_far(finished=True, uncovered=recorder.uncovered)
     census.save(path)
     return census
 
@@ -92,6 +102,9 @@ def record_to_file(
 def imported(name: str) -> Any:
     """What the function `package.module:function` returns; modules of the working directory are
     found.
+
+    Raises:
+        InputError: if the name is of no function.
     """
     module_name, _, attribute = name.partition(":")
     if not attribute:
@@ -121,6 +134,11 @@ def language_model(
         length: tokens per sequence, at most what the model takes; what is left at the end is a
             shorter one.
         batch: sequences per batch.
+
+    Raises:
+        FileError: if the text cannot be read.
+        InputError: if there is no such model.
+        MissingExtraError: if Transformers is not installed.
     """
     with needs_extra("transformers"):
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -131,10 +149,8 @@ def language_model(
             f"expected a UTF-8 text file, but {text} cannot be read as one ({error})"
         ) from error
     try:
-        model, tokenizer = (
-            AutoModelForCausalLM.from_pretrained(name),
-            AutoTokenizer.from_pretrained(name),
-        )
+        model = AutoModelForCausalLM.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
@@ -168,8 +184,7 @@ def _earlier(path: str | os.PathLike[str], about: Mapping[str, str]) -> Census |
     ):
         raise FileError(
             f"{path} already holds a census of something else (of other "
-            f"{', '.join(other) or 'origin'}): "
-            "name another file, or remove this one"
+            f"{', '.join(other) or 'origin'}): name another file, or remove this one"
         )
     return census
 
@@ -191,8 +206,7 @@ def _skipped(
     if found != counted:
         raise FileError(
             f"{path} holds the counts of {done} batches with {counted} entries, but the first "
-            f"{done} batches now have "
-            f"{found}: go on with the same data, or remove the file"
+            f"{done} batches now have {found}: go on with the same data, or remove the file"
         )
     return rest, done, counted
 
@@ -209,18 +223,11 @@ def _fingerprint(model: nn.Module) -> str:
 
 def _entries(batch: Any) -> int:
     """Size of the first axis of a batch."""
-    values = (
-        batch.values()
-        if isinstance(batch, Mapping)
-        else batch
-        if isinstance(batch, tuple | list)
-        else (batch,)
-    )
+    if isinstance(batch, Mapping):
+        values = batch.values()
+    else:
+        values = batch if isinstance(batch, tuple | list) else (batch,)
     return next((len(value) for value in values if isinstance(value, Tensor) and value.ndim), 0)
-
-
-def _with(census: Census, about: Mapping[str, str], **progress: Any) -> Census:
-    return replace(census, about={**about, **progress})
 
 
 def _call(model: nn.Module, batch: Any) -> None:

@@ -12,24 +12,25 @@ import torch
 from torch import Tensor
 
 from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, TopK
-from actilaw.recording.kernels.dispatch import Rows, count_by_torch, rows_of
+from actilaw.recording.kernels.levels import rows_of
+from actilaw.recording.kernels.rows import Rows
+from actilaw.recording.kernels.torch_ops import count_by_torch
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if DEVICE == "cpu":
-    os.environ["TRITON_INTERPRET"] = (
-        "1"  # before Triton is imported, which reads it then and at the first run
-    )
+    # Before Triton is imported, which reads it then and at the first run.
+    os.environ["TRITON_INTERPRET"] = "1"
 pytest.importorskip("triton")
 from actilaw.recording.kernels.gpu import count_on_gpu  # noqa: E402
 
 PRECISIONS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 SHAPES = [
     (1, 1, 1),
-    (70, 1, 300),  # tiles with edges in rows and units
+    pytest.param((70, 1, 300), marks=pytest.mark.slow),  # tiles with edges in rows and units
     (600, 1, 5),  # few units: most of a tile is rows
     (21, 3, 130),
     (3, 150, 33),  # more positions than a tile holds
-    (2, 70, 257),
+    pytest.param((2, 70, 257), marks=pytest.mark.slow),
 ]
 SPECIAL = [
     np.nan,

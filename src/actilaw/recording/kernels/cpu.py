@@ -1,8 +1,9 @@
-"""The compiled loops of the CPU kernel, over integer bits (n_rows, n_positions, n_units); see
-`actilaw.recording.kernels.dispatch`.
+"""Counting on the CPU by loops that Numba compiles, over integer bits (n_rows, n_positions,
+n_units).
 
-Every step is cast back to the width of the bits: numba would widen sums to 64 bits, and half as
-many units would fit into a vector register.
+`(x > 0).sum(0)` writes a boolean for every activation and reads it again, which takes ten times as
+long as one pass that compares and counts. Every step of the loops is cast back to the width of the
+bits: Numba would widen sums to 64 bits, and half as many units would fit into a vector register.
 """
 
 from __future__ import annotations
@@ -12,9 +13,71 @@ from typing import Any
 
 import numba
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
+from actilaw.recording.kernels.rows import BITS, Counted, Rows
+from actilaw.recording.kernels.threads import in_shares
 
 Array = NDArray[Any]
+
+
+def count_on_cpu(rows: Rows) -> Counted:
+    """Count active units by unit and by row, with an equal share of the rows for each thread."""
+    n_rows, n_positions, n_units = rows.bits.shape
+    bits, low = rows.bits.numpy(), rows.low.contiguous().numpy()
+    keep = None if rows.keep is None else rows.keep.contiguous().numpy()
+    units = np.zeros((torch.get_num_threads(), n_units), np.int32)
+    active, nonfinite = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.bool_)
+    loop = _count_one_position if n_positions == 1 else _count_any_position
+
+    def share(thread: int, part: slice) -> None:
+        loop(
+            bits[part],
+            low[part],
+            rows.compared_bits,
+            None if keep is None else keep[part],
+            rows.infinity,
+            units[thread],
+            active[part],
+            nonfinite[part],
+        )
+
+    in_shares(n_rows, rows.bits.numel(), share)
+    return Counted(
+        units=torch.from_numpy(units.sum(0, dtype=np.int64)),
+        active=torch.from_numpy(active),
+        nonfinite=torch.from_numpy(nonfinite),
+    )
+
+
+def first_rows_on_cpu(rows: Rows, units: Tensor) -> Tensor:
+    """The first row in which each of `units` (n,) is active."""
+    found = np.zeros(len(units), np.int64)
+    _first_rows(
+        rows.bits.numpy(),
+        rows.low.numpy(),
+        rows.compared_bits,
+        None if rows.keep is None else rows.keep.numpy(),
+        rows.infinity,
+        units.numpy(),
+        found,
+    )
+    return torch.from_numpy(found)
+
+
+def largest_magnitudes_on_cpu(x: Tensor) -> Tensor:
+    """The largest finite magnitude in each row and position."""
+    integer, infinity = BITS[x.dtype]
+    largest = torch.empty(x.shape[:-1], dtype=integer)
+    bits, found = x.view(integer).numpy(), largest.numpy()
+
+    def share(_: int, part: slice) -> None:
+        _largest_bits(bits[part], infinity, found[part])
+
+    in_shares(len(bits), x.numel(), share)
+    return largest.view(x.dtype)
 
 
 def _compiled(loop: Callable[..., None]) -> Callable[..., Any]:
@@ -28,10 +91,10 @@ def _compiled(loop: Callable[..., None]) -> Callable[..., Any]:
 
 
 @_compiled
-def count_rows(
+def _count_one_position(
     bits: Array,
     low: Array,
-    mask: int,
+    compared_bits: int,
     keep: Array | None,
     infinity: int,
     units: Array,
@@ -42,25 +105,24 @@ def count_rows(
     half as often.
     """
     cast = bits.dtype.type
-    everything, magnitude, top = cast(mask), cast(np.iinfo(bits.dtype).max), cast(infinity)
+    compared, magnitude, top = cast(compared_bits), cast(np.iinfo(bits.dtype).max), cast(infinity)
     last = bits.shape[0] - 1
     for r in range(0, last + 1, 2):
         s = min(r + 1, last)  # an odd last row stands beside itself, with no weight
-        row, level, weight = bits[r, 0], low[r, 0], np.int32(keep is None or keep[r, 0])
-        other, other_level, other_weight = (
-            bits[s, 0],
-            low[s, 0],
-            np.int32(s > r and (keep is None or keep[s, 0])),
-        )
-        n, other_n, largest, other_largest = np.int32(0), np.int32(0), cast(0), cast(0)
+        row, level = bits[r, 0], low[r, 0]
+        other, other_level = bits[s, 0], low[s, 0]
+        weight = np.int32(keep is None or keep[r, 0])
+        other_weight = np.int32(s > r and (keep is None or keep[s, 0]))
+        n, other_n = np.int32(0), np.int32(0)
+        largest, other_largest = cast(0), cast(0)
         for u in range(row.shape[0]):
-            value, other_value = cast(row[u] & everything), cast(other[u] & everything)
-            fires = np.int32(value > level) & np.int32(value <= top) & weight
-            other_fires = (
+            value, other_value = cast(row[u] & compared), cast(other[u] & compared)
+            hit = np.int32(value > level) & np.int32(value <= top) & weight
+            other_hit = (
                 np.int32(other_value > other_level) & np.int32(other_value <= top) & other_weight
             )
-            units[u] = np.int32(units[u] + np.int32(fires + other_fires))
-            n, other_n = np.int32(n + fires), np.int32(other_n + other_fires)
+            units[u] = np.int32(units[u] + np.int32(hit + other_hit))
+            n, other_n = np.int32(n + hit), np.int32(other_n + other_hit)
             largest = max(largest, cast(row[u] & magnitude))
             other_largest = max(other_largest, cast(other[u] & magnitude))
         if s > r:
@@ -69,19 +131,19 @@ def count_rows(
 
 
 @_compiled
-def count_any(
+def _count_any_position(
     bits: Array,
     low: Array,
-    mask: int,
+    compared_bits: int,
     keep: Array | None,
     infinity: int,
     units: Array,
     active: Array,
     nonfinite: Array,
 ) -> None:
-    """Several positions per row, of which any counts once."""
+    """Several positions per row: a unit counts once if it is active at any of them."""
     cast = bits.dtype.type
-    everything, magnitude, top = cast(mask), cast(np.iinfo(bits.dtype).max), cast(infinity)
+    compared, magnitude, top = cast(compared_bits), cast(np.iinfo(bits.dtype).max), cast(infinity)
     hits = np.zeros(bits.shape[2], bits.dtype)
     for r in range(bits.shape[0]):
         hits[:] = 0
@@ -91,7 +153,7 @@ def count_any(
                 continue
             row, level = bits[r, p], low[r, p]
             for u in range(row.shape[0]):
-                value = cast(row[u] & everything)
+                value = cast(row[u] & compared)
                 hits[u] = cast(hits[u] | (cast(value > level) & cast(value <= top)))
                 largest = max(largest, cast(row[u] & magnitude))
         n = 0
@@ -103,7 +165,7 @@ def count_any(
 
 
 @_compiled
-def largest_bits(bits: Array, infinity: int, largest: Array) -> None:
+def _largest_bits(bits: Array, infinity: int, largest: Array) -> None:
     """Bits of the largest finite magnitude in each row and position."""
     cast = bits.dtype.type
     magnitude, top = cast(np.iinfo(bits.dtype).max), cast(infinity)
@@ -117,17 +179,17 @@ def largest_bits(bits: Array, infinity: int, largest: Array) -> None:
 
 
 @_compiled
-def first_hits(
+def _first_rows(
     bits: Array,
     low: Array,
-    mask: int,
+    compared_bits: int,
     keep: Array | None,
     infinity: int,
     units: Array,
     found: Array,
 ) -> None:
     """Row by row, over the units still looked for; each that is found leaves the list."""
-    everything, top = bits.dtype.type(mask), bits.dtype.type(infinity)
+    compared, top = bits.dtype.type(compared_bits), bits.dtype.type(infinity)
     wanted = np.arange(units.shape[0])
     left = wanted.shape[0]
     for r in range(bits.shape[0]):
@@ -136,7 +198,7 @@ def first_hits(
                 continue
             i = 0
             while i < left:
-                value = bits[r, p, units[wanted[i]]] & everything
+                value = bits[r, p, units[wanted[i]]] & compared
                 if low[r, p] < value <= top:
                     found[wanted[i]] = r
                     left -= 1

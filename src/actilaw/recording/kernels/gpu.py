@@ -1,8 +1,8 @@
-"""Counting activations on a GPU at the speed of reading its memory, in Triton.
+"""Counting on a GPU by a tiled kernel in Triton, at the speed of reading the GPU's memory.
 
-A program reads one tile of rows × positions × units, keeps in registers what fired and the largest
-magnitude, and adds its sums to the counts of its units and rows. Sums of a tile fit 32 bits; the
-counts are 64-bit atomics, so nothing overflows before 2⁶³ rows.
+A program reads one tile of rows × positions × units, keeps in registers what was active and the
+largest magnitude, and adds its sums to the counts of its units and rows. Sums of a tile fit 32
+bits; the counts are 64-bit atomics, so nothing overflows before 2⁶³ rows.
 """
 
 # pyright: reportMissingImports=false
@@ -15,11 +15,10 @@ import torch
 import triton
 import triton.language as tl
 
-from actilaw.recording.kernels.dispatch import Counted, Rows
+from actilaw.recording.kernels.rows import Counted, Rows, magnitude_bits
 
-TILE = 1 << 14  # bytes a program holds at a time: 32 registers of each of its 128 threads
-# At most, in a tile: full lines of memory are read, and many rows added up per atomic.
-UNITS = 128
+TILE_BYTES = 1 << 14  # that a program holds at a time: 32 registers of each of its 128 threads
+TILE_UNITS = 128  # at most: full lines of memory are read, and many rows added up per atomic
 
 
 def count_on_gpu(rows: Rows) -> Counted:
@@ -35,27 +34,25 @@ def count_on_gpu(rows: Rows) -> Counted:
     if bits.numel() > 0:
         # Units, then positions, then rows fill the tile: few rows of many positions still keep the
         # whole GPU busy.
-        size = TILE // bits.element_size()
-        tile_units = min(UNITS, triton.next_power_of_2(n_units))
+        size = TILE_BYTES // bits.element_size()
+        tile_units = min(TILE_UNITS, triton.next_power_of_2(n_units))
         tile_positions = min(size // tile_units, triton.next_power_of_2(n_positions))
         tile_rows = size // tile_units // tile_positions
         programs = triton.cdiv(n_rows, tile_rows) * triton.cdiv(n_units, tile_units)
-        launch = cast(Any, _count_tile)[
-            (programs,)
-        ]  # with or without Triton installed, pyright sees a plain function
-        with torch.cuda.device_of(
-            bits
-        ):  # Triton launches on the current device, which may be another
+        # With or without Triton installed, pyright sees a plain function.
+        launch = cast(Any, _count_tile)[(programs,)]
+        # Triton launches on the current device, which may be another.
+        with torch.cuda.device_of(bits):
             launch(
                 *(bits, low, keep, units, active, nonfinite, n_rows, n_positions, n_units),
-                LARGEST=torch.iinfo(bits.dtype).max,
+                LARGEST=magnitude_bits(bits.dtype),
                 INFINITY=rows.infinity,
                 MAGNITUDE=rows.magnitude,
                 ROWS=tile_rows,
                 POSITIONS=tile_positions,
                 UNITS=tile_units,
             )
-    return Counted(units, active, nonfinite)
+    return Counted(units=units, active=active, nonfinite=nonfinite)
 
 
 @triton.jit
@@ -80,11 +77,10 @@ def _count_tile(
     units first.
     """
     across = tl.cdiv(n_units, UNITS)
-    row = (tl.program_id(0) // across).to(tl.int64) * ROWS + tl.arange(
-        0, ROWS
-    )  # 64 bits: it multiplies into addresses
+    # 64 bits, since it multiplies into addresses.
+    row = (tl.program_id(0) // across).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     unit = tl.program_id(0) % across * UNITS + tl.arange(0, UNITS)
-    fired = tl.zeros((ROWS, POSITIONS, UNITS), tl.int1)
+    hit = tl.zeros((ROWS, POSITIONS, UNITS), tl.int1)
     largest = tl.zeros((ROWS, POSITIONS, UNITS), bits.dtype.element_ty)
     for first in range(0, n_positions, POSITIONS):
         position = first + tl.arange(0, POSITIONS)
@@ -100,10 +96,10 @@ def _count_tile(
         magnitude = value & LARGEST
         if MAGNITUDE:
             value = magnitude
-        fired |= inside & (value > level) & (value <= INFINITY)
+        hit |= inside & (value > level) & (value <= INFINITY)
         largest = tl.maximum(largest, magnitude)
-    fired_once = tl.max(fired.to(tl.int32), 1)
-    of_unit, of_row = tl.sum(fired_once, 0).to(tl.int64), tl.sum(fired_once, 1).to(tl.int64)
+    any_position = tl.max(hit.to(tl.int32), 1)
+    of_unit, of_row = tl.sum(any_position, 0).to(tl.int64), tl.sum(any_position, 1).to(tl.int64)
     found = tl.max(tl.max(largest, 2), 1) >= INFINITY
     # Beyond the edges all three are zero, so these masks keep to the tensors, and spare the atomics
     # of idle units.

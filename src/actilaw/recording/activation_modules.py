@@ -1,0 +1,48 @@
+"""Activation functions as modules, and the criterion that suits each.
+
+After a rectifier an idle unit is exactly zero; after a smooth activation hardly any unit ever is,
+so that a unit counts there if it stands out among the others; latents of sparse autoencoders are
+zero, or not.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold
+
+# Exactly zero where a unit is not activated, so that "activated" needs no level.
+RECTIFIERS = (nn.ReLU, nn.ReLU6)
+# Hardly ever exactly zero: activated is what stands out, by the rule `Relative`.
+SMOOTH = (
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.ELU,
+    nn.CELU,
+    nn.SELU,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.Softplus,
+    nn.Tanh,
+    nn.Sigmoid,
+)
+# Classes of activations that sparse autoencoders bring along, by name.
+LATENTS = ("TopK", "BatchTopK", "JumpReLU", "AuxTopK")
+
+
+def criterion_of_activation(name: str, module: nn.Module) -> Criterion | None:
+    """When a unit of this activation module is activated, or None if it is no activation module."""
+    kind = type(module).__name__
+    if isinstance(module, RECTIFIERS):
+        return Positive()
+    if kind in LATENTS or name.endswith("hook_sae_acts_post"):
+        return Threshold(0.0)
+    if isinstance(module, SMOOTH) or _is_smooth_in_transformers(kind):
+        return Relative()
+    return None
+
+
+def _is_smooth_in_transformers(kind: str) -> bool:
+    """Whether a class of this name is one of the activations that Transformers defines."""
+    return (kind.endswith("Activation") and kind != "LinearActivation") or kind == "GELUTanh"

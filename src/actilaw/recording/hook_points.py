@@ -1,0 +1,31 @@
+"""Hook points: the places in a network whose values are activations of units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from actilaw.recording.criteria import Criterion
+
+
+@dataclass(frozen=True)
+class HookPoint:
+    """A place that holds units.
+
+    Attributes:
+        module: the module whose output, or input, holds the units.
+        criterion: when a unit counts as activated.
+        axis: of the units.
+        at_input: whether units are what the module takes in.
+        made_by: names of the parametrised modules that make the units.
+        chooses_experts: whether units are experts and the module takes in, or makes, the choice
+            among them.
+    """
+
+    module: nn.Module
+    criterion: Criterion
+    axis: int = -1
+    at_input: bool = False
+    made_by: tuple[str, ...] = ()
+    chooses_experts: bool = False

@@ -1,0 +1,63 @@
+"""Criteria as levels: one number per row and position that an activation must exceed.
+
+`Positive` and `Threshold` have a constant level, `Relative` a share of the largest magnitude. The
+level is rounded down to the precision of the activations, so that x > level holds exactly where
+bits(x) > bits(level). A criterion that compares units with each other, or a user's own function, is
+evaluated in full, and its answer (0 or 1) is counted in place of the activations.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, TopK
+from actilaw.recording.kernels.dispatch import largest_magnitudes
+from actilaw.recording.kernels.rows import BITS, Rows
+
+
+def rows_of(x: Tensor, criterion: Criterion, keep: Tensor | None = None) -> Rows:
+    """Activations (n_rows, n_positions, n_units) of any precision, with the criterion as a level
+    for each row.
+    """
+    x = x.detach()
+    if x.dtype not in BITS:
+        x = x.float()
+    x = x.contiguous()
+    integer, infinity = BITS[x.dtype]
+    if isinstance(criterion, Positive | Threshold):
+        level = torch.tensor(getattr(criterion, "level", 0.0), dtype=torch.float64)
+        low = _bits_at_or_below(level, x.dtype).to(x.device).expand(x.shape[:-1])
+    elif isinstance(criterion, Relative):
+        low = _bits_at_or_below(largest_magnitudes(x).double() * criterion.share, x.dtype)
+    else:
+        return rows_of_booleans(_activated(x, criterion), torch.isfinite(x), keep)
+    magnitude = not isinstance(criterion, Positive)
+    return Rows(x.view(integer), low, magnitude=magnitude, infinity=infinity, keep=keep)
+
+
+def rows_of_booleans(active: Tensor, finite: Tensor | None, keep: Tensor | None) -> Rows:
+    """Rows of which it is known what was active, (n_rows, n_positions, n_units), and what was
+    finite; all of it if None.
+    """
+    bits = active.to(torch.int16)
+    if finite is not None:
+        # What is not finite stands above "infinity" here, so that it is found, and does not count
+        # as activated.
+        bits = torch.where(finite, bits, 3).to(torch.int16).contiguous()
+    low = torch.zeros_like(bits[..., 0])
+    return Rows(bits, low, magnitude=False, infinity=2, keep=keep)
+
+
+def _activated(x: Tensor, criterion: Criterion) -> Tensor:
+    if isinstance(criterion, TopK):
+        chosen = x.topk(min(criterion.k, x.shape[-1]), dim=-1).indices
+        return torch.zeros_like(x, dtype=torch.bool).scatter_(-1, chosen, True)
+    return criterion(x).bool()
+
+
+def _bits_at_or_below(level: Tensor, precision: torch.dtype) -> Tensor:
+    """Bits of the largest number of `precision` at or below a level >= 0."""
+    rounded = level.to(precision) + 0.0  # a level of −0.0 has the sign bit set, and becomes 0.0
+    integer = BITS[precision][0]
+    return rounded.view(integer) - (rounded.double() > level).to(integer)
