@@ -74,7 +74,7 @@ def backtested(early: FittedLaw, counts: ActivationCounts, level: float = 0.95) 
     """The forecast of `early`, a law fitted to the first of the samples, beside the counts of all
     of them.
     """
-    told = early.forecast(counts.samples, level).iloc[0]
+    told = early.forecast(counts.samples, level=level).iloc[0]
     return _beside(early.counts, counts, told.expected, told.lower, told.upper)
 
 

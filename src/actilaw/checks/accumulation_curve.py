@@ -13,15 +13,15 @@ taken off; c is of the same units.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from actilaw.checks.fitted_layer import Layer
 from actilaw.checks.result import NO_BLOCKS, Question, Row, percent
 from actilaw.errors import CountsError
+from actilaw.fitting.delta_method import ClosedFormRates
 from actilaw.fitting.fit import fit
-from actilaw.forecasting.incidence import occasions
+from actilaw.forecasting.forecaster import Forecaster
+from actilaw.forecasting.incidence import incidence_frequencies
 from actilaw.support.arrays import Floats, Ints
 from actilaw.theory.beta_binomial import log_idle
 from actilaw.theory.log_gamma import log_beta_ratio
@@ -58,15 +58,18 @@ def back_test(layer: Layer) -> Row:
         fitted = fit(early, "law", allow_nonfinite=True)
     except CountsError as error:
         return BACKTEST.untold(f"of the first tenth, {error}")
-    shared = (
-        (layer.fitted.covariance - layer.fitted.described.covariance)
-        * counts.samples
-        / early.samples
+    closed_form, counted = fitted.closed_form, layer.fitted
+    shared = counted.clustered_covariance - counted.closed_form.covariance
+    forecaster = Forecaster(
+        counts=early,
+        incidence=incidence_frequencies(counts),
+        rates=ClosedFormRates(
+            closed_form=closed_form,
+            covariance=closed_form.covariance + shared * counts.samples / early.samples,
+            samples=early.samples,
+        ),
     )
-    fitted = replace(
-        fitted, covariance=fitted.described.covariance + shared, seen=occasions(counts)
-    )
-    told = fitted.forecast(counts.samples, layer.level).iloc[0]
+    told = forecaster.at(np.array([counts.samples]), layer.level).iloc[0]
     error, lower, upper = (
         (float(told[name]) - counts.working) / newly_working
         for name in ("expected", "lower", "upper")

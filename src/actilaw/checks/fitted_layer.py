@@ -69,9 +69,9 @@ class Layer:
     @cached_property
     def log_b_influence(self) -> Floats:
         """Of each unit on ln b of the counts; (n_units,)."""
-        described, (k, where, _) = self.fitted.described, self.distinct
-        scores = described.family.scores(described.parameters, k, self.counts.samples)
-        return (scores @ described.covariance @ self._log_b_slope)[where]
+        closed_form, (k, where, _) = self.fitted.closed_form, self.distinct
+        scores = closed_form.family.scores(closed_form.parameters, k, self.counts.samples)
+        return (scores @ closed_form.covariance @ self._log_b_slope)[where]
 
     @cached_property
     def log_rate_influence(self) -> Floats:
@@ -83,8 +83,8 @@ class Layer:
     def design_effect(self) -> float:
         """(C3)."""
         slope = self._log_b_slope
-        alone = slope @ self.fitted.described.covariance @ slope
-        return float(max(1.0, slope @ self.fitted.covariance @ slope / alone))
+        alone = slope @ self.fitted.closed_form.covariance @ slope
+        return float(max(1.0, slope @ self.fitted.clustered_covariance @ slope / alone))
 
     @property
     def reach(self) -> float:
@@ -98,11 +98,11 @@ class Layer:
     @property
     def _log_b_slope(self) -> Floats:
         """Of ln b in the family's own parameters."""
-        described, n = self.fitted.described, self.counts
-        shifts = STEP * np.eye(len(described.parameters))
+        closed_form, n = self.fitted.closed_form, self.counts
+        shifts = STEP * np.eye(len(closed_form.parameters))
 
         def log_b(parameters: Floats) -> float:
-            return float(np.log(described.family.estimates(parameters, n.units, n.samples)["b"]))
+            return float(np.log(closed_form.family.estimates(parameters, n.units, n.samples)["b"]))
 
-        at = described.parameters
+        at = closed_form.parameters
         return np.array([(log_b(at + d) - log_b(at - d)) / (2 * STEP) for d in shifts])

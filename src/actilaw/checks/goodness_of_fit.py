@@ -70,7 +70,7 @@ def richer_families(layer: Layer) -> Row:
     """Log-likelihood per unit that the law loses against the best of the closed forms by Akaike's
     criterion.
     """
-    counts, law = layer.counts, layer.fitted.described
+    counts, law = layer.counts, layer.fitted.closed_form
     others = []
     for name, fit_family in FAMILIES.items():
         if name != law.name:

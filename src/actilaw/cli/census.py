@@ -102,7 +102,7 @@ def forecast(
     def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
         grid = np.rint(multiples(samples, counts.samples))
         widths = None if units is None else np.rint(multiples(units, counts.units))
-        return fit(counts, family).forecast(grid, level, units=widths)
+        return fit(counts, family).forecast(grid, units=widths, level=level)
 
     tables = for_each_layer(load(file), forecast_layer)
     if as_json:
