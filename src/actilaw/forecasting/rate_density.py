@@ -180,7 +180,7 @@ def _maximum(likelihood: _PenalisedLikelihood, start: Floats) -> tuple[Floats, F
     height, weights, probabilities = likelihood.evaluate(logs)
     score, precision = likelihood.slopes(logs, weights, probabilities)
     for _ in range(MOST_DENSITY_STEPS):
-        step: Floats = np.linalg.solve(precision, score)
+        step = np.linalg.solve(precision, score).astype(float)
         if score @ step < DENSITY_TOLERANCE**2:
             break
         step = step * min(1.0, 3.0 / float(np.abs(step).max()))
