@@ -72,7 +72,7 @@ class Search:
         there = float(self.units @ at)
         if fitted is None or there == 0:
             return there > 0
-        count = self.distinct.samples if atom.successes else 0.0
+        count = self.distinct.samples if atom.always_on else 0.0
         log_p = fitted.family.log_pmf(fitted.parameters, np.array([count]), self.distinct.samples)
         return bool(there > self.units.sum() * np.exp(log_p[0]))
 
