@@ -13,7 +13,7 @@ s = −b < 0 it becomes the Beta(b, β) of the activation law. With F of (G1) an
     (HT2) ∫ p^(k−s−1) (1−p)^(x−1) (1 − (1−p)^m) dp = B(k−s, x) (1 − e^F(x, m, k−s))   for k >= 1,
           and B(t, x) G(x)   for k = 0  [derived]
     (HT3) G(x) = x (e^δ − 1)/s + (1 − e^F(x, m, t)),   δ = ln Γ(x+m+1) Γ(x+t) / Γ(x+1) Γ(x+t+m)
-          two terms of one sign, whatever the sign of s, since that of δ is the same: nothing cancels
+          two terms of one sign, whatever the sign of s, since δ has the same: nothing cancels
           [derived]
     (HT4) P(k) = (n/k) BB(k−1; n−1, t, β) (1 − e^F(n−k+β, m, k−s)) / G(β)   for k >= 1, BB the law
           (4)  [derived]
