@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from actilaw import ActivationCounts, ActivationLaw, fit
-from actilaw.backtesting.backtest import METHODS, Backtested, backtest_from
+from actilaw.backtesting.backtest import METHODS, BacktestResult, backtest_from
 from actilaw.backtesting.baselines import BASELINES
 from actilaw.errors import CountsError
 from actilaw.fitting.families.catalogue import FAMILIES
@@ -32,7 +32,7 @@ def law_rates(rng: np.random.Generator, units: int) -> np.ndarray:
     return rng.beta(0.3, 15, units)
 
 
-def silent_rates(rng: np.random.Generator, units: int) -> np.ndarray:
+def zero_inflated_rates(rng: np.random.Generator, units: int) -> np.ndarray:
     return rng.beta(0.5, 10, units) * (rng.random(units) < 0.7)
 
 
@@ -47,7 +47,7 @@ def faint_mixture_rates(rng: np.random.Generator, units: int) -> np.ndarray:
     return np.where(rare, rng.beta(0.5, 200, units), rng.beta(2.0, 6.0, units))
 
 
-def heavy_rates(rng: np.random.Generator, units: int) -> np.ndarray:
+def heavy_tail_rates(rng: np.random.Generator, units: int) -> np.ndarray:
     """Density p^(−1−s) (1 − p)^(β−1) (1 − (1 − p)^m) with s = 0.4, β = 5, m = 3000, by its inverse
     on a grid.
     """
@@ -60,10 +60,10 @@ def heavy_rates(rng: np.random.Generator, units: int) -> np.ndarray:
 
 DRAWN: dict[str, tuple[str, Rates, tuple[str, ...]]] = {
     "law": ("law", law_rates, ("b", "knee")),
-    "zero_inflated": ("zero_inflated", silent_rates, ("b", "silent_share")),
+    "zero_inflated": ("zero_inflated", zero_inflated_rates, ("b", "silent_share")),
     "mixture": ("mixture", mixture_rates, ("b", "b_2")),
     "faint mixture": ("mixture", faint_mixture_rates, ("b", "b_2")),
-    "heavy_tail": ("heavy_tail", heavy_rates, ("s",)),
+    "heavy_tail": ("heavy_tail", heavy_tail_rates, ("s",)),
 }
 
 
@@ -101,7 +101,7 @@ def recovery() -> None:
                 )
             print(
                 f"  {drawn:13s} K(10 D)       coverage {found['K held'].mean():.1%} by {family}, "
-                f"{found['K held by rate_density'].mean():.1%} by auto; refused "
+                f"{found['K held by rate_density'].mean():.1%} by the rate density; refused "
                 f"{DRAWS - len(found)}",
                 flush=True,
             )
@@ -128,9 +128,9 @@ def _recovered(drawn: str, truth: dict[str, float], seed: int) -> dict[str, floa
         f"{name} held": table.loc[name, "lower"] <= truth[name] <= table.loc[name, "upper"]
         for name in names
     }
-    for name, forecaster in (("K held", fitted), ("K held by rate_density", fit(counts))):
-        told = forecaster.forecast(10 * SAMPLES).iloc[0]
-        row[name] = told.lower <= working <= told.upper
+    for name, fit_ in (("K held", fitted), ("K held by rate_density", fit(counts))):
+        forecast = fit_.forecast(10 * SAMPLES).iloc[0]
+        row[name] = forecast.lower <= working <= forecast.upper
     return row
 
 
@@ -157,9 +157,8 @@ def networks() -> None:
         f"{table['case'].nunique()} cases"
     )
     print(
-        "  missed: error of K as a share of the units that newly_working; 1 is no better than "
-        "assuming that "
-        "nothing wakes\n"
+        "  missed: error of K as a share of the newly working units; 1 is no better than "
+        "assuming that no idle unit ever works\n"
     )
     answered = table.pivot_table(index=["case", "from"], columns="method", values="missed").notna()
     by_all = answered.index[answered[["rate_density", "law", *BASELINES]].all(axis=1)]
@@ -180,51 +179,51 @@ def networks() -> None:
     best = summary["missed, mean"].drop(["rate_density", *FAMILIES]).min()
     ours = summary.loc["rate_density"]
     print(
-        f"\n  auto misses {ours['missed, mean']:.3f} (target 0.20), "
+        f"\n  the rate density misses {ours['missed, mean']:.3f} (target 0.20), "
         f"{ours['missed, mean'] / best:.2f} of the best "
         f"rival's (target 0.33); its 95 % interval holds {ours['coverage']:.0%} (target 90 %)"
     )
 
 
 def _forecasts(early: ActivationCounts, full: ActivationCounts) -> list[dict[str, object]]:
-    found = []
+    rows = []
     for method in METHODS:
         try:
-            told = backtest_from(early, full, method)
+            result = backtest_from(early, full, method)
         except CountsError as error:
             print(f"    {method} refused: {error}")
             continue
-        found.append({"method": method, **_row(told)})
+        rows.append({"method": method, **_row(result)})
     asymptote = _chao1_by_copia(early)
     if asymptote is not None:
-        told = Backtested(
-            early.samples,
-            full.samples,
-            asymptote,
-            np.nan,
-            np.nan,
-            full.working,
-            full.working - early.working,
+        result = BacktestResult(
+            from_samples=early.samples,
+            samples=full.samples,
+            expected=asymptote,
+            lower=np.nan,
+            upper=np.nan,
+            counted=full.working,
+            newly_working=full.working - early.working,
         )
-        found.append({"method": "copia's Chao1", **_row(told)})
-    return found
+        rows.append({"method": "copia's Chao1", **_row(result)})
+    return rows
 
 
-def _row(told: Backtested) -> dict[str, object]:
-    inside = float(told.inside) if np.isfinite(told.lower) else np.nan
+def _row(result: BacktestResult) -> dict[str, object]:
+    inside = float(result.inside) if np.isfinite(result.lower) else np.nan
     return {
-        "from": told.from_samples,
-        "expected": told.expected,
-        "counted": told.counted,
-        "newly_working": told.newly_working,
-        "missed": told.missed,
+        "from": result.from_samples,
+        "expected": result.expected,
+        "counted": result.counted,
+        "newly_working": result.newly_working,
+        "missed": result.missed,
         "inside": inside,
-        "interval": f"{told.lower:,.0f} to {told.upper:,.0f}",
+        "interval": f"{result.lower:,.0f} to {result.upper:,.0f}",
     }
 
 
 def _chao1_by_copia(early: ActivationCounts) -> float | None:
-    """The number of units that will ever wake, which is all that copia tells in reasonable time."""
+    """The number of units that will ever work: all that copia computes in reasonable time."""
     try:
         from copia.richness import chao1
     except ModuleNotFoundError:
@@ -233,12 +232,12 @@ def _chao1_by_copia(early: ActivationCounts) -> float | None:
 
 
 def _print_each(table: pd.DataFrame) -> None:
-    auto = table[table["method"] == "rate_density"].set_index(["case", "from"])
+    by_density = table[table["method"] == "rate_density"].set_index(["case", "from"])
     missed = table.pivot_table(
         index=["case", "from"], columns="method", values="missed", sort=False
     )
-    told = auto[["counted", "newly_working", "expected", "interval"]].join(missed)
-    print(told.to_string(float_format=lambda value: f"{value:.2f}"))
+    counted = by_density[["counted", "newly_working", "expected", "interval"]]
+    print(counted.join(missed).to_string(float_format=lambda value: f"{value:.2f}"))
 
 
 def speed() -> None:
@@ -249,16 +248,12 @@ def speed() -> None:
         f"\nspeed: {counts.units:,} units drawn with alpha {law.alpha}, {counts.samples:,} "
         "samples; best of three"
     )
-    for family, target in (("law", 0.1), ("rate_density", 2.0)):
+    targets = {"law": 0.1, None: 2.0, "mixture": 1.0}  # seconds; None is the rate density
+    for family in (None, *FAMILIES):
         seconds = min(_timed(lambda family=family: fit(counts, family)) for _ in range(3))
-        print(
-            f"  fit(family={family!r}): {seconds:.3f} s (target {target}); alpha "
-            f"{fit(counts, family).law.alpha:.4f}"
-        )
-    for family in set(FAMILIES) - {"law"}:
-        print(
-            f"  fit(family={family!r}): {_timed(lambda family=family: fit(counts, family)):.3f} s"
-        )
+        target = f" (target {targets[family]})" if family in targets else ""
+        alpha = fit(counts, family).law.alpha
+        print(f"  fit(counts, {family!r}): {seconds:.3f} s{target}; alpha {alpha:.4f}")
     try:
         import powerlaw
     except ModuleNotFoundError:

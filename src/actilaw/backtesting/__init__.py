@@ -1,1 +1,1 @@
-"""Forecasts held against what was counted afterwards."""
+"""Back-tests: forecasts from the first part of a recording, scored on the rest."""

@@ -1,9 +1,15 @@
-"""Forecasts held against what was counted afterwards, on the same recording."""
+"""Back-testing (hindcasting) of forecasts: fit the first part of a recording, forecast all of it,
+and compare with what all of it showed.
+
+This is the one definition of "fit the early part and compare"; the report, the demo and the checks
+use it too. It scores the rate density that `fit(counts)` forecasts from, every family in closed
+form, and the extrapolations of other fields (baselines.py).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,24 +20,25 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
 from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.fitting.fit import fit
-from actilaw.fitting.fitted_law import FittedLaw
+from actilaw.forecasting.forecaster import Forecaster
 from actilaw.support.validation import fraction
 
 RATE_DENSITY = "rate_density"  # what `fit(counts)` forecasts from
 METHODS = (RATE_DENSITY, *FAMILIES, *BASELINES)
-PARTS = (1 / 30, 1 / 10, 1 / 3)
+EARLY_SHARES = (1 / 30, 1 / 10, 1 / 3)
 
 
 @dataclass(frozen=True)
-class Backtested:
-    """A forecast of working units from an early part of the samples, and what all of them then
-    showed.
+class BacktestResult:
+    """A forecast of working units from an early part of the samples, and what all of them showed.
 
     Attributes:
-        from_samples, samples: the early part, and all; in samples.
-        expected, lower, upper: the forecast, in units; without bounds where the method has none.
+        from_samples: samples in the early part.
+        samples: samples in all.
+        expected: the forecast, in units.
+        lower, upper: its interval, in units; NaN where the method has none.
         counted: working units after all samples.
-        newly_working: how many of them newly_working after the early part.
+        newly_working: how many of these were idle after the early part.
     """
 
     from_samples: int
@@ -49,57 +56,32 @@ class Backtested:
 
     @property
     def missed(self) -> float:
-        """Error as a share of the units that newly_working; 1 is no better than assuming that
-        nothing more wakes.
+        """Error as a share of the newly working units; 1 is no better than assuming that no idle
+        unit ever works.
         """
-        return (
-            abs(self.expected - self.counted) / self.newly_working
-            if self.newly_working
-            else float(self.expected != self.counted)
-        )
+        if self.newly_working == 0:
+            return float(self.expected != self.counted)
+        return abs(self.expected - self.counted) / self.newly_working
 
     def __str__(self) -> str:
-        told = f"{self.expected:,.0f} ({self.lower:,.0f} to {self.upper:,.0f})"
+        """The result in one sentence, without a full stop."""
         where = "inside" if self.inside else "outside"
         return (
-            f"From the first {self.from_samples:,} samples it forecast {told}; {self.counted:,} "
-            f"were counted, {where} "
-            f"the interval, an error of {self.missed:.0%} of the {self.newly_working:,} units that "
-            "newly_working "
-            "since"
+            f"From the first {self.from_samples:,} samples it forecast {self.expected:,.0f} "
+            f"working units ({self.lower:,.0f} to {self.upper:,.0f}); {self.counted:,} were "
+            f"counted, {where} the interval: an error of {self.missed:.0%} of the "
+            f"{self.newly_working:,} units that started to work since then"
         )
-
-
-def backtested(early: FittedLaw, counts: ActivationCounts, level: float = 0.95) -> Backtested:
-    """The forecast of `early`, a law fitted to the first of the samples, beside the counts of all
-    of them.
-    """
-    told = early.forecast(counts.samples, level).iloc[0]
-    return _beside(early.counts, counts, told.expected, told.lower, told.upper)
-
-
-def backtest_from(
-    early: ActivationCounts, counts: ActivationCounts, method: str, level: float = 0.95
-) -> Backtested:
-    """The forecast that one of METHODS makes from `early`, beside `counts`, of which `early` is the
-    first part.
-    """
-    if method in BASELINES:
-        expected = float(BASELINES[method](early, np.array([counts.samples], float))[0])
-        return _beside(early, counts, expected, np.nan, np.nan)
-    family = None if method == RATE_DENSITY else method
-    return backtested(fit(early, family, allow_nonfinite=True), counts, level)
 
 
 def backtest(
     counts: ActivationCounts,
     *,
-    parts: ArrayLike = PARTS,
+    parts: ArrayLike = EARLY_SHARES,
     methods: Iterable[str] = METHODS,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Forecasts from the first part of the samples beside what all of them showed, for every family
-    and its rivals.
+    """Forecasts from the first part of the samples beside what all of them showed, by every method.
 
     The parts are made of whole blocks in the order recorded; without blocks they are drawn at
     random from all samples, always in the same way, which hides any drift.
@@ -114,8 +96,12 @@ def backtest(
 
     Returns:
         A row per part and method: columns from_samples, samples, method, expected, lower, upper,
-        counted, newly_working, missed (error as a share of the units that newly_working; 1 is no
-        better than "persistence"), inside. What a method refuses to forecast is missing.
+        counted, newly_working, missed (error as a share of the newly working units; 1 is no better
+        than "persistence"), inside. What a method refuses to forecast is missing.
+
+    Raises:
+        InputError: if a method is unknown, or a part or the level is not in (0, 1).
+        CountsError: if no method can forecast from any of the parts.
     """
     fraction("level", level)
     methods = (methods,) if isinstance(methods, str) else tuple(methods)
@@ -128,48 +114,90 @@ def backtest(
     for early in early_parts(counts, parts):
         for method in methods:
             try:
-                found = backtest_from(early, counts, method, level)
+                result = backtest_from(early, counts, method, level=level)
             except CountsError as error:
                 refusal = str(error)
-                continue
-            inside = found.inside if np.isfinite(found.lower) else None
-            row = {"from_samples": found.from_samples, "samples": found.samples, "method": method}
-            row |= {
-                name: getattr(found, name)
-                for name in ("expected", "lower", "upper", "counted", "newly_working", "missed")
-            }
-            rows.append(row | {"inside": inside})
+            else:
+                rows.append(_row(method, result))
     if not rows:
         raise CountsError(
             f"no early part of these {counts.samples} samples can be forecast from ({refusal}): "
-            "record more, or take "
-            "larger parts"
+            "record more, or take larger parts"
         )
     return pd.DataFrame(rows)
+
+
+def backtest_from(
+    early: ActivationCounts, counts: ActivationCounts, method: str, *, level: float = 0.95
+) -> BacktestResult:
+    """The forecast that one of METHODS makes from `early`, compared with `counts`, of which `early`
+    is the first part.
+
+    Raises:
+        CountsError: if the method refuses the early counts.
+    """
+    if method in BASELINES:
+        expected = float(BASELINES[method](early, np.array([counts.samples], float))[0])
+        return _result(early, counts, expected, np.nan, np.nan)
+    family = None if method == RATE_DENSITY else method
+    early_fit = fit(early, family, allow_nonfinite=True)
+    return compare(early_fit.forecaster, counts, level=level)
+
+
+def compare(
+    forecaster: Forecaster, counts: ActivationCounts, *, level: float = 0.95
+) -> BacktestResult:
+    """The forecast of a forecaster made from the first of the samples, compared with the counts of
+    all of them.
+    """
+    forecast = forecaster.at(np.array([counts.samples]), level).iloc[0]
+    return _result(forecaster.counts, counts, forecast.expected, forecast.lower, forecast.upper)
 
 
 def early_parts(counts: ActivationCounts, parts: ArrayLike) -> list[ActivationCounts]:
     """The first of the samples, as `backtest` takes them: shortest first, each once, never all of
     them.
+
+    Args:
+        counts: of one layer.
+        parts: shares of the samples, in (0, 1); one, or (n,).
     """
     shares = [float(part) for part in np.atleast_1d(fraction("parts", parts))]
     if counts.blocks is None:
         sizes = sorted({max(2, round(share * counts.samples)) for share in shares})
         return [_thinned(counts, size) for size in sizes if size < counts.samples]
-    n = len(counts.blocks)
-    sizes = sorted({max(1, round(share * n)) for share in shares})
+    blocks = counts.blocks.samples
+    lengths = sorted({max(1, round(share * len(blocks))) for share in shares})
     return [
-        counts.prefix(size) for size in sizes if size < n and counts.blocks.samples[:size].sum() > 0
+        counts.prefix(length)
+        for length in lengths
+        if length < len(blocks) and blocks[:length].sum() > 0
     ]
 
 
-def _beside(
+def _result(
     early: ActivationCounts, counts: ActivationCounts, expected: float, lower: float, upper: float
-) -> Backtested:
-    newly_working = counts.working - early.working
-    return Backtested(
-        early.samples, counts.samples, expected, lower, upper, counts.working, newly_working
+) -> BacktestResult:
+    return BacktestResult(
+        from_samples=early.samples,
+        samples=counts.samples,
+        expected=expected,
+        lower=lower,
+        upper=upper,
+        counted=counts.working,
+        newly_working=counts.working - early.working,
     )
+
+
+def _row(method: str, result: BacktestResult) -> dict[str, object]:
+    """One row of the table of `backtest`, its columns in order."""
+    row: dict[str, object] = asdict(result)
+    leading = {"from_samples": result.from_samples, "samples": result.samples, "method": method}
+    scores = {
+        "missed": result.missed,
+        "inside": result.inside if np.isfinite(result.lower) else None,
+    }
+    return leading | row | scores
 
 
 def _thinned(counts: ActivationCounts, samples: int) -> ActivationCounts:

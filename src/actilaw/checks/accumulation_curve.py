@@ -15,18 +15,18 @@ of the same units, their errors are not independent of the chord's, and influenc
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from actilaw.backtesting.backtest import Backtested, backtested
+from actilaw.backtesting.backtest import BacktestResult, compare
 from actilaw.checks.fitted_layer import FittedLayer
 from actilaw.checks.result import NO_BLOCKS, Claim, Inconclusive, TestResult, percent
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.rarefaction import idle_in_part
 from actilaw.errors import CountsError
+from actilaw.fitting.delta_method import ClosedFormRates
 from actilaw.fitting.fit import fit
-from actilaw.forecasting.incidence import occasions
+from actilaw.forecasting.forecaster import Forecaster
+from actilaw.forecasting.incidence import incidence_frequencies
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import central_difference
 from actilaw.theory.beta_binomial import log_idle
@@ -115,7 +115,7 @@ def inflection(layer: FittedLayer) -> TestResult:
     )
 
 
-def _backtest(layer: FittedLayer, early: ActivationCounts) -> Backtested:
+def _backtest(layer: FittedLayer, early: ActivationCounts) -> BacktestResult:
     """The forecast of the law fitted to the first samples, beside all of them.
 
     The few blocks of the first samples say little about what units share by seeing the same
@@ -126,9 +126,16 @@ def _backtest(layer: FittedLayer, early: ActivationCounts) -> Backtested:
     except CountsError as error:
         raise Inconclusive(f"of the first tenth, {error}") from error
     shared = layer.clustered_covariance - layer.independent_covariance
-    covariance = fitted.described.covariance + shared * (layer.counts.samples / early.samples)
-    fitted = replace(fitted, covariance=covariance, seen=occasions(layer.counts))
-    return backtested(fitted, layer.counts, layer.level)
+    closed_form = fitted.closed_form
+    rates = ClosedFormRates(
+        closed_form=closed_form,
+        covariance=closed_form.covariance + shared * (layer.counts.samples / early.samples),
+        samples=early.samples,
+    )
+    forecaster = Forecaster(
+        counts=early, incidence=incidence_frequencies(layer.counts), rates=rates
+    )
+    return compare(forecaster, layer.counts, level=layer.level)
 
 
 def _require_enough_samples(claimed: float, samples: int) -> None:

@@ -80,7 +80,7 @@ class FittedLayer:
     @property
     def likelihood_fit(self) -> FittedFamily:
         """The law at the maximum of its likelihood, on the scale of the family's own parameters."""
-        return self.fitted.described
+        return self.fitted.closed_form
 
     @property
     def independent_covariance(self) -> Floats:
@@ -92,7 +92,7 @@ class FittedLayer:
         """Of the family's own parameters, with what units share by seeing the same samples;
         (p, p).
         """
-        return self.fitted.covariance
+        return self.fitted.clustered_covariance
 
     @cached_property
     def distinct(self) -> DistinctCounts:

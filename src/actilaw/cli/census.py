@@ -42,7 +42,7 @@ Level = Annotated[float, typer.Option(help="Probability that an interval is mean
 Family = Annotated[
     str | None,
     typer.Option(
-        help="One closed form, to describe and to forecast: law, zero_inflated, mixture, heavy_tail."
+        help="One closed form to describe and forecast: law, zero_inflated, mixture, heavy_tail."
     ),
 ]
 
@@ -102,7 +102,7 @@ def forecast(
     def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
         grid = np.rint(multiples(samples, counts.samples))
         widths = None if units is None else np.rint(multiples(units, counts.units))
-        return fit(counts, family).forecast(grid, level, units=widths)
+        return fit(counts, family).forecast(grid, units=widths, level=level)
 
     tables = for_each_layer(load(file), forecast_layer)
     if as_json:
@@ -133,7 +133,7 @@ def backtest(file: CensusFile, level: Level = 0.95, as_json: AsJson = False) -> 
             f"{name}: {part.counted.iloc[0]:,} units worked after {part.samples.iloc[0]:,} "
             "samples; "
             f"forecast from the first {first:,}, since when {part.newly_working.iloc[0]:,} "
-            "newly_working",
+            "units started to work",
             [_backtest_row(row) for _, row in part.iterrows()],
         )
         for name, table in tables.items()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from actilaw.backtesting.backtest import Backtested, backtested, early_parts
+from actilaw.backtesting.backtest import BacktestResult, compare, early_parts
 from actilaw.cli.tables import Row, estimate_rows, number
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
@@ -58,9 +58,9 @@ class Demo:
     page: Path
 
     @property
-    def forecast(self) -> Backtested:
+    def forecast(self) -> BacktestResult:
         """The early forecast of K at all samples, beside the count."""
-        return backtested(self.early, self.fitted.counts)
+        return compare(self.early.forecaster, self.fitted.counts)
 
 
 def run_demo(

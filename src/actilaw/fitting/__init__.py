@@ -1,1 +1,1 @@
-"""From counts to a fitted law with its uncertainty."""
+"""Fitting laws to activation counts: maximum likelihood, standard errors, forecasts and plots."""

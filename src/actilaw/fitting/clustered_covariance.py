@@ -1,6 +1,7 @@
-"""How much less counts say than their likelihood does, because units see the same samples.
+"""Clustered covariance of estimates (a sandwich estimator, Liang & Zeger 1986), since units see the
+same samples and are not independent.
 
-    (V1) V = C + C (J − I) C
+    (CC1) V = C + C (J − I) C
 
 C is the inverse information, which takes units as independent draws. J is the jackknife variance of
 the score over blocks of samples; I is what that variance would be if every unit had samples of its
@@ -13,20 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.support.arrays import Floats
+from actilaw.support.arrays import Floats, Ints
 
-LEAST_BLOCKS = 8
-Scores = Callable[[NDArray[np.int64], int], Floats]
+LEAST_BLOCKS_FOR_JACKKNIFE = 8
+Scores = Callable[[Ints, int], Floats]
 
 
-def shared_covariance(counts: ActivationCounts, scores: Scores, covariance: Floats) -> Floats:
-    """The second term of (V1), 0 where there are too few blocks; (n_parameters, n_parameters).
+def clustered_covariance(counts: ActivationCounts, scores: Scores, covariance: Floats) -> Floats:
+    """Covariance of the parameters with what units share, (CC1); (n_parameters, n_parameters).
 
-    Where units compete, as in a top-k layer, the difference is negative; no credit is taken for
-    that.
+    With too few blocks this is C itself. Where units compete, as in a top-k layer, J − I is
+    negative; the covariance is never made smaller by that.
 
     Args:
         counts: of one layer.
@@ -35,18 +35,24 @@ def shared_covariance(counts: ActivationCounts, scores: Scores, covariance: Floa
         covariance: C; (n_parameters, n_parameters).
     """
     blocks = counts.blocks
-    if blocks is None or len(blocks) < LEAST_BLOCKS:
-        return np.zeros_like(covariance)
-    n, size = len(blocks), len(covariance)
-    totals, own, sums = np.zeros((n, size)), np.zeros((size, size)), np.zeros((counts.units, size))
-    for j in range(n):
-        left = counts.counts - blocks.counts[j]
-        distinct, where = np.unique(left, return_inverse=True)
-        each = scores(distinct, counts.samples - int(blocks.samples[j]))[where]
-        totals[j] = each.sum(axis=0)
-        own += each.T @ each
-        sums += each
-    own -= sums.T @ sums / n
-    away = totals - totals.mean(axis=0)
-    sizes, axes = np.linalg.eigh(covariance @ (away.T @ away - own) @ covariance * (n - 1) / n)
-    return (axes * np.maximum(sizes, 0)) @ axes.T
+    if blocks is None or len(blocks) < LEAST_BLOCKS_FOR_JACKKNIFE:
+        return covariance
+    excess = covariance @ _between_units(counts, scores) @ covariance
+    sizes, axes = np.linalg.eigh(excess)
+    return covariance + (axes * np.maximum(sizes, 0)) @ axes.T
+
+
+def _between_units(counts: ActivationCounts, scores: Scores) -> Floats:
+    """J − I of (CC1): the jackknife over blocks, of the total score less that of each unit."""
+    blocks = counts.blocks
+    assert blocks is not None
+    n, totals, squares, sums = len(blocks), [], 0.0, 0.0
+    for block_counts, block_samples in zip(blocks.counts, blocks.samples, strict=True):
+        distinct, which = np.unique(counts.counts - block_counts, return_inverse=True)
+        of_units = scores(distinct, counts.samples - int(block_samples))[which]
+        totals.append(of_units.sum(axis=0))
+        squares = squares + of_units.T @ of_units
+        sums = sums + of_units
+    deviations = np.array(totals) - np.mean(totals, axis=0)
+    of_each_unit = squares - np.transpose(sums) @ sums / n
+    return (deviations.T @ deviations - of_each_unit) * (n - 1) / n

@@ -1,162 +1,175 @@
-"""A fitted law: estimates with standard errors, and forecasts with intervals.
+"""A FittedLaw holds two models: a closed-form law, and a forecaster.
 
-What describes a layer and what tells its future are two things. It is described by a law in closed
-form, the paper's unless another family is asked for: a few numbers that can be compared between
-networks. Real layers depart from every closed form, so its future is read from a law of rates of
-any smooth shape, unless a family is asked for by name.
+The closed form is the activation law of Zhang & Sui (2024), unless another family is asked for: a
+few parameters that can be compared between networks. Forecasts are made from a nonparametric
+estimate of the distribution of firing rates, because real layers depart from every closed form; or
+from the closed form itself, where a family is asked for by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
-from scipy.stats import norm
+from numpy.typing import ArrayLike
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
-from actilaw.fitting.families.catalogue import FittedFamily
-from actilaw.forecasting.incidence import Occasions
-from actilaw.forecasting.intervals import count_interval, good_turing
+from actilaw.fitting.delta_method import ClosedFormRates, slopes_of
+from actilaw.fitting.families.mixture import FittedFamily
+from actilaw.forecasting.forecaster import Forecaster
+from actilaw.forecasting.intervals import count_interval
 from actilaw.forecasting.other_widths import width_forecast
-from actilaw.forecasting.rate_density import SmoothLaw
-from actilaw.support.arrays import Floats
+from actilaw.forecasting.rate_density import RateDensity
+from actilaw.support.arrays import Floats, Ints
+from actilaw.support.numerics import log_grid, two_sided_z
 from actilaw.support.validation import fraction, whole
 from actilaw.theory import ActivationLaw
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
-AVERAGE = {"smooth": 0.5, "smooth + silent": 0.5}
+PLOTTED_FACTOR = 100  # plots reach to this many times the samples counted
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedLaw:
     """A law with its uncertainty, and the counts it was fitted to.
 
     Attributes:
         counts: what it was fitted to.
-        described: the family in closed form at the maximum of its likelihood.
-        covariance: of its parameters, on the family's own scale, with what units share by seeing
-            the same samples.
-        seen: on how many occasions units were seen.
-        smooth: the law of rates that forecasts come from, or None where they come from `described`.
-        widening: how much wider forecasts are made because they failed on earlier parts of the same
-            counts; >= 1.
+        closed_form: the family in closed form at the maximum of its likelihood.
+        clustered_covariance: of the closed form's parameters, on the family's own scale, with what
+            units share by seeing the same samples; (n_parameters, n_parameters).
+        forecaster: what forecasts are made by.
     """
 
     counts: ActivationCounts
-    described: FittedFamily
-    covariance: Floats
-    seen: Occasions
-    smooth: SmoothLaw | None
-    widening: float = 1.0
+    closed_form: FittedFamily
+    clustered_covariance: Floats
+    forecaster: Forecaster
 
     @property
     def law(self) -> ActivationLaw:
-        """The activation law; in a family of several laws that of the rarest units, where forecasts
-        are decided.
+        """The activation law; in a family of several laws that of the rarest units, which decide
+        the forecasts.
         """
-        return self.described.family.law(self.described.parameters, self.counts.units)
+        return self.closed_form.family.law(self.closed_form.parameters, self.counts.units)
 
     @property
     def family(self) -> str:
-        """Name of the family in closed form: law, silent, mixture or heavy."""
-        return self.described.name
+        """Name of the family in closed form: law, zero_inflated, mixture or heavy_tail."""
+        return self.closed_form.name
 
     @property
-    def weights(self) -> dict[str, float]:
-        """What forecasts are averaged over, with the weight of each."""
-        return {self.family: 1.0} if self.smooth is None else dict(AVERAGE)
-
-    @property
-    def parameters(self) -> Floats:
-        """Estimates on the family's own scale, where every real number is allowed;
-        (n_parameters,).
+    def params(self) -> dict[str, float]:
+        """All estimates of the family by name, in their units: the rows of `summary` that are not
+        counted.
         """
-        return self.described.parameters
+        return self._estimates(self.closed_form.parameters)
+
+    @property
+    def covariance(self) -> pd.DataFrame:
+        """Covariance of the estimates in `params`, in their units, by the delta method.
+
+        It has no full rank: alpha = 1 − b, and the family has fewer parameters than there are
+        estimates.
+        """
+
+        def values(parameters: Floats) -> Floats:
+            return np.array(list(self._estimates(parameters).values()))
+
+        slopes = slopes_of(values, self.closed_form)
+        names = list(self.params)
+        covariance = slopes.T @ self.clustered_covariance @ slopes
+        return pd.DataFrame(covariance, index=names, columns=names)
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """Standard error of each estimate in `params`, in the unit of the estimate."""
+        covariance = self.covariance
+        errors = np.sqrt(np.diag(covariance))
+        return dict(zip(covariance.columns, map(float, errors), strict=True))
 
     @property
     def log_likelihood(self) -> float:
         """Of the counts under the family in closed form, in nats."""
-        return self.described.log_likelihood
+        return self.closed_form.log_likelihood
 
     @property
     def aic(self) -> float:
         """Akaike's criterion, 2 (n_parameters − log-likelihood): lower is better, between families
         on one layer.
         """
-        return self.described.aic
+        return self.closed_form.aic
 
     @property
-    def standard_errors(self) -> dict[str, float]:
-        """Standard error of each estimate, in the unit of the estimate."""
-        at, estimates = self.parameters, self._estimates
-        names = list(estimates(at))
-        errors = np.sqrt(
-            self._variance(lambda parameters: np.array(list(estimates(parameters).values())))
-        )
-        return dict(zip(names, map(float, errors), strict=True))
+    def forecasts_from(self) -> str:
+        """What forecasts are made from: "rate_density", or the name of a family in closed form."""
+        is_density = isinstance(self.forecaster.rates, RateDensity)
+        return "rate_density" if is_density else self.family
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """One row per quantity: estimate, standard_error, and the bounds of its interval at
         `level`.
 
-        What was counted is exact and has standard error 0; "expected_working" is the law's own E
-        K(D) beside it.
+        What was counted is exact and has standard error 0; expected_working is the closed form's
+        own E K(D) beside it.
+
+        Raises:
+            InputError: if the level is not in (0, 1).
         """
         fraction("level", level)
-        counts, errors = self.counts, self.standard_errors
+        counts, estimates, errors = self.counts, self.params, self.standard_errors
         counted = {"units": counts.units, "samples": counts.samples, "working": counts.working}
         rows = {name: (float(value), 0.0) for name, value in counted.items()}
-        rows |= {
-            name: (value, errors[name]) for name, value in self._estimates(self.parameters).items()
-        }
+        rows |= {name: (value, errors[name]) for name, value in estimates.items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "standard_error"])
-        reach = norm.ppf((1 + level) / 2) * table["standard_error"]
+        reach = two_sided_z(level) * table["standard_error"]
         return table.assign(lower=table["estimate"] - reach, upper=table["estimate"] + reach)
 
     def forecast(
         self,
         samples: ArrayLike | None = None,
-        level: float = 0.95,
         *,
         units: ArrayLike | None = None,
+        level: float = 0.95,
     ) -> pd.DataFrame:
-        """Working units after `samples` inputs in all, given the counts seen so far; or of a layer
-        of another width.
+        """Working units after `samples` inputs in all, given the counts so far; or of a layer of
+        another width.
 
-        The interval holds the uncertainty of the law, of its kind, and of which units wake; units
-        that see the same samples wake together, which the blocks of the counts show. Up to the
-        samples counted, the forecast is what a random part of them shows. Beyond 100 times the
-        samples counted it rests on the shape of the law alone.
+        The interval holds the uncertainty of the estimates, of the model, and of which units start
+        to work; units that see the same samples start together, which the blocks of the counts
+        show. Up to the samples counted, the forecast is what a random part of them shows. Beyond
+        100 times the samples counted it rests on the assumed shape of the density of rates alone.
 
         Args:
             samples: D', whole numbers of samples, at least 1, counted from the very first; scalar
                 or (n,). Those counted, if left out.
-            level: probability that the interval is meant to hold the count.
             units: N', widths of layers that nobody has trained, at least 2; scalar or (m,).
+            level: probability that the interval is meant to hold the count.
 
         Returns:
             One row per D': columns samples, expected, lower, upper, in units. With `units`, a row
             per D', N' and assumption, columns samples, units, assumption, expected, lower, upper:
             "b fixed" keeps b and the mean number of active units c, so that K/N depends on D/N
             alone; "bN fixed" keeps c and the mass bN.
+
+        Raises:
+            InputError: if samples or units are not whole or too small, or the level is not in
+                (0, 1).
         """
         fraction("level", level)
         grid = _grid("samples", self.counts.samples if samples is None else samples, least=1)
         if units is None:
-            return self._at_more_samples(grid, level)
-        return width_forecast(self, grid, _grid("units", units, least=2), level)
+            return self.forecaster.at(grid, level)
+        return width_forecast(self.forecaster, grid, _grid("units", units, least=2), level)
 
-    def curve(self, samples: ArrayLike, level: float = 0.95) -> pd.DataFrame:
-        """Working units of a layer drawn from the law anew, whatever has been counted: what the
-        theory's curve says.
+    def curve(self, samples: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
+        """Working units of a new layer drawn from the closed form, whatever has been counted: the
+        theory's accumulation curve.
 
         Args:
             samples: D, whole numbers of samples, at least 1; scalar or (n,).
@@ -164,18 +177,20 @@ class FittedLaw:
 
         Returns:
             One row per D: columns samples, expected, lower, upper, in units.
+
+        Raises:
+            InputError: if samples are not whole or below 1, or the level is not in (0, 1).
         """
         fraction("level", level)
         grid, units = _grid("samples", samples, least=1), self.counts.units
-        share, variance = self._log_odds(
-            lambda parameters: -np.expm1(self._log_idle(parameters, grid))
-        )
-        lower, upper = count_interval(units, share, variance, dispersion=1.0, level=level)
+        rates = ClosedFormRates(self.closed_form, self.clustered_covariance, self.counts.samples)
+        share, variance = rates.working(grid)
+        lower, upper = count_interval(units, share, variance, overdispersion=1.0, level=level)
         return pd.DataFrame(
             {"samples": grid, "expected": units * share, "lower": lower, "upper": upper}
         )
 
-    def residual_risk(self, more: ArrayLike, level: float = 0.95) -> pd.DataFrame:
+    def residual_risk(self, more: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
         """Probability that a unit idle so far is activated within `more` samples: the risk of
         removing it.
 
@@ -185,92 +200,72 @@ class FittedLaw:
 
         Returns:
             One row per entry of `more`: columns more, expected, lower, upper; and bound, which
-            assumes no law: the rate of all idle units together is that of units seen once, by Good
-                & Turing (Good 1953).
+            assumes no distribution of rates: the rate of all idle units together is that of units
+            active in one sampling unit, by Good & Turing (Good 1953).
+
+        Raises:
+            InputError: if no unit is idle, `more` is not whole or below 1, or the level is not in
+                (0, 1).
         """
         fraction("level", level)
-        grid = _grid("more", more, least=1)
-        if self.counts.idle == 0:
-            raise InputError("expected idle units to ask about, but every unit has been activated")
-        share, variance = self._wake(self.counts.samples + grid.astype(float))
-        reach = norm.ppf((1 + level) / 2) * np.sqrt(variance)
-        lower, upper = (expit(logit(share) + sign * reach) for sign in (-1, 1))
-        bound = good_turing(self.counts, self.seen, grid, level)
-        return pd.DataFrame(
-            {"more": grid, "expected": share, "lower": lower, "upper": upper, "bound": bound}
+        return self.forecaster.risk(_grid("more", more, least=1), level)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The accumulation curve: working units against samples, counted and forecast, with the
+        forecast's 95 % interval.
+
+        Args:
+            ax: Matplotlib axes to draw on; new ones if left out.
+
+        Returns:
+            The axes.
+        """
+        from actilaw.fitting.plot import plot_accumulation  # Matplotlib is an extra
+
+        samples = self.counts.samples
+        ahead = log_grid(samples, PLOTTED_FACTOR * samples, 40)
+        return plot_accumulation(self.counts, self.forecast(ahead), ax)
+
+    def plot_counts(self, ax: Axes | None = None) -> Axes:
+        """Units per count beside the closed form, on logarithmic axes.
+
+        Args:
+            ax: Matplotlib axes to draw on; new ones if left out.
+
+        Returns:
+            The axes.
+        """
+        from actilaw.fitting.plot import plot_counts  # Matplotlib is an extra
+
+        k = log_grid(1, self.counts.samples, 200)
+        closed_form = self.closed_form
+        log_pmf = closed_form.family.log_pmf(closed_form.parameters, k, self.counts.samples)
+        expected = self.counts.units * np.exp(log_pmf)
+        return plot_counts(self.counts, pd.Series(expected, index=k, name=self.family), ax)
+
+    def __repr__(self) -> str:
+        counts, errors = self.counts, self.standard_errors
+        estimates = [
+            f"{name} {value:.4g} ± {errors[name]:.2g}"
+            for name, value in self.params.items()
+            if name in ("active", "b", "knee", "s", "silent_share")
+        ]
+        return (
+            f"<FittedLaw {self.family}: {', '.join(estimates)};\n"
+            f" {counts.units:,} units, {counts.samples:,} samples, {counts.working:,} working;\n"
+            f" forecasts from {self.forecasts_from}; log-likelihood {self.log_likelihood:.6g}, "
+            f"AIC {self.aic:.6g}>"
         )
 
-    def plot(self) -> Figure:
-        """Counts beside the law, and working units with their forecast; a Matplotlib figure, two
-        panels.
-        """
-        from actilaw.fitting.plot import plot  # Matplotlib is an extra
-
-        return plot(self)
-
-    def _at_more_samples(self, grid: NDArray[np.int64], level: float) -> pd.DataFrame:
-        counts = self.counts
-        ahead = grid > counts.samples
-        expected = counts.rarefied(np.minimum(grid, counts.samples))
-        lower, upper = expected.copy(), expected.copy()
-        if ahead.any() and counts.idle:
-            doublings = counts.samples * 2.0 ** np.arange(
-                1, np.log2(grid.max() / counts.samples) + 1
-            )
-            at = np.sort(np.concatenate((grid[ahead].astype(float), doublings)))
-            share, variance = self._wake(at)
-            bounds = count_interval(
-                counts.idle, share, variance, dispersion=self.seen.dispersion, level=level
-            )
-            # Units do not fall idle again: what holds at half the samples holds. Doublings make
-            # that independent of what else was asked.
-            least = np.maximum.accumulate(np.where(np.isin(at, doublings), bounds[0], 0))
-            where = np.searchsorted(at, grid[ahead])
-            expected[ahead] = counts.working + counts.idle * share[where]
-            lower[ahead] = counts.working + np.maximum(bounds[0], least)[where]
-            upper[ahead] = counts.working + bounds[1][where]
-        return pd.DataFrame({"samples": grid, "expected": expected, "lower": lower, "upper": upper})
-
-    def _wake(self, samples: Floats) -> tuple[Floats, Floats]:
-        """Share of the idle units that wake by `samples` in all, and the variance of its log
-        odds.
-        """
-        if self.smooth is not None:
-            share, variance = self.smooth.wake(samples / self.counts.samples)
-            return share, variance * self.widening**2
-
-        def wake(parameters: Floats) -> Floats:
-            return -np.expm1(
-                self._log_idle(parameters, samples)
-                - self._log_idle(parameters, self.counts.samples)
-            )
-
-        return self._log_odds(wake)
-
-    def _log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
-        return np.log(self.described.family.idle(parameters, samples))
-
-    def _log_odds(self, share_of: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
-        """A share that depends on the parameters, and the variance of its log odds."""
-        return share_of(self.parameters), self._variance(
-            lambda parameters: logit(np.clip(share_of(parameters), 1e-300, 1 - 1e-16))
-        )
+    def _repr_html_(self) -> str:
+        return self.summary().to_html()
 
     def _estimates(self, parameters: Floats) -> dict[str, float]:
-        return self.described.family.estimates(parameters, self.counts.units, self.counts.samples)
-
-    def _variance(self, of: Callable[[Floats], Floats]) -> Floats:
-        """Variance of a function of the parameters, to first order (the delta method)."""
-        steps = 1e-4 * np.sqrt(np.diag(self.described.covariance))
-        slopes = [
-            (of(self.parameters + d) - of(self.parameters - d)) / (2 * d.sum())
-            for d in np.diag(steps)
-        ]
-        return np.einsum("i...,ij,j...->...", np.array(slopes), self.covariance, np.array(slopes))
+        return self.closed_form.family.estimates(parameters, self.counts.units, self.counts.samples)
 
 
-def _grid(name: str, values: ArrayLike, least: int) -> NDArray[np.int64]:
-    """Ints numbers from `least` on as (n,)."""
+def _grid(name: str, values: ArrayLike, least: int) -> Ints:
+    """Whole numbers from `least` on as (n,)."""
     grid = np.atleast_1d(whole(name, values, least=least))
     if grid.ndim != 1:
         raise InputError(f"expected {name} as one number or (n,), but got shape {grid.shape}")

@@ -1,62 +1,70 @@
-"""A fitted law at a glance, for notebooks and papers."""
+"""Plots of a layer's counts and forecasts with Matplotlib, for notebooks and papers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import needs_extra
+from actilaw.support.numerics import log_grid
 
 with needs_extra("report"):
+    import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-if TYPE_CHECKING:
-    from actilaw.fitting.fitted_law import FittedLaw
 
 
-def plot(fitted: FittedLaw) -> Figure:
-    """Two panels: units by count, and working units by samples."""
-    figure = Figure(figsize=(10, 4), layout="constrained")  # not one that pyplot keeps
-    left, right = figure.subplots(1, 2)
-    _count_law(left, fitted)
-    _growth(right, fitted)
-    return figure
+def plot_accumulation(
+    counts: ActivationCounts, forecast: pd.DataFrame, ax: Axes | None = None
+) -> Axes:
+    """Working units against samples: counted (rarefied), and forecast with its interval.
 
+    Args:
+        counts: of one layer.
+        forecast: columns samples, expected, lower, upper.
+        ax: axes to draw on; new ones if left out.
 
-def _count_law(axes: Axes, fitted: FittedLaw) -> None:
-    counts = fitted.counts
-    edges = np.unique(np.rint(np.geomspace(1, counts.samples + 1, 30)).astype(np.int64))
-    units, _ = np.histogram(counts.counts, edges)
-    some = units > 0
-    axes.loglog(
-        np.sqrt(edges[:-1] * (edges[1:] - 1.0))[some],
-        (units / np.diff(edges))[some],
-        "o",
-        label="counted",
-    )
-    k = np.unique(np.rint(np.geomspace(1, counts.samples, 200)).astype(np.int64))
-    family = fitted.described.family
-    law = counts.units * np.exp(family.log_pmf(fitted.parameters, k, counts.samples))
-    axes.loglog(k, law, label=fitted.family)
-    axes.set(
-        xlabel="activations of a unit k",
-        ylabel="units per count",
-        ylim=(units[some].min() / 1e3, None),
-    )
-    axes.legend()
-
-
-def _growth(axes: Axes, fitted: FittedLaw) -> None:
-    counts = fitted.counts
-    seen = np.unique(np.rint(np.geomspace(1, counts.samples, 40)).astype(np.int64))
-    ahead = fitted.forecast(
-        np.unique(np.rint(np.geomspace(counts.samples, 100 * counts.samples, 40)).astype(np.int64))
-    )
-    axes.semilogx(seen, counts.rarefied(seen), "o", label="counted")
-    axes.semilogx(ahead["samples"], ahead["expected"], label="forecast")
-    axes.fill_between(ahead["samples"], ahead["lower"], ahead["upper"], alpha=0.2)
+    Returns:
+        The axes.
+    """
+    axes = _new_axes() if ax is None else ax
+    part = log_grid(1, counts.samples, 40)
+    axes.semilogx(part, counts.rarefied(part), "o", label="counted")
+    axes.semilogx(forecast["samples"], forecast["expected"], label="forecast")
+    axes.fill_between(forecast["samples"], forecast["lower"], forecast["upper"], alpha=0.2)
     axes.axhline(counts.units, color="grey", linestyle=":")
     axes.set(xlabel="samples D", ylabel="working units K", ylim=(0, None))
     axes.legend()
+    return axes
+
+
+def plot_counts(counts: ActivationCounts, expected: pd.Series, ax: Axes | None = None) -> Axes:
+    """Units per count on logarithmic axes: counted, in bins of equal width in log k, and expected.
+
+    Args:
+        counts: of one layer.
+        expected: units expected at each count k >= 1, its index; its name is shown in the legend.
+        ax: axes to draw on; new ones if left out.
+
+    Returns:
+        The axes.
+    """
+    axes = _new_axes() if ax is None else ax
+    edges = log_grid(1, counts.samples + 1, 30)
+    units, _ = np.histogram(counts.counts, edges)
+    filled = units > 0
+    middle = np.sqrt(edges[:-1] * (edges[1:] - 1.0))
+    axes.loglog(middle[filled], (units / np.diff(edges))[filled], "o", label="counted")
+    axes.loglog(expected.index, expected, label=expected.name)
+    axes.set(
+        xlabel="activations of a unit k",
+        ylabel="units per count",
+        ylim=(units[filled].min() / 1e3, None),
+    )
+    axes.legend()
+    return axes
+
+
+def _new_axes() -> Axes:
+    _, axes = plt.subplots(layout="constrained")
+    return axes

@@ -1,11 +1,12 @@
-"""On how many occasions each unit was seen: what forecasts are made from.
+"""Incidence frequencies (Colwell et al. 2012): how many units were active in exactly k sampling
+units.
 
-An occasion is a block of samples, where blocks were recorded, or else one sample. Tokens of one
-text are not independent trials: a unit that fires once tends to fire again a few tokens later, so
-few units have a count of one and a forecast from counts falls short. Whether a unit was seen in a
-block at all does not depend on what happens inside the block, and blocks are long. Rates of up to a
-few per occasion can be told apart in this way, which is where units that are idle now come from;
-how often the busiest units fire says nothing about them.
+A sampling unit is a block of samples, where blocks were recorded, or else one sample. Tokens of one
+text are not independent trials: a unit that is activated once tends to be activated again a few
+tokens later, so few units have a count of one, and a forecast from counts falls short. Whether a
+unit was active in a block at all does not depend on what happens inside the block, and blocks are
+long. Incidence tells rates of up to a few per sampling unit apart. Idle units that start to work
+have such rates; how often the busiest units are activated says nothing about them.
 """
 
 from __future__ import annotations
@@ -17,51 +18,65 @@ import numpy as np
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.support.arrays import Floats
 
-LEAST_BLOCKS = 6  # with fewer, samples tell rates apart better than blocks
-MOST = 32  # a unit seen on so many occasions is no longer rare
+LEAST_BLOCKS_FOR_INCIDENCE = 6  # with fewer, samples tell rates apart better than blocks
+MOST_INCIDENCES = 32  # a unit active in so many sampling units is no longer rare
 
 
 @dataclass(frozen=True, eq=False)
-class Occasions:
-    """Units by the number of occasions on which they were seen.
+class IncidenceFrequencies:
+    """Units by the number of sampling units in which they were active.
 
     Attributes:
-        n: number of occasions.
-        units: units seen on 0, 1, .. occasions, the last entry on that many or more; (min(n, 32) +
-            1,).
-        present: units seen on 0, 1, .. occasions and in this block; (n, n + 1), or None where
-            samples are occasions.
+        samples: D, samples in all.
+        sampling_units: T, the number of blocks, or D where there are no blocks.
+        frequencies: Q_0, Q_1, ..: units active in 0, 1, .. sampling units, the last entry in that
+            many or more; (min(T, 32) + 1,), or (T + 1,) for blocks.
+        of_block: for each block, the units active in it and in 0, 1, .. blocks in all; (T, T + 1),
+            or None where sampling units are samples.
     """
 
-    n: int
-    units: Floats
-    present: Floats | None = None
+    samples: int
+    sampling_units: int
+    frequencies: Floats
+    of_block: Floats | None = None
 
     @property
-    def dispersion(self) -> float:
-        """Variance over mean of the number of units seen in one block alone, 1 where units wake
-        independently.
+    def overdispersion(self) -> float:
+        """Variance over mean, between blocks, of the number of units active in that block alone; at
+        least 1, its value for units that are independent of each other.
 
-        Units that answer to the same samples wake together; without blocks nothing is known of
-        that.
+        Units that answer to the same samples start to work together. Without blocks nothing is
+        known of that, and the answer is 1.
         """
-        if self.present is None or self.units[1] == 0:
+        if self.of_block is None or self.frequencies[1] == 0:
             return 1.0
-        alone = self.present[:, 1]
-        return max(1.0, float(alone.var(ddof=1) / alone.mean()))
+        unique = self.of_block[:, 1]
+        return max(1.0, float(unique.var(ddof=1) / unique.mean()))
 
 
-def occasions(counts: ActivationCounts) -> Occasions:
-    """Blocks as occasions if there are enough of them, samples otherwise."""
+def incidence_frequencies(counts: ActivationCounts) -> IncidenceFrequencies:
+    """Incidence over blocks if there are enough of them, over samples otherwise."""
     blocks = counts.blocks
-    if blocks is not None and np.count_nonzero(blocks.samples) >= LEAST_BLOCKS:
-        there = blocks.counts[blocks.samples > 0] > 0  # a mask may leave blocks empty
-        n = len(there)
-        seen = there.sum(axis=0)
-        present = np.array([np.bincount(seen[block], minlength=n + 1) for block in there], float)
-        return Occasions(n, np.bincount(seen, minlength=n + 1).astype(float), present)
-    most = min(counts.samples, MOST)
-    return Occasions(
-        counts.samples,
-        np.bincount(np.minimum(counts.counts, most), minlength=most + 1).astype(float),
+    enough = LEAST_BLOCKS_FOR_INCIDENCE
+    if blocks is not None and np.count_nonzero(blocks.samples) >= enough:
+        return _over_blocks(blocks.counts[blocks.samples > 0], counts.samples)
+    most = min(counts.samples, MOST_INCIDENCES)
+    return IncidenceFrequencies(
+        samples=counts.samples,
+        sampling_units=counts.samples,
+        frequencies=np.bincount(np.minimum(counts.counts, most), minlength=most + 1).astype(float),
+    )
+
+
+def _over_blocks(counts: np.ndarray, samples: int) -> IncidenceFrequencies:
+    """From counts in blocks that are not empty (a mask may leave some so); (T, n_units)."""
+    active = counts > 0
+    blocks = len(active)
+    incidences = active.sum(axis=0)
+    of_block = [np.bincount(incidences[units], minlength=blocks + 1) for units in active]
+    return IncidenceFrequencies(
+        samples=samples,
+        sampling_units=blocks,
+        frequencies=np.bincount(incidences, minlength=blocks + 1).astype(float),
+        of_block=np.array(of_block, float),
     )

@@ -1,34 +1,42 @@
-"""Intervals for how many idle units will wake: by the law, and whatever the law."""
+"""Intervals for the number of idle units that start to work: beta-binomial intervals from an
+estimated share, and the distribution-free bound of Good & Turing (Good 1953).
+
+An estimated share of the idle units is uncertain in two ways: the estimate has an error, and which
+units start to work is chance. The interval averages a beta distribution over the normal error of
+the log odds, by Gauss-Hermite quadrature.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import beta, norm
+from scipy.optimize.elementwise import find_root
+from scipy.special import betainc, expit, logit, ndtri
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.forecasting.incidence import Occasions
-from actilaw.support.arrays import Floats
+from actilaw.forecasting.incidence import IncidenceFrequencies
+from actilaw.support.arrays import Floats, Ints
 
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
-WEIGHTS = WEIGHTS / WEIGHTS.sum()
+HERMITE_NODES, HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
+HERMITE_WEIGHTS = HERMITE_WEIGHTS / HERMITE_WEIGHTS.sum()
+LEAST_SHARE, LARGEST_SHARE = 1e-300, 1 - 1e-16  # shares whose log odds are finite
+QUANTILE_TOLERANCE = 2.0**-52
 
 
 def count_interval(
-    units: int, share: Floats, variance: Floats, *, dispersion: float, level: float
+    units: int, share: Floats, variance: Floats, *, overdispersion: float, level: float
 ) -> tuple[Floats, Floats]:
-    """Bounds that hold the number of units that wake, out of `units`, with probability `level`.
+    """Bounds that hold the number of units that start to work, out of `units`, with probability
+    `level`.
 
-    The share is uncertain: its log odds are normal. Given the share, the number is binomial, its
-    variance multiplied by `dispersion`; a beta distribution of that mean and variance stands for
-    it, as it never leaves 0..units.
+    The log odds of the share are normal. Given the share, the number is binomial with its variance
+    multiplied by `overdispersion`; a beta distribution of that mean and variance approximates it,
+    since it never leaves 0..units.
 
     Args:
-        units: how many could wake.
+        units: how many could start to work.
         share: expected share of them that will; (n,), in 0..1.
         variance: of the share's log odds; (n,).
-        dispersion: at least 1; how much more than binomial the number varies.
+        overdispersion: at least 1; how much more than binomial the number varies.
         level: in (0, 1).
 
     Returns:
@@ -36,42 +44,47 @@ def count_interval(
     """
     if units == 0:
         return np.zeros_like(share), np.zeros_like(share)
-    spread = np.sqrt(variance)[:, np.newaxis] * NODES
-    shares = np.clip(
-        expit(logit(np.clip(share, 1e-300, 1 - 1e-16))[:, np.newaxis] + spread), 1e-300, 1 - 1e-16
-    )
-    size = max(units / dispersion, 1e-3)
+    log_odds = logit(np.clip(share, LEAST_SHARE, LARGEST_SHARE))[:, np.newaxis]
+    error = np.sqrt(variance)[:, np.newaxis] * HERMITE_NODES
+    shares = np.clip(expit(log_odds + error), LEAST_SHARE, LARGEST_SHARE)
+    size = max(units / overdispersion, 1e-3)
 
-    def below(part: Floats) -> Floats:
-        return beta.cdf(part[:, np.newaxis], size * shares, size * (1 - shares)) @ WEIGHTS
-
-    def quantile(probability: float) -> Floats:
-        low, high = np.zeros_like(share), np.ones_like(share)
-        for _ in range(50):
-            middle = (low + high) / 2
-            over = below(middle) > probability
-            low, high = np.where(over, low, middle), np.where(over, middle, high)
-        return (low + high) / 2
-
-    return np.floor(units * quantile((1 - level) / 2)), np.ceil(units * quantile((1 + level) / 2))
+    lower, _ = _beta_mixture_quantile(size * shares, size * (1 - shares), (1 - level) / 2)
+    _, upper = _beta_mixture_quantile(size * shares, size * (1 - shares), (1 + level) / 2)
+    return np.floor(units * lower), np.ceil(units * upper)
 
 
-def good_turing(
-    counts: ActivationCounts, seen: Occasions, more: NDArray[np.int64], level: float
+def good_turing_bound(
+    counts: ActivationCounts, incidence: IncidenceFrequencies, more: Ints, level: float
 ) -> Floats:
-    """Bound on the probability that a unit idle so far is activated within `more` samples, whatever
-    the law.
+    """Bound on the probability that an idle unit is activated within `more` samples, for any
+    distribution of rates.
 
-    All idle units together are activated as often, on the next occasion, as units seen once are per
-    occasion (Good 1953); a union bound carries that to further occasions, and the chance in the
-    number of units seen once is added at `level`.
+    All idle units together are activated as often, in the next sampling unit, as units active in
+    exactly one were per sampling unit (Good 1953). A union bound carries that to further samples,
+    and an upper bound at `level` stands in for the mean of Q_1, which is Poisson but for its
+    overdispersion.
 
     Returns:
         In 0..1; as `more`.
     """
-    once, reach = float(seen.units[1]), norm.ppf(level)
-    own = seen.dispersion * reach**2 / 2
-    most = (
-        once + own + np.sqrt(2 * own * once + own**2)
-    )  # upper bound of a Poisson mean, with the dispersion
+    once = float(incidence.frequencies[1])
+    slack = incidence.overdispersion * float(ndtri(level)) ** 2 / 2
+    most = once + slack + np.sqrt(2 * slack * once + slack**2)
     return np.minimum(1.0, more / counts.samples * most / counts.idle)
+
+
+def _beta_mixture_quantile(a: Floats, b: Floats, probability: float) -> tuple[Floats, Floats]:
+    """Quantile of beta distributions mixed with the Hermite weights, between two bounds as close
+    as rounding allows; `a` and `b` are (n, n_nodes), the bounds (n,).
+    """
+
+    def excess(part: Floats, row: Ints) -> Floats:
+        cdf = betainc(a[row], b[row], part[..., np.newaxis])
+        return cdf @ HERMITE_WEIGHTS - probability
+
+    rows = np.arange(len(a))
+    ends = (np.zeros(len(a)), np.ones(len(a)))
+    found = find_root(excess, ends, args=(rows,), tolerances={"xatol": QUANTILE_TOLERANCE})
+    low, high = found.bracket
+    return low, high

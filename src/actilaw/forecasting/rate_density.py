@@ -1,157 +1,225 @@
-"""A law of rates of any smooth shape: what forecasts rest on where no formula describes a layer.
+"""The density of firing rates over units, by empirical-Bayes deconvolution (Efron 2016) with a
+smoothing prior (Wahba 1978).
 
-    (S1) A unit of rate λ is seen on an occasion with probability 1 − exp(−λ), on k of n with
-         P(k | λ) = C(n, k) (1 − exp(−λ))^k exp(−λ)^(n−k)  [derived]
-    (S2) The units' rates have the density exp g(x) on x = ln λ, and a share of the units may be
-         silent.
-         Roughness costs (s/2) ∫ g''(x)² dx, so straight lines are free: λ^b, the power law of (7),
-         of any b
-    (S3) A unit idle after n occasions wakes within the next ones up to m with the odds
-         ∫ (exp(−nλ) − exp(−mλ)) exp g  :  silent + ∫ exp(−mλ) exp g  [derived]
+Real layers depart from every closed form, so forecasts are made from a density of any shape, smooth
+in the logarithm of the rate:
+
+    (RD1) A unit of rate λ is active in one sampling unit with probability 1 − exp(−λ), and in k of
+          T with P(k | λ) = C(T, k) (1 − exp(−λ))^k exp(−λ)^(T−k)  [derived]
+    (RD2) The units' rates have the density exp g(x) on x = ln λ, and a share of the units may be
+          silent. Roughness costs (s/2) ∫ g''(x)² dx, so straight lines are free: λ^b, the power law
+          of (7), of any b
+    (RD3) A unit idle after T sampling units works by U of them with the odds
+          ∫ (exp(−Tλ) − exp(−Uλ)) exp g  :  silent + ∫ exp(−Uλ) exp g  [derived]
 
 Counts show the shape of g down to rates of about one in all samples. Rarer units are those that
-wake later: their number is known (N − K), their rates are not, and (S2) carries the power law on
-from where it is seen, bending it no more than their number demands. What counts cannot tell is
-averaged over in equal parts: three degrees of smoothness, with and without a silent share. This is
-empirical Bayes deconvolution (Efron 2016) with a smoothing prior (Wahba 1978).
+start to work later: their number is known (N − K), their rates are not. The prior (RD2) continues
+the power law from where counts determine it, and bends it no more than the number of idle units
+demands. What counts do not determine is averaged over in equal parts: three degrees of smoothness,
+each with and without a silent share.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logsumexp
 
-from actilaw.forecasting.incidence import Occasions
+from actilaw.forecasting.incidence import IncidenceFrequencies
 from actilaw.support.arrays import Floats
 
-SMOOTHNESS = (
-    2.0,
-    6.0,
-    20.0,
-)  # the slope of g changes by about 1/√s per e-fold of the rate: 0.7, 0.4, 0.2
-STEP = 0.15  # of x = ln λ
-RAREST, BUSIEST = 1e-4, 1600.0  # rates covered, in activations per n occasions
-TOLERANCE = 1e-3  # of a standard error, left between the estimate and the maximum
-STEPS = 200
-FARTHEST = 100 / RAREST  # times the samples seen, by which all but silent units have woken
+# s of (RD2): the slope of g changes by about 1/√s per e-fold of the rate, which is 0.7, 0.4, 0.2.
+SMOOTHNESS = (2.0, 6.0, 20.0)
+LOG_RATE_STEP = 0.15
+RAREST_RATE, BUSIEST_RATE = 1e-4, 1600.0  # rates covered, in activations per T sampling units
+DENSITY_TOLERANCE = 1e-3  # of a standard error, left between the estimate and the maximum
+MOST_DENSITY_STEPS = 200
+LONGEST_FACTOR = 100 / RAREST_RATE  # of the samples, by which all but silent units work
 RIDGE = 1e-6  # g is determined up to a constant; this pins it
+LEAST_PROBABILITY = 1e-300
+
+Evaluation = tuple[float, Floats, Floats]  # height, weights, probabilities of each incidence
 
 
 @dataclass(frozen=True, eq=False)
-class SmoothRates:
-    """One estimate of the rates, at one degree of smoothness.
+class RateDensityEstimate:
+    """One estimate of the density of rates, at one degree of smoothness.
 
     Attributes:
-        seen: what it was estimated from.
-        rates: λ, per occasion; (n_rates,).
+        incidence: what it was estimated from.
+        rates: λ, per sampling unit; (n_rates,).
         weights: share of units at each rate, then of silent ones if it has any; (n_rates,) or
             (n_rates + 1,).
         precision: of the logarithms of the weights; the inverse of their covariance.
     """
 
-    seen: Occasions
+    incidence: IncidenceFrequencies
     rates: Floats
     weights: Floats
     precision: Floats
 
     def log_odds(self, factor: float) -> tuple[float, float]:
-        """Log odds that an idle unit wakes by `factor` times as many samples, (S3), and their
+        """Log odds that an idle unit works by `factor` times as many samples, (RD3), and their
         variance.
         """
-        idle = self.weights * self._stay(self.seen.n)
-        still = self.weights * self._stay(self.seen.n * min(factor, FARTHEST))
-        woken = idle - still
-        slope = woken / woken.sum() - still / still.sum()
+        sampling_units = self.incidence.sampling_units
+        idle_now = self.weights * self._idle_probability(sampling_units)
+        idle_then = self.weights * self._idle_probability(
+            sampling_units * min(factor, LONGEST_FACTOR)
+        )
+        newly_working = idle_now - idle_then
+        slope = newly_working / newly_working.sum() - idle_then / idle_then.sum()
         variance = slope @ np.linalg.solve(self.precision, slope)
-        return float(np.log(woken.sum() / still.sum())), float(variance)
+        return float(np.log(newly_working.sum() / idle_then.sum())), float(variance)
 
-    def _all_rates(self) -> Floats:
-        return np.append(self.rates, np.zeros(self.weights.size - self.rates.size))
-
-    def _stay(self, occasions: float) -> Floats:
-        return np.exp(-self._all_rates() * occasions)
+    def _idle_probability(self, sampling_units: float) -> Floats:
+        silent = np.zeros(self.weights.size - self.rates.size)
+        return np.exp(-np.append(self.rates, silent) * sampling_units)
 
 
 @dataclass(frozen=True, eq=False)
-class SmoothLaw:
-    """The average of several estimates of the rates.
+class RateDensity:
+    """The average of several estimates of the density of rates.
 
     Attributes:
-        members: estimates, by whether there are silent units and by smoothness; all count alike.
+        members: estimates, without and with silent units, by smoothness; all of equal weight.
     """
 
-    members: tuple[SmoothRates, ...]
+    members: tuple[RateDensityEstimate, ...]
 
-    def wake(self, factors: ArrayLike) -> tuple[Floats, Floats]:
-        """Share of the idle units that wake by `factors` times as many samples, and the variance of
-        its log odds.
+    def newly_working(self, samples: ArrayLike) -> tuple[Floats, Floats]:
+        """Share of the idle units that work by `samples` samples in all, and the variance of its
+        log odds; (n,) each.
         """
-        told = np.array([[m.log_odds(f) for m in self.members] for f in np.atleast_1d(factors)])
-        odds, variance = told[..., 0], told[..., 1]
-        return expit(odds).mean(axis=1), variance.mean(axis=1) + odds.var(axis=1)
-
-
-def fit_smooth(seen: Occasions) -> SmoothLaw:
-    """The law of rates that makes what was seen most probable, averaged over what cannot be
-    seen.
-    """
-    return SmoothLaw(tuple(_fit(seen, s, silent) for silent in (False, True) for s in SMOOTHNESS))
-
-
-def _fit(seen: Occasions, smoothness: float, silent: bool) -> SmoothRates:
-    """Newton's method with the expected information, which is never indefinite."""
-    rates = np.exp(np.arange(np.log(RAREST), np.log(BUSIEST), STEP) + STEP / 2) / seen.n
-    kernel = _kernel(seen.n, seen.units.size, np.append(rates, 0.0) if silent else rates)
-    units = (
-        seen.units / seen.dispersion
-    )  # units that wake together say as much as fewer that do not
-    bend = np.zeros((rates.size - 2, kernel.shape[1]))
-    bend[:, : rates.size] = np.diff(np.eye(rates.size), 2, axis=0)
-    penalty = smoothness * bend.T @ bend / STEP**3
-
-    def value(logs: Floats) -> tuple[float, Floats, Floats]:
-        weights = np.exp(logs - logsumexp(logs))
-        cells = np.maximum(kernel @ weights, 1e-300)
-        return float(units @ np.log(cells) - logs @ penalty @ logs / 2), weights, cells
-
-    def slopes(logs: Floats, weights: Floats, cells: Floats) -> tuple[Floats, Floats]:
-        belongs = kernel * weights / cells[:, np.newaxis]
-        score = units @ belongs - units.sum() * weights - penalty @ logs
-        information = units.sum() * (
-            belongs.T @ (cells[:, np.newaxis] * belongs) - np.outer(weights, weights)
+        counted = self.members[0].incidence.samples
+        found = np.array(
+            [
+                [member.log_odds(factor) for member in self.members]
+                for factor in np.atleast_1d(samples) / counted
+            ]
         )
-        return score, information + penalty + RIDGE * np.eye(logs.size)
-
-    logs: Floats = np.concatenate(
-        (0.3 * np.log(rates * seen.n), np.full(int(silent), -3.0))
-    ).astype(float)
-    height, weights, cells = value(logs)
-    score, precision = slopes(logs, weights, cells)
-    for _ in range(STEPS):
-        step = np.linalg.solve(precision, score)
-        if score @ step < TOLERANCE**2:
-            break
-        step *= min(1.0, 3.0 / np.abs(step).max())
-        while (tried := value(logs + step))[0] < height - 1e-9 * abs(height) and np.abs(
-            step
-        ).max() > 1e-9:
-            step = step / 2
-        logs, (height, weights, cells) = logs + step, tried
-        score, precision = slopes(logs, weights, cells)
-    return SmoothRates(seen, rates, weights, precision)
+        log_odds, variance = found[..., 0], found[..., 1]
+        return expit(log_odds).mean(axis=1), variance.mean(axis=1) + log_odds.var(axis=1)
 
 
-def _kernel(n: int, cells: int, rates: Floats) -> Floats:
-    """P(seen on k of n occasions | rate), (S1), k = 0.., the last cell holding all from there on;
-    (cells, n_rates).
+def fit_rate_density(incidence: IncidenceFrequencies) -> RateDensity:
+    """The density of rates that makes the incidence frequencies most probable, averaged over what
+    they do not determine.
     """
-    k = np.arange(cells)
-    ways = np.append(0.0, np.cumsum(np.log((n - k[:-1]) / (k[:-1] + 1.0))))  # ln C(n, k) for any n
-    log_seen = np.log(np.maximum(-np.expm1(-rates), 1e-300))
-    kernel = np.exp(ways[:, np.newaxis] + np.outer(k, log_seen) - np.outer(n - k, rates))
-    if cells < n + 1:
+    return RateDensity(
+        tuple(
+            _fit(incidence, smoothness, has_silent)
+            for has_silent in (False, True)
+            for smoothness in SMOOTHNESS
+        )
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _PenalisedLikelihood:
+    """The penalised log-likelihood of (RD2), as a function of the logarithms of the weights.
+
+    Attributes:
+        units: Q_k over the overdispersion: units that start to work together say as much as fewer
+            independent ones.
+        kernel: probability of each incidence at each rate, (RD1); (n_incidences, n_weights).
+        penalty: of the roughness of g; (n_weights, n_weights).
+    """
+
+    units: Floats
+    kernel: Floats
+    penalty: Floats
+
+    def evaluate(self, logs: Floats) -> Evaluation:
+        """Height, weights, and the probability of each incidence."""
+        weights = np.exp(logs - logsumexp(logs))
+        probabilities = np.maximum(self.kernel @ weights, LEAST_PROBABILITY)
+        height = self.units @ np.log(probabilities) - logs @ self.penalty @ logs / 2
+        return float(height), weights, probabilities
+
+    def slopes(self, logs: Floats, weights: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
+        """Score and expected information, which is never indefinite."""
+        total = self.units.sum()
+        posterior = self.kernel * weights / probabilities[:, np.newaxis]
+        score = self.units @ posterior - total * weights - self.penalty @ logs
+        information = total * (
+            posterior.T @ (probabilities[:, np.newaxis] * posterior) - np.outer(weights, weights)
+        )
+        return score, information + self.penalty + RIDGE * np.eye(logs.size)
+
+
+def _fit(
+    incidence: IncidenceFrequencies, smoothness: float, has_silent: bool
+) -> RateDensityEstimate:
+    sampling_units = incidence.sampling_units
+    log_rates = np.arange(np.log(RAREST_RATE), np.log(BUSIEST_RATE), LOG_RATE_STEP)
+    rates = np.exp(log_rates + LOG_RATE_STEP / 2) / sampling_units
+    likelihood = _PenalisedLikelihood(
+        units=incidence.frequencies / incidence.overdispersion,
+        kernel=_kernel(
+            sampling_units,
+            incidence.frequencies.size,
+            np.append(rates, 0.0) if has_silent else rates,
+        ),
+        penalty=_roughness_penalty(rates.size, rates.size + int(has_silent), smoothness),
+    )
+    power_law = 0.3 * np.log(rates * sampling_units)
+    start = np.append(power_law, np.full(int(has_silent), -3.0))
+    weights, precision = _maximum(likelihood, start)
+    return RateDensityEstimate(incidence, rates, weights, precision)
+
+
+def _maximum(likelihood: _PenalisedLikelihood, start: Floats) -> tuple[Floats, Floats]:
+    """Weights at the maximum and their precision, by Newton's method with the expected
+    information.
+    """
+    logs = start
+    height, weights, probabilities = likelihood.evaluate(logs)
+    score, precision = likelihood.slopes(logs, weights, probabilities)
+    for _ in range(MOST_DENSITY_STEPS):
+        step = np.linalg.solve(precision, score).astype(float)
+        if score @ step < DENSITY_TOLERANCE**2:
+            break
+        step = step * min(1.0, 3.0 / float(np.abs(step).max()))
+        step, found = _uphill(likelihood.evaluate, logs, step, height)
+        logs = logs + step
+        height, weights, probabilities = found
+        score, precision = likelihood.slopes(logs, weights, probabilities)
+    return weights, precision
+
+
+def _uphill(
+    evaluate: Callable[[Floats], Evaluation], logs: Floats, step: Floats, height: float
+) -> tuple[Floats, Evaluation]:
+    """The step, halved until it does not lead downhill by more than rounding, and what is found
+    there.
+    """
+    found = evaluate(logs + step)
+    while found[0] < height - 1e-9 * abs(height) and np.abs(step).max() > 1e-9:
+        step = step / 2
+        found = evaluate(logs + step)
+    return step, found
+
+
+def _roughness_penalty(n_rates: int, n_weights: int, smoothness: float) -> Floats:
+    """Matrix of the quadratic form in (RD2), by second differences; silent units are free."""
+    bend = np.zeros((n_rates - 2, n_weights))
+    bend[:, :n_rates] = np.diff(np.eye(n_rates), 2, axis=0)
+    return smoothness * bend.T @ bend / LOG_RATE_STEP**3
+
+
+def _kernel(sampling_units: int, n_incidences: int, rates: Floats) -> Floats:
+    """P(active in k of T sampling units | rate), (RD1), k = 0.., the last row for that many or
+    more; (n_incidences, n_rates).
+    """
+    total, k = sampling_units, np.arange(n_incidences)
+    # ln C(T, k) as a sum, which keeps its digits for any T.
+    ways = np.append(0.0, np.cumsum(np.log((total - k[:-1]) / (k[:-1] + 1.0))))
+    log_active = np.log(np.maximum(-np.expm1(-rates), LEAST_PROBABILITY))
+    kernel = np.exp(ways[:, np.newaxis] + np.outer(k, log_active) - np.outer(total - k, rates))
+    if n_incidences < total + 1:
         kernel[-1] = np.maximum(1 - kernel[:-1].sum(axis=0), 0.0)
     return kernel

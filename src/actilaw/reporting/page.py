@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from actilaw import __version__
-from actilaw.backtesting.backtest import backtested, early_parts
+from actilaw.backtesting.backtest import compare, early_parts
 from actilaw.cli.tables import estimate_rows
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
@@ -171,8 +171,8 @@ def _forecast(section: Section) -> str:
         "than now."
     )
     if early is not None:
-        text += f" {backtested(early, counts)}."
-    source = "Forecasts come from a smooth law of rates, not from the activation law beside them."
+        text += f" {compare(early.forecaster, counts)}."
+    source = "Forecasts come from a density of rates, not from the activation law beside them."
     return f"<p>{text} {source}</p>"
 
 

@@ -1,15 +1,15 @@
 """Families of laws that counts may follow, each fitted by maximum likelihood.
 
-    law      one activation law, the paper's
-    silent   a law, units that never fire, and units that always do
-    mixture  two laws, units that never fire, and units that always do
-    heavy    units that answer to rare contexts, units that never fire, and units that always do
+    law            the activation law
+    zero_inflated  a law, units that are never activated, and units that always are
+    mixture        two laws, units that are never activated, and units that always are
+    heavy_tail     units of rare contexts, units that are never activated, and units that always are
 
-What the counts do not ask for is left out, and the family that remains is named for what it is: a
-silent share of zero is the law itself. Silent units are kept where they make the counts more
-likely; beside a second law or a heavy tail, which do much the same, where they lower the Bayesian
-information criterion. Units that are always on are kept where some fired on every sample and the
-share lowers Akaike's criterion.
+Parts that the counts do not support are left out, and the family that remains is named for what it
+is: with a silent share of zero, zero_inflated is the law itself. Silent units are kept where they
+make the counts more likely; beside a second law or a heavy tail, which have much the same effect,
+where they lower the Bayesian information criterion (Schwarz 1978). Units that are always on are
+kept where some were activated by every sample and the share lowers Akaike's criterion.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from actilaw.fitting.families.multistart import Search, halved, with_atom
 
 __all__ = ["FAMILIES", "Family", "FittedFamily"]
 
-GAIN = 1e-6  # nats: what a part must add to the log-likelihood to be more than rounding
-TRIED = 0.01  # share of the units with which silent units are added to a fit
+LEAST_GAIN = 1e-6  # nats that a part must add to the log-likelihood to be more than rounding
+TRIED_SILENT_SHARE = 0.01  # with which silent units are added to a fit
 
 
 def fit_law(counts: ActivationCounts) -> FittedFamily:
@@ -36,14 +36,14 @@ def fit_law(counts: ActivationCounts) -> FittedFamily:
 
 
 def fit_zero_inflated(counts: ActivationCounts) -> FittedFamily:
-    """A law, with silent and always-on units where the counts ask for them."""
+    """A law, with silent and always-on units where the counts support them."""
     search = Search(counts)
     return _best(search, (Law(),)) or _law(search)
 
 
 def fit_mixture(counts: ActivationCounts) -> FittedFamily:
     """Two laws, the one of the rarer units first, with silent and always-on units where the counts
-    ask for them.
+    support them.
     """
     search = Search(counts)
     one = _best(search, (Law(),)) or _law(search)
@@ -53,17 +53,18 @@ def fit_mixture(counts: ActivationCounts) -> FittedFamily:
 
 def fit_heavy_tail(counts: ActivationCounts) -> FittedFamily:
     """Units of rare contexts; where the counts prefer rates without a heavy tail (m → ∞), its
-    boundary: the law, with silent and always-on units where the counts ask for them."""
+    boundary: the law, with silent and always-on units where the counts support them.
+    """
     search = Search(counts)
     boundary = _best(search, (Law(),)) or _law(search)
     heavy = _best(search, (HeavyTail(),), silent_price=_bic(counts))
     if _higher(boundary, heavy) is boundary or heavy is None:
         return boundary
-    alike = Family((Law(), *heavy.family.components[1:]))
-    odds, log_knee = (search.best(alike, search.starts(alike)) or boundary).parameters[:2]
-    return replace(
-        heavy, family=Family((HeavyTail((odds, log_knee)), *heavy.family.components[1:]))
-    )
+    atoms = heavy.family.components[1:]
+    with_law = Family((Law(), *atoms))
+    nearest = search.best(with_law, search.starts(with_law)) or boundary
+    odds, log_knee = nearest.parameters[:2]
+    return replace(heavy, family=Family((HeavyTail((odds, log_knee)), *atoms)))
 
 
 FAMILIES: dict[str, Callable[[ActivationCounts], FittedFamily]] = {
@@ -88,22 +89,27 @@ def _best(
     laws: tuple[RateLaw, ...],
     smaller: FittedFamily | None = None,
     *,
-    silent_price: float = GAIN,
+    silent_price: float = LEAST_GAIN,
 ) -> FittedFamily | None:
-    """These laws with the atoms that the counts ask for; None if every maximum is at the boundary.
+    """These laws with the atoms that the counts support; None if every maximum is at the boundary.
 
-    `smaller` is a fit to begin from; `silent_price`, in nats, what silent units must add to the
-    log-likelihood.
+    Args:
+        search: over the counts.
+        laws: one or two.
+        smaller: a fit with one law less, to begin from.
+        silent_price: what silent units must add to the log-likelihood, in nats.
     """
 
     def with_silent(family: Family) -> FittedFamily | None:
-        larger = Family((*family.components, SILENT))
         fit = search.best(family, [*search.starts(family), *halved(smaller, family)])
         if not search.wants(SILENT, fit):
             return fit
-        small = [with_atom(fit, share=TRIED)] if fit else []
-        found = search.best(larger, [*search.starts(larger), *halved(smaller, larger), *small])
-        return _higher(fit, found, silent_price) if fit else found
+        larger = Family((*family.components, SILENT))
+        starts = [*search.starts(larger), *halved(smaller, larger)]
+        if fit is None:
+            return search.best(larger, starts)
+        starts.append(with_atom(fit, share=TRIED_SILENT_SHARE))
+        return _higher(fit, search.best(larger, starts), silent_price)
 
     fit = with_silent(Family(laws))
     if not search.wants(ALWAYS_ON, fit):
@@ -112,6 +118,8 @@ def _best(
     return found if fit is None or (found and found.aic < fit.aic) else fit
 
 
-def _higher(fitted: FittedFamily, larger: FittedFamily | None, price: float = GAIN) -> FittedFamily:
+def _higher(
+    fitted: FittedFamily, larger: FittedFamily | None, price: float = LEAST_GAIN
+) -> FittedFamily:
     """The larger family, unless its maximum is at the boundary, which is the smaller one."""
     return larger if larger and larger.log_likelihood > fitted.log_likelihood + price else fitted

@@ -1,10 +1,13 @@
-"""Families of laws of counts: one component, or a few of them mixed.
+"""Finite mixtures of components, and the derivatives of their likelihood (Louis 1982).
 
-    (F1) P(k) = Σ_j w_j f_j(k),   w_j = e^{η_j} / Σ_l e^{η_l},   η_1 = 0   a finite mixture
-    (F2) r_j = w_j f_j / P, the share of the units with count k that belong to component j
-    (F3) ∇ ln P = Σ_j r_j d_j,   d_j = ∇ ln f_j + ∇ ln w_j                              (Louis 1982)
-    (F4) ∇² ln P = Σ_j r_j (∇² ln f_j + ∇² ln w_j + d_j d_j') − ∇ ln P ∇ ln P'
-    (F5) ∂ ln w_j/∂η_l = [j = l] − w_l,   ∂² ln w_j/∂η_l∂η_m = −w_l ([l = m] − w_m)
+A layer may hold units of several kinds: one or two laws of rates, silent units, and units that are
+always on. A family is such a mixture:
+
+    (MX1) P(k) = Σ_j w_j f_j(k),   w_j = e^{η_j} / Σ_l e^{η_l},   η_1 = 0
+    (MX2) r_j = w_j f_j / P, the share of the units with count k that belong to component j
+    (MX3) ∇ ln P = Σ_j r_j d_j,   d_j = ∇ ln f_j + ∇ ln w_j                            (Louis 1982)
+    (MX4) ∇² ln P = Σ_j r_j (∇² ln f_j + ∇² ln w_j + d_j d_j') − ∇ ln P ∇ ln P'
+    (MX5) ∂ ln w_j/∂η_l = [j = l] − w_l,   ∂² ln w_j/∂η_l∂η_m = −w_l ([l = m] − w_m)
 
 Parameters are those of the components, one after the other, and then η_2, η_3, ...: log shares
 relative to the first component's.
@@ -17,22 +20,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import log_softmax, logsumexp
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.fitting.families.components import Atom, DistinctCounts, RateLaw
+from actilaw.fitting.families.components import Atom, DistinctCounts, RateLaw, Slopes
 from actilaw.fitting.families.heavy_tail import HeavyTail
-from actilaw.fitting.families.newton import LogLikelihood
+from actilaw.fitting.families.newton import Evaluation, LogLikelihood
 from actilaw.support.arrays import Floats
 from actilaw.theory import ActivationLaw
 
 
 @dataclass(frozen=True)
 class Family:
-    """A mixture (F1) of components.
+    """A mixture (MX1) of components.
 
     Attributes:
-        components: one or two laws, of which the first has the units that fire most rarely, then
-            atoms.
+        components: one or two laws, the one of the rarest units first, then atoms.
     """
 
     components: tuple[RateLaw | Atom, ...]
@@ -45,11 +48,13 @@ class Family:
         laws = sum(not isinstance(component, Atom) for component in self.components)
         if isinstance(self.components[0], HeavyTail):
             return "heavy_tail"
-        return "mixture" if laws > 1 else "zero_inflated" if len(self.components) > 1 else "law"
+        if laws > 1:
+            return "mixture"
+        return "zero_inflated" if len(self.components) > 1 else "law"
 
     @property
     def description(self) -> str:
-        """What the units are made of, in words: "law + silent units"."""
+        """The kinds of units, in words: "law + silent units"."""
         return " + ".join(component.name for component in self.components)
 
     @property
@@ -58,17 +63,17 @@ class Family:
         return sum(component.size for component in self.components) + len(self.components) - 1
 
     def log_pmf(self, parameters: Floats, k: ArrayLike, samples: float) -> Floats:
-        """Log probability of the whole counts `k`, (K,), after `samples` inputs."""
+        """Log probability of the whole counts `k`, (n_distinct,), after `samples` inputs."""
         return self._joint(parameters, DistinctCounts.of(k, samples))[0]
 
     def scores(self, parameters: Floats, k: ArrayLike, samples: float) -> Floats:
-        """Derivatives of `log_pmf` in the parameters, (F3); (K, p)."""
+        """Derivatives of `log_pmf` in the parameters, (MX3); (n_distinct, p)."""
         distinct = DistinctCounts.of(k, samples)
         slopes = [part.slopes(own, distinct).score for part, own in self._parts(parameters)]
         return self._score(parameters, self._joint(parameters, distinct)[1], slopes)
 
     def idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
-        """Probability that a unit has not fired after `samples` inputs, whole or not; of their
+        """Probability that a unit is idle after `samples` inputs, whole or not; of their
         shape.
         """
         shares = self.shares(parameters)
@@ -81,31 +86,23 @@ class Family:
         return self.log_likelihood_of(DistinctCounts.of(k, counts.samples), units.astype(float))
 
     def log_likelihood_of(self, distinct: DistinctCounts, units: Floats) -> LogLikelihood:
-        """Of `units` (K,) units with each count of the tally."""
+        """Of `units` units with each of the distinct counts, (n_distinct,)."""
 
-        def value_score_hessian(parameters: Floats) -> tuple[float, Floats, Floats]:
+        def value_score_hessian(parameters: Floats) -> Evaluation:
             slopes = [part.slopes(own, distinct) for part, own in self._parts(parameters)]
             if len(slopes) == 1:
-                (alone,) = slopes
-                return (
-                    float(units @ alone.log_pmf),
-                    units @ alone.score,
-                    np.tensordot(units, alone.hessian, axes=1),
-                )
-            log_shares = _log_softmax(self._relative(parameters))
+                return _of_one_component(slopes[0], units)
+            log_shares = log_softmax(self._relative(parameters))
             log_p, belongs = _mix(log_shares, [slope.log_pmf for slope in slopes])
             score = self._score(parameters, belongs, [slope.score for slope in slopes])
-            return (
-                float(units @ log_p),
-                units @ score,
-                self._hessian(parameters, units, belongs, slopes, score),
-            )
+            hessian = self._hessian(parameters, units, belongs, slopes, score)
+            return float(units @ log_p), units @ score, hessian
 
         return value_score_hessian
 
     def shares(self, parameters: Floats) -> Floats:
         """Share w_j of the units in each component; (n_components,), adding up to one."""
-        return np.exp(_log_softmax(self._relative(parameters)))
+        return np.exp(log_softmax(self._relative(parameters)))
 
     def law(self, parameters: Floats, units: float) -> ActivationLaw:
         """The law of the first component, for its share of a layer of `units` units."""
@@ -114,19 +111,21 @@ class Family:
         return component.law(own, units * self.shares(parameters)[0])
 
     def estimates(self, parameters: Floats, units: float, samples: float) -> dict[str, float]:
-        """What the family says of a layer of `units` units after `samples` inputs, by name: for
-        each law, of its units alone, and then the shares."""
-        rows: dict[str, float] = {}
+        """Estimates for a layer of `units` units after `samples` inputs, by name: for each law
+        those of its units alone, then the shares of the components.
+        """
+        estimates: dict[str, float] = {}
         for j, (component, own) in enumerate(self._parts(parameters)):
             share = float(self.shares(parameters)[j])
             if isinstance(component, Atom):
-                rows[component.share_name] = share
-            else:
-                found = component.rows(own, units * share, samples)
-                rows |= {name + (f"_{j + 1}" if j else ""): value for name, value in found.items()}
-                if self.name == "mixture":
-                    rows["share" + (f"_{j + 1}" if j else "")] = share
-        return rows
+                estimates[component.share_name] = share
+                continue
+            found = component.estimates(own, units * share, samples)
+            if self.name == "mixture":
+                found["share"] = share
+            suffix = f"_{j + 1}" if j else ""
+            estimates |= {name + suffix: value for name, value in found.items()}
+        return estimates
 
     def _parts(self, parameters: Floats) -> Iterator[tuple[RateLaw | Atom, Floats]]:
         """Each component with its own parameters."""
@@ -136,25 +135,30 @@ class Family:
             first += component.size
 
     def _relative(self, parameters: Floats) -> Floats:
-        """η of (F1), with the first one, which is 0."""
+        """η of (MX1), with the first one, which is 0."""
         own = sum(component.size for component in self.components)
         return np.append(0.0, parameters[own:])
 
     def _joint(self, parameters: Floats, distinct: DistinctCounts) -> tuple[Floats, Floats]:
-        """ln P (K,) and the responsibilities (F2), (n_components, K)."""
+        """ln P (n_distinct,) and the responsibilities (MX2), (n_components, n_distinct)."""
         parts = [part.log_pmf(own, distinct) for part, own in self._parts(parameters)]
-        return _mix(_log_softmax(self._relative(parameters)), parts)
+        return _mix(log_softmax(self._relative(parameters)), parts)
 
     def _score(self, parameters: Floats, belongs: Floats, slopes: list[Floats]) -> Floats:
-        """(F3), (K, p)."""
+        """(MX3), (n_distinct, p)."""
         own = [belong[:, np.newaxis] * slope for belong, slope in zip(belongs, slopes, strict=True)]
         return np.hstack((*own, belongs[1:].T - self.shares(parameters)[1:]))
 
     def _hessian(
-        self, parameters: Floats, units: Floats, belongs: Floats, slopes: list, score: Floats
+        self,
+        parameters: Floats,
+        units: Floats,
+        belongs: Floats,
+        slopes: list[Slopes],
+        score: Floats,
     ) -> Floats:
-        """(F4) summed over units, (p, p): one component after the other, so that memory grows as K
-        p.
+        """(MX4) summed over units, (p, p): one component after the other, so that memory grows as
+        n_distinct p.
         """
         shares = self.shares(parameters)
         total = -score.T @ (units[:, np.newaxis] * score)
@@ -163,7 +167,7 @@ class Family:
             joint = np.zeros_like(score)
             block = slice(first, first + slope.score.shape[1])
             joint[:, block] = slope.score
-            joint[:, weights:] = (np.arange(len(shares)) == j)[1:] - shares[1:]  # (F5)
+            joint[:, weights:] = (np.arange(len(shares)) == j)[1:] - shares[1:]  # (MX5)
             count = units * belong
             total += joint.T @ (count[:, np.newaxis] * joint)
             total[block, block] += np.tensordot(count, slope.hessian, axes=1)
@@ -202,23 +206,27 @@ class FittedFamily:
         return 2 * self.parameters.size - 2 * self.log_likelihood
 
     def idle(self, samples: ArrayLike) -> Floats:
-        """Probability that a unit has not fired after `samples` inputs; of their shape."""
+        """Probability that a unit is idle after `samples` inputs; of their shape."""
         return self.family.idle(self.parameters, samples)
 
     def estimates(self, units: float, samples: float) -> dict[str, float]:
-        """What the fit says of a layer of `units` units after `samples` inputs, by name."""
+        """Estimates for a layer of `units` units after `samples` inputs, by name."""
         return self.family.estimates(self.parameters, units, samples)
 
 
+def _of_one_component(slopes: Slopes, units: Floats) -> Evaluation:
+    """Log-likelihood of all units with its derivatives, where nothing is mixed."""
+    return (
+        float(units @ slopes.log_pmf),
+        units @ slopes.score,
+        np.tensordot(units, slopes.hessian, axes=1),
+    )
+
+
 def _mix(log_shares: Floats, parts: list[Floats]) -> tuple[Floats, Floats]:
-    """ln Σ_j w_j f_j, (K,), and the share of each term in it, (J, K)."""
-    joint = log_shares[:, np.newaxis] + np.array(parts)
-    top = joint.max(0)
-    terms = np.exp(joint - top)
-    total = terms.sum(0)
-    return top + np.log(total), terms / total
-
-
-def _log_softmax(relative: Floats) -> Floats:
-    top = relative.max()
-    return relative - top - np.log(np.exp(relative - top).sum())
+    """ln Σ_j w_j f_j, (n_distinct,), and the share of each term in it, (n_components,
+    n_distinct).
+    """
+    terms = log_shares[:, np.newaxis] + np.array(parts)
+    total = logsumexp(terms, axis=0)
+    return total, np.exp(terms - total)

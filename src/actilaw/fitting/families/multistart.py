@@ -1,8 +1,8 @@
-"""The search for the highest maximum of a likelihood that may have several, from starts that the
-counts suggest.
+"""Multistart maximisation: the highest maximum of a likelihood that may have several, from starts
+that the counts suggest.
 
-A few steps of Newton's method from every start, over counts in bins of 5 %, tell which starts are
-worth the whole way over all counts. Nothing is random: the same counts give the same fit.
+A few steps of Newton's method from every start, over counts in bins of 5 %, show which starts are
+worth following to the end over all counts. Nothing is random: the same counts give the same fit.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from actilaw.fitting.families.mixture import Family, FittedFamily
 from actilaw.fitting.families.newton import climb, maximise
 from actilaw.support.arrays import Floats
 
-SINGLES = 32  # counts from either end that keep a bin of their own in the search
-BIN = 0.05  # width of the others, in e-folds
+UNBINNED_COUNTS = 32  # from either end, keep a bin of their own in the search
+LOG_BIN_WIDTH = 0.05  # of the others
 TRIAL_STEPS = 15
-FINALISTS = 2
-SAME = 1e-3  # nats between climbs that have met
-APART = 2.0  # e-folds between the rates of two laws made of one
+MOST_FINALISTS = 2
+SAME_HEIGHT = 1e-3  # nats between climbs to the same maximum
+LAWS_APART = 2.0  # e-folds between the rates of two laws made of one
 # Share of the units at count 0 that the laws are started with where silent units are to be found.
-LEFT = 0.2
+UNITS_KEPT = 0.2
 
 
 class Search:
@@ -68,32 +68,28 @@ class Search:
         """Whether a small share of such units would make the counts more likely than a fit without
         them: the score at share 0, (units at the atom's count)/P(count) − N, is positive. Without a
             fit, whether there are any."""
-        at = np.isfinite(atom.log_pmf(np.empty(0), self.distinct))
-        there = float(self.units @ at)
-        if fitted is None or there == 0:
-            return there > 0
-        count = self.distinct.samples if atom.successes else 0.0
+        possible = np.isfinite(atom.log_pmf(np.empty(0), self.distinct))
+        candidates = float(self.units @ possible)
+        if fitted is None or candidates == 0:
+            return candidates > 0
+        count = self.distinct.samples if atom.always_on else 0.0
         log_p = fitted.family.log_pmf(fitted.parameters, np.array([count]), self.distinct.samples)
-        return bool(there > self.units.sum() * np.exp(log_p[0]))
+        return bool(candidates > self.units.sum() * np.exp(log_p[0]))
 
     def starts(self, family: Family) -> Iterator[Floats]:
         """Where to begin: one law at the moments of the counts, two at those below and above a
         split.
         """
-        distinct, kept = self.coarse
-        kept, taken = kept.copy(), []
+        distinct, units = self.coarse
         laws = [component for component in family.components if not isinstance(component, Atom)]
-        for atom in family.components[len(laws) :]:
-            at = np.isfinite(atom.log_pmf(np.empty(0), distinct))
-            taken.append(max((1 - LEFT) * kept[at].sum(), 1e-3))
-            kept[at] *= LEFT
-        for parts in _splits(distinct, kept) if len(laws) == 2 else [kept[np.newaxis]]:
-            sizes = np.append(parts.sum(1), taken)
-            for own in zip(
-                *(law.starts(distinct, part) for law, part in zip(laws, parts, strict=True)),
-                strict=True,
-            ):
-                yield np.concatenate((*own, np.log(sizes[1:] / sizes[0])))
+        atoms = [component for component in family.components if isinstance(component, Atom)]
+        of_laws, of_atoms = _shared_out(atoms, distinct, units)
+        splits = _splits(distinct, of_laws) if len(laws) == 2 else [of_laws[np.newaxis]]
+        for parts in splits:
+            sizes = np.append(parts.sum(axis=1), of_atoms)
+            starts = [law.starts(distinct, part) for law, part in zip(laws, parts, strict=True)]
+            for of_each_law in zip(*starts, strict=True):
+                yield np.concatenate((*of_each_law, np.log(sizes[1:] / sizes[0])))
 
     def _maximum_or_none(self, family: Family, start: Floats) -> FittedFamily | None:
         try:
@@ -108,9 +104,21 @@ def _finalists(reached: list[tuple[Floats, float]]) -> list[Floats]:
     """
     highest: list[tuple[Floats, float]] = []
     for at, height in sorted(reached, key=lambda pair: -pair[1]):
-        if not highest or height < highest[-1][1] - SAME:
+        if not highest or height < highest[-1][1] - SAME_HEIGHT:
             highest.append((at, height))
-    return [at for at, _ in highest[:FINALISTS]]
+    return [at for at, _ in highest[:MOST_FINALISTS]]
+
+
+def _shared_out(
+    atoms: list[Atom], distinct: DistinctCounts, units: Floats
+) -> tuple[Floats, list[float]]:
+    """Units of each count left to the laws, and the units that each atom starts with."""
+    left, of_atoms = units.copy(), []
+    for atom in atoms:
+        possible = np.isfinite(atom.log_pmf(np.empty(0), distinct))
+        of_atoms.append(max((1 - UNITS_KEPT) * left[possible].sum(), 1e-3))
+        left[possible] *= UNITS_KEPT
+    return left, of_atoms
 
 
 def with_atom(fitted: FittedFamily, *, share: float) -> Floats:
@@ -126,7 +134,7 @@ def halved(fitted: FittedFamily | None, family: Family) -> list[Floats]:
     if fitted is None or fitted.family.components[1:] != family.components[2:]:
         return []
     law, atoms = fitted.parameters[:2], fitted.parameters[2:]
-    away = np.array([APART / 2, 0.0])
+    away = np.array([LAWS_APART / 2, 0.0])
     return [np.concatenate((law - away, law + away, [0.0], atoms + np.log(2)))]
 
 
@@ -140,16 +148,16 @@ def rarest_first(family: Family, parameters: Floats) -> Floats:
 
 
 def _splits(distinct: DistinctCounts, units: Floats) -> Iterator[Floats]:
-    """Units of a lower and an upper part, (2, K), split where a share of the units, or of what
-    fires, lies below.
+    """Units of a lower and an upper part, (2, n_distinct), split where a share of the units, or of
+    all activations, lies below.
 
     Each part holds a tenth of the other's units, so that its counts always vary.
     """
     by_units = np.cumsum(units * (distinct.successes > 0))
-    by_fires = np.cumsum(units * distinct.successes)
+    by_activations = np.cumsum(units * distinct.successes)
     at = {
         int(np.searchsorted(below, q * below[-1]))
-        for below in (by_units, by_fires)
+        for below in (by_units, by_activations)
         for q in (0.2, 0.5, 0.8)
     }
     for last in sorted(at):
@@ -159,20 +167,26 @@ def _splits(distinct: DistinctCounts, units: Floats) -> Iterator[Floats]:
 
 def _coarse(distinct: DistinctCounts, units: Floats) -> tuple[DistinctCounts, Floats]:
     """Counts in bins, each at the mean of its units, and how many they are."""
-    low = distinct.successes <= distinct.failures
-    side = np.where(low, distinct.successes, distinct.failures)
-    place = np.where(
-        side < SINGLES, side, SINGLES + np.log(np.maximum(side, SINGLES) / SINGLES) // BIN
+    _, first, bins = np.unique(_bins(distinct), return_index=True, return_inverse=True)
+    total = np.bincount(bins, units).astype(float)
+    alone = np.bincount(bins) == 1
+
+    def in_bins(counts: Floats) -> Floats:
+        mean = np.bincount(bins, units * counts) / total
+        return np.where(alone, counts[first], mean)  # a mean of one would be rounded
+
+    coarse = DistinctCounts(
+        successes=in_bins(distinct.successes),
+        failures=in_bins(distinct.failures),
+        samples=distinct.samples,
     )
-    _, first, bins = np.unique(
-        np.where(low, place, 1e6 - place), return_index=True, return_inverse=True
-    )
-    total, alone = np.bincount(bins, units).astype(float), np.bincount(bins) == 1
-    means = (
-        np.bincount(bins, units * part) / total for part in (distinct.successes, distinct.failures)
-    )
-    exact = (distinct.successes[first], distinct.failures[first])
-    successes, failures = (
-        np.where(alone, one, mean) for one, mean in zip(exact, means, strict=True)
-    )
-    return DistinctCounts(successes, failures, distinct.samples), total
+    return coarse, total
+
+
+def _bins(distinct: DistinctCounts) -> Floats:
+    """Number of each count's bin, equal in width in the log of the count from the nearer end."""
+    is_low = distinct.successes <= distinct.failures
+    from_end = np.where(is_low, distinct.successes, distinct.failures)
+    log_bin = np.log(np.maximum(from_end, UNBINNED_COUNTS) / UNBINNED_COUNTS) // LOG_BIN_WIDTH
+    bins = np.where(from_end < UNBINNED_COUNTS, from_end, UNBINNED_COUNTS + log_bin)
+    return np.where(is_low, bins, 1e6 - bins)

@@ -1,0 +1,72 @@
+"""The delta method: variances of whatever depends on a fitted family's parameters, to first order.
+
+(DM1) Var f(θ) = ∇f' V ∇f,  V the covariance of the parameters θ
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import logit
+
+from actilaw.fitting.families.mixture import FittedFamily
+from actilaw.support.arrays import Floats
+from actilaw.support.numerics import central_difference
+
+DELTA_METHOD_STEP = 1e-4  # of a standard error
+
+
+def slopes_of(function: Callable[[Floats], Floats], closed_form: FittedFamily) -> Floats:
+    """Slopes of a function of the family's parameters, at their estimates; (n_parameters, ...)."""
+    steps = DELTA_METHOD_STEP * np.sqrt(np.diag(closed_form.covariance))
+    return central_difference(function, closed_form.parameters, steps)
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedFormRates:
+    """The firing rates of a fitted family in closed form, with the uncertainty of its parameters.
+
+    Attributes:
+        closed_form: the family at the maximum of its likelihood.
+        covariance: of its parameters, on the family's own scale; (n_parameters, n_parameters).
+        samples: D, samples counted.
+    """
+
+    closed_form: FittedFamily
+    covariance: Floats
+    samples: int
+
+    def working(self, samples: ArrayLike) -> tuple[Floats, Floats]:
+        """Share of all units that work after `samples`, and the variance of its log odds; (n,)
+        each.
+        """
+        return self._with_variance(
+            lambda parameters: -np.expm1(self._log_idle(parameters, samples))
+        )
+
+    def newly_working(self, samples: ArrayLike) -> tuple[Floats, Floats]:
+        """Share of the units idle so far that work by `samples` samples in all, and the variance of
+        its log odds; (n,) each.
+        """
+
+        def share(parameters: Floats) -> Floats:
+            idle_now = self._log_idle(parameters, self.samples)
+            return -np.expm1(self._log_idle(parameters, samples) - idle_now)
+
+        return self._with_variance(share)
+
+    def _with_variance(self, share: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
+        """The share at the estimates, and the variance of its log odds, (DM1)."""
+
+        def log_odds(parameters: Floats) -> Floats:
+            return logit(np.clip(share(parameters), 1e-300, 1 - 1e-16))
+
+        slopes = slopes_of(log_odds, self.closed_form)
+        variance = np.einsum("i...,ij,j...->...", slopes, self.covariance, slopes)
+        return share(self.closed_form.parameters), variance
+
+    def _log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
+        return np.log(self.closed_form.family.idle(parameters, samples))

@@ -1,0 +1,183 @@
+"""Forecasts of the working units at more samples, conditional on the counts so far.
+
+K working units stay working, so only the N − K idle ones are uncertain. A model of their firing
+rates gives the share of them that works by D' samples; the interval adds the chance of which units
+these are, and of how they depend on each other (the overdispersion of their incidence). Up to the
+D samples counted, the forecast is the rarefaction curve of the counts themselves.
+
+Intervals are widened by a variance inflation found by looking back: how far off was the forecast of
+all counts from the first third of them?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import expit, logit
+
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.errors import InputError
+from actilaw.forecasting.incidence import (
+    LEAST_BLOCKS_FOR_INCIDENCE,
+    IncidenceFrequencies,
+    incidence_frequencies,
+)
+from actilaw.forecasting.intervals import count_interval, good_turing_bound
+from actilaw.forecasting.rate_density import fit_rate_density
+from actilaw.support.arrays import Floats, Ints
+from actilaw.support.numerics import two_sided_z
+
+LOOKBACK_PRIOR = 4  # look-backs that went as they should, against which the one made is weighed
+
+
+class Rates(Protocol):
+    """A model of the units' firing rates, as far as forecasts need it."""
+
+    def newly_working(self, samples: ArrayLike) -> tuple[Floats, Floats]:
+        """Share of the idle units that work by `samples` samples in all, and the variance of its
+        log odds; (n,) each.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Forecaster:
+    """Forecasts from counts and a model of the rates.
+
+    Attributes:
+        counts: what has been counted so far.
+        incidence: its incidence frequencies, for the overdispersion and for Good and Turing's
+            bound.
+        rates: what the share of idle units that start to work is computed from.
+        inflation: factor on the variance of that share's log odds, >= 1.
+    """
+
+    counts: ActivationCounts
+    incidence: IncidenceFrequencies
+    rates: Rates
+    inflation: float = 1.0
+
+    def at(self, samples: Ints, level: float) -> pd.DataFrame:
+        """Working units after `samples` samples in all, given the counts so far.
+
+        Args:
+            samples: D', at least 1; (n,).
+            level: probability that the interval is meant to hold the count, in (0, 1).
+
+        Returns:
+            One row per D': columns samples, expected, lower, upper, in units.
+        """
+        counts = self.counts
+        expected = counts.rarefied(np.minimum(samples, counts.samples))
+        lower, upper = expected.copy(), expected.copy()
+        ahead = samples > counts.samples
+        if ahead.any() and counts.idle:
+            newly_working = self._newly_working_units(samples[ahead].astype(float), level)
+            for column, units in zip((expected, lower, upper), newly_working, strict=True):
+                column[ahead] = counts.working + units
+        return pd.DataFrame(
+            {"samples": samples, "expected": expected, "lower": lower, "upper": upper}
+        )
+
+    def risk(self, more: Ints, level: float) -> pd.DataFrame:
+        """Probability that a unit idle so far is activated within `more` samples.
+
+        Args:
+            more: further samples, at least 1; (n,).
+            level: of the interval and of the bound, in (0, 1).
+
+        Returns:
+            One row per entry of `more`: columns more, expected, lower, upper, bound; the bound is
+            Good and Turing's, which assumes no distribution of rates.
+
+        Raises:
+            InputError: if no unit is idle.
+        """
+        if self.counts.idle == 0:
+            raise InputError(
+                "expected idle units to ask about, but every unit has been activated: ask for "
+                "forecasts instead"
+            )
+        share, variance = self._share(self.counts.samples + more.astype(float))
+        reach = two_sided_z(level) * np.sqrt(variance)
+        return pd.DataFrame(
+            {
+                "more": more,
+                "expected": share,
+                "lower": expit(logit(share) - reach),
+                "upper": expit(logit(share) + reach),
+                "bound": good_turing_bound(self.counts, self.incidence, more, level),
+            }
+        )
+
+    def _newly_working_units(self, samples: Floats, level: float) -> tuple[Floats, Floats, Floats]:
+        """Idle units that work by `samples` > D: expected, lower, upper.
+
+        Units do not fall idle again, so what holds at fewer samples holds at more: the lower bound
+        is at least that of every doubling of the samples on the way. Doublings of D, rather than
+        the other samples asked for, keep each answer independent of what else was asked.
+        """
+        counts = self.counts
+        doublings = np.arange(1, np.log2(samples.max() / counts.samples) + 1)
+        on_the_way = counts.samples * 2.0**doublings
+        grid = np.sort(np.concatenate((samples, on_the_way)))
+        share, variance = self._share(grid)
+        lower, upper = count_interval(
+            counts.idle,
+            share,
+            variance,
+            overdispersion=self.incidence.overdispersion,
+            level=level,
+        )
+        least = np.maximum.accumulate(np.where(np.isin(grid, on_the_way), lower, 0))
+        lower = np.maximum(lower, least)
+        asked = np.searchsorted(grid, samples)
+        return counts.idle * share[asked], lower[asked], upper[asked]
+
+    def _share(self, samples: Floats) -> tuple[Floats, Floats]:
+        """Share of the idle units that work by `samples`, and the inflated variance of its log
+        odds.
+        """
+        share, variance = self.rates.newly_working(samples)
+        return share, variance * self.inflation
+
+
+def rate_density_forecaster(counts: ActivationCounts) -> Forecaster:
+    """A forecaster that uses the density of rates, with the inflation that looking back gives."""
+    incidence = incidence_frequencies(counts)
+    return Forecaster(
+        counts=counts,
+        incidence=incidence,
+        rates=fit_rate_density(incidence),
+        inflation=lookback_inflation(counts),
+    )
+
+
+def lookback_inflation(counts: ActivationCounts) -> float:
+    """Factor on the variance of forecasts, from how far off the forecast of all counts from the
+    first third of their blocks was; at least 1.
+
+    One look-back says little, so its squared error in standard errors is averaged with four of 1.
+    Without enough blocks to look back, 1.
+    """
+    blocks, least = counts.blocks, LEAST_BLOCKS_FOR_INCIDENCE
+    if blocks is None or len(blocks) < 2 * least:
+        return 1.0
+    early = counts.prefix(max(least, len(blocks) // 3))
+    if early.working == 0 or early.idle == 0:
+        return 1.0
+    incidence = incidence_frequencies(early)
+    shares, variances = fit_rate_density(incidence).newly_working(counts.samples)
+    share, variance = float(shares[0]), float(variances[0])
+    half_a_unit = 0.5 / early.idle
+    newly_working = np.clip(
+        (counts.working - early.working) / early.idle, half_a_unit, 1 - half_a_unit
+    )
+    error = logit(newly_working) - logit(share)
+    chance = incidence.overdispersion / (early.idle * share * (1 - share))
+    squared_error = error**2 / (variance + chance)
+    return float(max(1.0, (LOOKBACK_PRIOR + squared_error) / (LOOKBACK_PRIOR + 1)))

@@ -1,0 +1,22 @@
+"""Standard errors of units that see the same samples."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from actilaw import ActivationCounts, fit
+from actilaw.counts.blocks import Blocks
+
+
+def test_errors_grow_where_activity_comes_in_bursts_of_many_units() -> None:
+    rng = np.random.default_rng(2)
+    rates = rng.beta(0.5, 20, 1000)
+    gain = rng.gamma(2, 0.5, size=(24, 1))  # each block moves all units
+    part = rng.binomial(32, np.minimum(rates * gain, 1))
+    shared = ActivationCounts(part.sum(axis=0), 24 * 32, blocks=Blocks(part, np.full(24, 32), 32))
+    alone = ActivationCounts(shared.counts, shared.samples)
+    assert (
+        fit(shared, "law").standard_errors["active"]
+        > 1.5 * fit(alone, "law").standard_errors["active"]
+    )
+    assert fit(shared, "law").law == fit(alone, "law").law
