@@ -22,7 +22,7 @@ from actilaw.pruning.prune import prune
 from actilaw.pruning.surgery import PruneResult
 from actilaw.recording.record import record
 from actilaw.reporting.report import report
-from actilaw.study import digits, evaluate, learning_curve, train
+from actilaw.study.networks import digits, evaluate, learning_curve, train
 from actilaw.support.files import check_writable
 
 LAYER = "relu"
