@@ -9,7 +9,7 @@ from torch import nn
 
 from actilaw import load, record
 from actilaw.errors import InputError
-from actilaw.study import (
+from actilaw.study.networks import (
     CASES,
     Task,
     Text,
