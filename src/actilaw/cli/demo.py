@@ -1,5 +1,5 @@
-"""The main job, end to end, on a real network: train, record, fit, forecast, remove, follow the
-loss, report.
+"""The command `actilaw demo`: the main job, end to end, on a real network. Train, record, fit,
+forecast, remove idle units, follow the loss, report.
 """
 
 from __future__ import annotations
@@ -8,29 +8,60 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+import typer
 
 from actilaw.backtesting.backtest import BacktestResult, compare, early_parts
-from actilaw.cli.tables import Row, estimate_rows, number
+from actilaw.cli.options import AsJson
+from actilaw.cli.progress import progress_bar
+from actilaw.cli.tables import print_json, print_sections
+from actilaw.errors import needs_extra
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.pruning.prune import prune
-from actilaw.pruning.surgery import PruneResult
+from actilaw.pruning.result import PruneResult
 from actilaw.recording.record import record
 from actilaw.reporting.report import report
-from actilaw.study import digits, evaluate, learning_curve, train
+from actilaw.reporting.text import Row, Sections, estimate_rows, number
 from actilaw.support.files import check_writable
 
 LAYER = "relu"
 UNITS = 4096
-SIZES = (5, 10, 20, 40, 80, 160, 320, 640, 1347)
-STEPS = 4 + len(SIZES)  # how often `progress` is called
+TRAINING_SIZES = (5, 10, 20, 40, 80, 160, 320, 640, 1347)
+CALLS_OF_PROGRESS = 4 + len(TRAINING_SIZES)
 
 Progress = Callable[[str], None]
+
+
+def demo_command(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path(
+        "actilaw-demo.html"
+    ),
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=2**63 - 1,
+            help="Of the split of the data, the weights and the order of training.",
+        ),
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run the main job on a real network: train, record, fit, forecast, prune, report. Takes under
+    two minutes.
+    """
+    with progress_bar() as bar:
+        task = bar.add_task("starting", total=CALLS_OF_PROGRESS + 1)
+        found = run_demo(output, seed, lambda step: bar.update(task, advance=1, description=step))
+    if as_json:
+        print_json(_as_json(found))
+    else:
+        print_sections(*_as_table(found))
+        print(f"\nPage with the figures: {found.page}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +102,14 @@ def run_demo(
     Args:
         path: of the HTML page.
         seed: of the split, the weights and the order of training.
-        progress: called with a description as each of `STEPS` steps begins.
+        progress: called with a description as each of `CALLS_OF_PROGRESS` steps begins.
 
     Raises:
         FileError: before any training, if the page cannot be written.
+        MissingExtraError: if torch or scikit-learn is not installed.
     """
+    with needs_extra("demo"):
+        from actilaw.study.networks import digits, evaluate, learning_curve, train
     check_writable(path)
     task = digits(seed)
     progress(f"training {UNITS:,} hidden units")
@@ -85,7 +119,7 @@ def run_demo(
     with record(model) as recording:
         model(task.inputs)
     census = recording.census()
-    fitted, forecaster = fit(census[LAYER]), fit(early_parts(census[LAYER], [0.1])[0])
+    fitted, early = fit(census[LAYER]), fit(early_parts(census[LAYER], [0.1])[0])
 
     progress("removing idle units")
     pruned = prune(model, census, task.test_inputs[:8])
@@ -93,7 +127,7 @@ def run_demo(
     loss_after, accuracy_after = evaluate(pruned.model, task.test_inputs, task.test_labels)
 
     curves = []
-    for size in SIZES:
+    for size in TRAINING_SIZES:
         progress(f"following the loss: {size:,} training images, three times")
         curves.append(learning_curve(task, [size], seeds=range(seed, seed + 3), units=1024))
     curve = pd.concat(curves)
@@ -102,33 +136,22 @@ def run_demo(
     progress("writing the page")
     page = report(census, path, loss=loss, pruned=pruned)
     return Demo(
-        fitted,
-        forecaster,
-        pruned,
-        loss_before,
-        loss_after,
-        accuracy_before,
-        accuracy_after,
-        loss,
-        page.resolve(),
+        fitted=fitted,
+        early=early,
+        pruned=pruned,
+        loss_before=loss_before,
+        loss_after=loss_after,
+        accuracy_before=accuracy_before,
+        accuracy_after=accuracy_after,
+        loss=loss,
+        page=page.resolve(),
     )
 
 
-def as_json(demo: Demo) -> dict[str, Any]:
+def _as_json(demo: Demo) -> dict[str, Any]:
     """The demo's numbers as one JSON document."""
-    counts, law, errors = demo.fitted.counts, demo.fitted.law, demo.fitted.standard_errors
-    told, loss_errors = demo.forecast, demo.loss.standard_errors
-    return {
-        "units": counts.units,
-        "samples": counts.samples,
-        "active": law.active,
-        "active_standard_error": errors["active"],
-        "working": counts.working,
-        "b": law.b,
-        "b_standard_error": errors["b"],
-        "alpha": law.alpha,
-        "alpha_standard_error": errors["alpha"],
-        "forecast": asdict(told),
+    return _law_as_json(demo.fitted) | {
+        "forecast": asdict(demo.forecast),
         "prune": {
             "units_removed": demo.pruned.units_removed,
             "parameters_before": demo.pruned.parameters_before,
@@ -143,39 +166,60 @@ def as_json(demo: Demo) -> dict[str, Any]:
             "amplitude": demo.loss.law.amplitude,
             "knee": demo.loss.knee,
             "b": demo.loss.b,
-            "standard_errors": loss_errors,
+            "standard_errors": demo.loss.standard_errors,
             "undetermined": list(demo.loss.undetermined),
         },
         "report": str(demo.page),
     }
 
 
-def as_table(demo: Demo) -> tuple[str, Row, list[tuple[str, list[Row]]]]:
+def _law_as_json(fitted: FittedLaw) -> dict[str, Any]:
+    counts, law, errors = fitted.counts, fitted.law, fitted.standard_errors
+    return {
+        "units": counts.units,
+        "samples": counts.samples,
+        "active": law.active,
+        "active_standard_error": errors["active"],
+        "working": counts.working,
+        "b": law.b,
+        "b_standard_error": errors["b"],
+        "alpha": law.alpha,
+        "alpha_standard_error": errors["alpha"],
+    }
+
+
+def _as_table(demo: Demo) -> tuple[str, Row, Sections]:
     """The demo's numbers as title, head and sections of a printed table."""
-    counts, told, pruned = demo.fitted.counts, demo.forecast, demo.pruned
-    forecast = [
-        (
-            "forecast",
-            number(round(told.expected)),
-            f"{told.lower:,.0f} to {told.upper:,.0f}, 95 % interval",
-        ),
-        ("counted", number(told.counted), f"{'inside' if told.inside else 'outside'} the interval"),
-        ("missed", f"{told.missed:.0%}", f"of the {told.newly_working:,} units that woke since"),
-    ]
-    removal = [
-        ("units", number(counts.working), f"of {counts.units:,}"),
-        ("parameters", number(pruned.parameters_after), f"of {pruned.parameters_before:,}"),
-        ("test loss", f"{demo.loss_after:.5f}", f"before {demo.loss_before:.5f}"),
-        ("test accuracy", f"{demo.accuracy_after:.2%}", f"before {demo.accuracy_before:.2%}"),
-    ]
+    counts = demo.fitted.counts
     sections = [
         ("activation law", estimate_rows(demo.fitted.summary())),
         (
             f"working units at {counts.samples:,} samples, forecast from the first "
             f"{demo.early.counts.samples:,}",
-            forecast,
+            _forecast_rows(demo.forecast),
         ),
-        ("after removal of the idle units", removal),
+        ("after removal of the idle units", _removal_rows(demo)),
         ("loss law L(D) = floor + amplitude (1 + D/knee)^(-b)", estimate_rows(demo.loss.summary())),
     ]
     return f"A ReLU layer of {counts.units:,} units on images of digits", ("", "", ""), sections
+
+
+def _forecast_rows(forecast: BacktestResult) -> list[Row]:
+    interval = f"{forecast.lower:,.0f} to {forecast.upper:,.0f}, 95 % interval"
+    inside = f"{'inside' if forecast.inside else 'outside'} the interval"
+    error_of = f"of the {forecast.newly_working:,} newly working units"
+    return [
+        ("forecast", number(round(forecast.expected)), interval),
+        ("counted", number(forecast.counted), inside),
+        ("missed", f"{forecast.missed:.0%}", error_of),
+    ]
+
+
+def _removal_rows(demo: Demo) -> list[Row]:
+    counts, pruned = demo.fitted.counts, demo.pruned
+    return [
+        ("units", number(counts.working), f"of {counts.units:,}"),
+        ("parameters", number(pruned.parameters_after), f"of {pruned.parameters_before:,}"),
+        ("test loss", f"{demo.loss_after:.5f}", f"before {demo.loss_before:.5f}"),
+        ("test accuracy", f"{demo.accuracy_after:.2%}", f"before {demo.accuracy_before:.2%}"),
+    ]

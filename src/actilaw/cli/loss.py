@@ -11,20 +11,11 @@ import numpy as np
 import pandas as pd
 import typer
 
-from actilaw.cli.tables import (
-    Row,
-    estimate_rows,
-    forecast_rows,
-    multiples,
-    number,
-    print_json,
-    print_sections,
-    read_columns,
-    records,
-)
+from actilaw.cli.tables import multiples, print_json, print_sections, read_columns, records
 from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number
 from actilaw.support.validation import fraction
 
 

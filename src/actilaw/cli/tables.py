@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actilaw.errors import FileError, InputError
-
-Row = tuple[str, ...]
+from actilaw.reporting.text import Row
 
 
 def print_json(document: Any) -> None:
@@ -23,73 +22,55 @@ def print_json(document: Any) -> None:
     print(json.dumps(_plain(document), indent=2, allow_nan=False))
 
 
-def print_sections(title: str, head: Row, sections: Iterable[tuple[str, Iterable[Row]]]) -> None:
-    """A small table under the heading of each section, with columns that line up."""
+def print_sections(
+    title: str,
+    head: Row,
+    sections: Iterable[tuple[str, Iterable[Row]]],
+    *,
+    all_numbers: bool = False,
+) -> None:
+    """A small table under the heading of each section, with columns that line up.
+
+    Args:
+        title: above all of them; "" for none.
+        head: names of the columns; none is shown if all are empty.
+        sections: pairs of heading and rows.
+        all_numbers: whether every column holds numbers, not the second alone; they stand flush
+            right.
+    """
     console = Console()
     if title:
         console.print(Text(title, style="bold"))
     for heading, rows in sections:
-        table = Table(
-            box=None,
-            pad_edge=False,
-            padding=(0, 2, 0, 2),
-            show_header=any(head),
-            header_style="dim",
-        )
-        for column, name in enumerate(head):
-            table.add_column(
-                name,
-                justify="right" if column == 1 else "left",
-                min_width=14 if column < 2 else None,
-            )
+        table = _empty_table(head, all_numbers)
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(Text(f"\n{heading}", style="bold cyan"))
         console.print(table)
 
 
-def number(value: float) -> str:
-    """Four significant digits, whole numbers with thousands apart; words where nothing was
-    determined.
-    """
-    if not math.isfinite(value):
-        return "not determined"
-    if abs(value) >= 1000 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
-
-
-def estimate_rows(summary: pd.DataFrame) -> list[Row]:
-    """Name, estimate and standard error of each row of a summary; what has no error was counted."""
-    return [
-        (
-            str(name),
-            number(row.estimate),
-            f"± {number(row.standard_error)}" if row.standard_error else "counted",
-        )
-        for name, row in summary.iterrows()
-    ]
-
-
-def forecast_rows(
-    tables: Iterable[tuple[str, pd.DataFrame]], level: float, style: str
-) -> tuple[tuple[str, ...], list[tuple[str, list[tuple[str, ...]]]]]:
-    """Head and sections of a printed forecast."""
-    sections = [
-        (
-            name,
-            [
-                (number(d), f"{expected:{style}}", f"{lower:{style}} to {upper:{style}}")
-                for d, expected, lower, upper in t.to_numpy(dtype=float)
-            ],
-        )
-        for name, t in tables
-    ]
-    return ("samples", "expected", f"{level:.0%} interval"), sections
+def _empty_table(head: Row, all_numbers: bool) -> Table:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0 if all_numbers else 2),
+        show_header=any(head),
+        header_style="dim",
+    )
+    for column, name in enumerate(head):
+        if all_numbers:
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(
+                name,
+                justify="right" if column == 1 else "left",
+                min_width=14 if column < 2 else None,
+            )
+    return table
 
 
 def multiples(text: str, counted: float) -> list[float]:
-    """Numbers of samples from "5000,10x": plain ones, and multiples of those counted."""
+    """Numbers from "5000,10x": plain ones, and multiples of `counted`."""
     try:
         parts = [part.strip() for part in text.split(",")]
         return [float(part[:-1]) * counted if part.endswith("x") else float(part) for part in parts]
@@ -100,7 +81,12 @@ def multiples(text: str, counted: float) -> list[float]:
 
 
 def read_columns(file: Path, *columns: str) -> pd.DataFrame:
-    """The named columns as numbers."""
+    """A CSV file as a table, in which the named columns hold numbers.
+
+    Raises:
+        FileError: if it cannot be read as one.
+        InputError: if a column is missing, or holds something else.
+    """
     try:
         table = pd.read_csv(file, compression=None)
     except (OSError, ValueError) as error:
@@ -129,6 +115,7 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
+    """What JSON can hold, at any depth."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

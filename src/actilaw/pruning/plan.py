@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 
 
-def idle_units(census: Census) -> dict[str, NDArray[np.int64]]:
-    """Indices of the units to remove, by layer: those with count zero, but never all units of a
-    layer.
+def units_to_remove(census: Census) -> dict[str, NDArray[np.intp]]:
+    """Indices of the units to remove, by layer: the idle ones, but never all units of a layer.
 
-    A layer of rectifiers in which nothing fires keeps its first unit, so that the network keeps its
-    shape.
+    A layer in which every unit is idle keeps its first, so that the network keeps its shape.
     """
-    idle = {name: np.flatnonzero(counts.counts == 0) for name, counts in census.items()}
-    return {
-        name: units[1:] if units.size == census[name].units else units
-        for name, units in idle.items()
-    }
+    return {name: _removable(counts) for name, counts in census.items()}
+
+
+def _removable(counts: ActivationCounts) -> NDArray[np.intp]:
+    idle = counts.idle_units
+    return idle[1:] if idle.size == counts.units else idle

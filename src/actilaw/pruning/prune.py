@@ -1,6 +1,4 @@
-"""Pruning: from a model and its census to a smaller model. Torch is imported only when a model is
-pruned.
-"""
+"""The public function `prune`; torch is imported only when a model is pruned."""
 
 from __future__ import annotations
 
@@ -8,22 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
-from actilaw.pruning.plan import idle_units
+from actilaw.pruning.result import PruneResult
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from actilaw.pruning.surgery import PruneResult
-
-__all__ = ["idle_units", "prune"]
+__all__ = ["prune"]
 
 
 def prune(model: nn.Module, census: Census, example_inputs: Any) -> PruneResult:
     """A smaller copy of `model` without the units that no recorded sample activated.
 
-    Exact on the recorded samples: a rectifier's idle unit contributes zero. On other samples a
-    removed unit might have fired, so compare losses on data of your own; `fit(counts).forecast`
-    says how many would.
+    Outputs on the recorded samples stay the same, since a rectifier's idle unit contributes zero.
+    On other samples a removed unit might have been active, so compare losses on data of your own;
+    `fit(counts).forecast` says how many would.
 
     Args:
         model: a network with Linear-ReLU-Linear parts; left as it is.

@@ -1,1 +1,1 @@
-"""What people look at: the page, its figures, and lines for a log."""
+"""What people look at: the page with its figures, lines for a log, and numbers as text."""

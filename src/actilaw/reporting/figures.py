@@ -1,10 +1,13 @@
-"""The figures of a report, as Plotly figures: growth of K, law of counts, idle fraction, loss."""
+"""The figures of a report, as Plotly figures: the accumulation curve, the law of counts, the idle
+fraction, and the loss.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.log_histogram import log_histogram
@@ -12,7 +15,13 @@ from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.numerics import log_grid
 
-COUNTED, LAW, FORECAST, EARLY = "#1b1f24", "#0b62d6", "#c2410c", "#8a6d3b"
+# Colours, by what is drawn.
+COUNTED = "#1b1f24"
+LAW = "#0b62d6"
+FORECAST = "#c2410c"
+EARLY = "#8a6d3b"
+LANDMARK = "#8a929c"
+
 HORIZON = 100  # figures reach to this many times the samples counted
 
 
@@ -32,16 +41,10 @@ def growth(
     ahead = fitted.forecast(log_grid(counts.samples, HORIZON * counts.samples))
     _band(figure, ahead, f"from all {counts.samples:,}", FORECAST)
     seen = log_grid(1, counts.samples, 40)
-    figure.add_scatter(
-        x=seen,
-        y=counts.rarefied(seen),
-        name="counted",
-        mode="markers",
-        marker={"color": COUNTED, "size": 6},
-    )
+    _points(figure, seen, counts.rarefied(seen))
     figure.add_hline(
         counts.units,
-        line={"color": "#8a929c", "dash": "dot"},
+        line={"color": LANDMARK, "dash": "dot"},
         annotation_text=f"N = {counts.units:,}",
     )
     return figure
@@ -56,16 +59,8 @@ def count_law(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     shares = histogram.units / counts.units
     k = log_grid(1, counts.samples)
     pmf = fitted.law.count_pmf(k, counts.samples)
-    figure.add_scatter(
-        x=k, y=pmf, name="activation law", mode="lines", line={"color": LAW, "width": 2}
-    )
-    figure.add_scatter(
-        x=histogram.count,
-        y=shares,
-        name="counted",
-        mode="markers",
-        marker={"color": COUNTED, "size": 7},
-    )
+    _line(figure, k, pmf, "activation law", LAW)
+    _points(figure, histogram.count, shares, size=7)
     lowest = np.log10(shares.min() / 5)
     figure.update_yaxes(range=[lowest, np.log10(max(shares.max(), pmf.max()) * 3)])
     return figure
@@ -76,24 +71,11 @@ def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     figure = _figure("samples D", "idle fraction (N − K)/N", y_type="log")
     d = log_grid(1, HORIZON * counts.samples)
     law = fitted.law
-    figure.add_scatter(
-        x=d, y=law.idle_fraction(d), name="law, exact", line={"color": LAW, "width": 2}
-    )
-    figure.add_scatter(
-        x=d,
-        y=law.idle_fraction(d, exact=False),
-        name="law, mean field",
-        line={"color": LAW, "width": 2, "dash": "dot"},
-    )
+    _line(figure, d, law.idle_fraction(d), "law, exact", LAW)
+    _line(figure, d, law.idle_fraction(d, exact=False), "law, mean field", LAW, dash="dot")
     seen = log_grid(1, counts.samples, 40)
-    figure.add_scatter(
-        x=seen,
-        y=1 - counts.rarefied(seen) / counts.units,
-        name="counted",
-        mode="markers",
-        marker={"color": COUNTED, "size": 6},
-    )
-    figure.add_vline(law.knee, line={"color": "#8a929c", "dash": "dot"})
+    _points(figure, seen, 1 - counts.rarefied(seen) / counts.units)
+    figure.add_vline(law.knee, line={"color": LANDMARK, "dash": "dot"})
     # On a log axis lines are placed by value, annotations by its logarithm.
     figure.add_annotation(
         x=np.log10(law.knee), y=1, yref="paper", text="knee D*", showarrow=False, xanchor="left"
@@ -108,13 +90,7 @@ def loss(fitted: FittedLoss) -> go.Figure:
     figure = _figure("training samples D", "loss on test data (nats)", y_type="log")
     grid = np.geomspace(fitted.samples.min(), 10 * fitted.samples.max(), 25)
     _band(figure, fitted.forecast(grid), "loss law", LAW)
-    figure.add_scatter(
-        x=fitted.samples,
-        y=fitted.loss,
-        name="measured",
-        mode="markers",
-        marker={"color": COUNTED, "size": 6},
-    )
+    _points(figure, fitted.samples, fitted.loss, name="measured")
     return figure
 
 
@@ -136,7 +112,7 @@ def _figure(x: str, y: str, y_type: str = "linear") -> go.Figure:
 def _band(
     figure: go.Figure, table: pd.DataFrame, name: str, colour: str, dash: str = "solid"
 ) -> None:
-    """A line of what is expected in the band of its 95 % interval."""
+    """A line of what is expected, in the band of its 95 % interval."""
     around = np.concatenate([table["samples"], table["samples"][::-1]])
     edge = np.concatenate([table["upper"], table["lower"][::-1]])
     figure.add_scatter(
@@ -150,5 +126,24 @@ def _band(
         showlegend=False,
         mode="lines",
     )
+    _line(figure, table["samples"], table["expected"], name, colour, dash=dash)
+
+
+def _line(
+    figure: go.Figure,
+    x: ArrayLike,
+    y: ArrayLike,
+    name: str,
+    colour: str,
+    *,
+    dash: str = "solid",
+) -> None:
     line = {"color": colour, "width": 2, "dash": dash}
-    figure.add_scatter(x=table["samples"], y=table["expected"], name=name, mode="lines", line=line)
+    figure.add_scatter(x=x, y=y, name=name, mode="lines", line=line)
+
+
+def _points(
+    figure: go.Figure, x: ArrayLike, y: ArrayLike, *, name: str = "counted", size: int = 6
+) -> None:
+    marker = {"color": COUNTED, "size": size}
+    figure.add_scatter(x=x, y=y, name=name, mode="markers", marker=marker)

@@ -1,4 +1,4 @@
-"""A line per layer for the log of a training run: how many units work, how many fire, and b."""
+"""A line per layer for the log of a training run: working units, active units, and b."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from actilaw.fitting.fit import fit
 
 
 def monitor(census: Census) -> str:
-    """One line per layer: working, idle and active units, b, and whether weights stood still.
+    """One line per layer: working, idle and active units, b, and whether the weights were frozen.
 
-    Counters are never reset, so idle means: has not fired since the recording began. For a window
-    of training, look at `counts.blocks`.
+    Counters are never reset, so idle means: not active since the recording began. For a window of
+    training, look at `counts.blocks`.
     """
     return "\n".join(f"{name}: {_line(counts)}" for name, counts in census.items())
 
@@ -25,6 +25,5 @@ def _line(counts: ActivationCounts) -> str:
         b = "b not determined"
     return (
         f"{counts.working:,} of {counts.units:,} units working, {counts.idle:,} idle, "
-        f"{counts.active:,.1f} active "
-        f"on {counts.samples:,} samples, {b}, weights {counts.regime}"
+        f"{counts.active:,.1f} active on {counts.samples:,} samples, {b}, weights {counts.regime}"
     )

@@ -1,20 +1,15 @@
-"""Reporting: from a census to one self-contained HTML page. Plotly is imported only when a page is
-written.
-"""
+"""The public function `report`; Plotly is imported only when a page is written."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
 from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.pruning.result import PruneResult
 from actilaw.support.files import check_writable
-
-if TYPE_CHECKING:
-    from actilaw.pruning.surgery import PruneResult
 
 __all__ = ["report"]
 
@@ -26,8 +21,8 @@ def report(
     loss: FittedLoss | None = None,
     pruned: PruneResult | None = None,
 ) -> Path:
-    """Write one self-contained HTML page on a census: estimates, growth of K, law of counts, idle
-    fraction.
+    """Write a self-contained HTML page on a census: estimates, forecasts, and figures of the
+    accumulation curve, the law of counts and the idle fraction.
 
     Args:
         census: counts of the network's layers; a layer that cannot be fitted is shown with the
@@ -36,8 +31,12 @@ def report(
         loss: a fitted loss law, to add its figure.
         pruned: a pruned network, to add what was removed.
 
+    Returns:
+        The path of the page.
+
     Raises:
         FileError: if the page cannot be written.
+        InputError: if the losses are of several widths.
         MissingExtraError: if Plotly is not installed.
     """
     check_writable(path)

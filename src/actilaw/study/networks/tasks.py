@@ -15,7 +15,7 @@ from torch import Tensor
 
 from actilaw.errors import needs_extra
 
-# Directories of the standard library that hold tests, tables, or what comes and goes with versions.
+# Directories of the standard library that hold tests, tables, or what differs between versions.
 NOT_SOURCE = {"site-packages", "test", "tests", "idlelib", "lib2to3", "encodings", "pydoc_data"}
 
 
@@ -45,7 +45,7 @@ class Text:
     Attributes:
         inputs: for training; (n_windows, window), int64.
         test_inputs: the same, for testing.
-        test_places: where each of these stands in the text, counted in windows; (n_windows,),
+        test_places: the position of each of these in the text, counted in windows; (n_windows,),
             int64.
         vocabulary: number of different tokens.
     """
@@ -92,11 +92,11 @@ def _split(images: Any, targets: Any, split: int, seed: int) -> Task:
 
 @cache
 def python_source(vocabulary: int = 4096, window: int = 128, seed: int = 0) -> Text:
-    """Source of the running Python's standard library: some 3 million tokens of a byte-level BPE
-    trained on it.
+    """Source code of the running Python's standard library: some 3 million tokens of a byte-level
+    BPE trained on it.
 
-    Tests and tables are left out; files follow each other in the order of their names. Another
-    version of Python has somewhat other text.
+    Tests and tables are left out; files follow each other in the order of their names. The text
+    differs somewhat between versions of Python.
 
     Args:
         vocabulary: number of different tokens.

@@ -1,4 +1,8 @@
-"""Training the networks that a study looks at, and measuring them."""
+"""Training of the networks of a study, by Adam (Kingma & Ba 2015, arXiv 1412.6980), and their
+losses.
+
+An L1 penalty on the activations makes layers sparse: it is added to the loss, times a weight `l1`.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +32,8 @@ def train(
     steps: int = 400,
     seed: int = 0,
 ) -> nn.Sequential:
-    """A network with hidden layers of rectifiers, named "relu", "relu2" and so on, trained on the
-    task.
+    """A classifier with hidden layers of rectifiers, named "relu", "relu2" and so on, trained on
+    the task.
 
     Args:
         task: what to learn.
@@ -37,8 +41,8 @@ def train(
         depth: number of hidden layers.
         samples: D, size of the training set, taken from the front of the task's; all of it by
             default.
-        l1: price of activation: cross-entropy in nats plus l1 times the sum of a sample's
-            activations.
+        l1: weight of the L1 penalty: the loss is the cross-entropy in nats plus l1 times the sum
+            of a sample's activations.
         steps: of Adam, learning rate 2e-3, on 128 samples each.
         seed: of weights and order; the global random state stays as it is.
 
@@ -61,15 +65,15 @@ def train(
 
         def loss() -> Tensor:
             batch = torch.randint(len(labels), (128,))
-            x, price = inputs[batch], torch.zeros(())
+            x, penalty = inputs[batch], torch.zeros(())
             for layer in layers.values():
                 x = layer(x)
                 if isinstance(layer, nn.ReLU):
-                    price = price + x.sum(1).mean()
-            return cross_entropy(x, labels[batch]) + l1 * price
+                    penalty = penalty + x.sum(1).mean()
+            return cross_entropy(x, labels[batch]) + l1 * penalty
 
         model = nn.Sequential(layers)
-        _descend(model, loss, steps)
+        _minimise(model, loss, steps)
     return model
 
 
@@ -81,24 +85,24 @@ def train_transformer(
     steps: int = 400,
     seed: int = 0,
 ) -> Transformer:
-    """A small language model, trained to say the next token of the text.
+    """A small language model, trained to predict the next token of the text.
 
     Args:
         text: what to learn.
         feedforward: makes the feed-forward layer of each block: `plain(4096)`, `gated(4096)`,
             `routed(1024)`.
-        l1: price of activation: cross-entropy in nats plus l1 times the sum of the magnitudes of a
-            token's activations, which are what modules named "down_proj" take in; routed layers
-            have none.
+        l1: weight of the L1 penalty: the loss is the cross-entropy in nats plus l1 times the sum
+            of the magnitudes of a token's activations, which are the inputs of modules named
+            "down_proj"; routed layers have none.
         steps: of Adam, learning rate up to 4e-3 and down again, on 8 windows each.
         seed: of weights and order; the global random state stays as it is.
     """
     with _seeded(seed):
         model = Transformer(text.vocabulary, feedforward, positions=text.inputs.shape[1])
-        prices: list[Tensor] = []
+        magnitudes: list[Tensor] = []
         hooks = [
             module.register_forward_pre_hook(
-                lambda _, taken: prices.append(taken[0].abs().sum(-1).mean())
+                lambda _, taken: magnitudes.append(taken[0].abs().sum(-1).mean())
             )
             for name, module in model.named_modules()
             if l1 and name.endswith("down_proj")
@@ -106,10 +110,10 @@ def train_transformer(
 
         def loss() -> Tensor:
             windows = text.inputs[torch.randint(len(text.inputs), (8,))]
-            prices.clear()
-            return next_token_loss(model, windows) + l1 * sum(prices)
+            magnitudes.clear()
+            return next_token_loss(model, windows) + l1 * sum(magnitudes)
 
-        _descend(model, loss, steps, rate=4e-3, one_cycle=True)
+        _minimise(model, loss, steps, rate=4e-3, one_cycle=True)
     for hook in hooks:
         hook.remove()
     return model.eval()
@@ -131,14 +135,15 @@ def train_autoencoder(
     steps: int = 400,
     seed: int = 0,
 ) -> SparseAutoencoder:
-    """A sparse autoencoder, trained to make the vectors again.
+    """A sparse autoencoder, trained to reconstruct the vectors.
 
     Args:
         vectors: (n_vectors, width), float32.
         latents: number of latents.
-        activation: `TopK(k)`, or `nn.ReLU()` with a price.
-        l1: price of activation: mean squared error, as a share of the variance, plus l1 times the
-            sum of a vector's latents, each times the length of what it stands for.
+        activation: `TopK(k)`, or `nn.ReLU()` with an L1 penalty.
+        l1: weight of the L1 penalty: the loss is the mean squared error, as a share of the
+            variance, plus l1 times the sum of a vector's latents, each times the length of its
+            column in the decoder.
         steps: of Adam, learning rate up to 2e-3 and down again, on 512 vectors each.
         seed: of weights and order; the global random state stays as it is.
     """
@@ -147,17 +152,15 @@ def train_autoencoder(
 
         def loss() -> Tensor:
             batch = vectors[torch.randint(len(vectors), (512,))]
-            again, found = model(batch)
-            return (
-                mse_loss(again, normalised(batch))
-                + l1 * (found @ model.decoder.weight.norm(dim=0)).mean()
-            )
+            reconstructed, latents = model(batch)
+            penalty = (latents @ model.decoder.weight.norm(dim=0)).mean()
+            return mse_loss(reconstructed, normalised(batch)) + l1 * penalty
 
-        _descend(model, loss, steps, one_cycle=True)
+        _minimise(model, loss, steps, one_cycle=True)
     return model
 
 
-def _descend(
+def _minimise(
     model: nn.Module,
     loss: Callable[[], Tensor],
     steps: int,
@@ -165,8 +168,8 @@ def _descend(
     rate: float = 2e-3,
     one_cycle: bool = False,
 ) -> None:
-    """Steps of Adam down the loss, at a constant rate or in one cycle: up to it in a tenth of the
-    steps, then down.
+    """Steps of Adam on the loss, at a constant rate or in one cycle (Smith & Topin 2018, arXiv
+    1708.07120): up to the rate in a tenth of the steps, then down.
     """
     optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     schedule = OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1) if one_cycle else None
@@ -180,9 +183,7 @@ def _descend(
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Random numbers of torch from a seed, gradients on, and the global state afterwards as it was
-    before.
-    """
+    """Seeded random numbers of torch and gradients on; the global state is restored afterwards."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad(), _denormals_flushed():
         torch.manual_seed(seed)
         yield
@@ -190,7 +191,9 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _denormals_flushed() -> Iterator[None]:
-    """Without it sparse networks can train twenty times slower on a CPU."""
+    """Treat denormal numbers as zero: with them sparse networks can train twenty times slower on a
+    CPU.
+    """
     already = float(torch.tensor(1e-40) * 1) == 0
     torch.set_flush_denormal(True)
     try:

@@ -1,4 +1,4 @@
-"""The commands about one census: `actilaw fit`, `forecast`, `backtest` and `check`, a table per
+"""The commands about a census, `actilaw fit`, `forecast`, `backtest` and `check`: a table per
 layer.
 """
 
@@ -7,44 +7,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import numpy as np
 import pandas as pd
 import typer
 
-from actilaw.backtesting.backtest import backtest as backtest_layer
+from actilaw.backtesting.backtest import backtest
 from actilaw.checks.check import check
 from actilaw.checks.result import sized
-from actilaw.cli.tables import (
-    Row,
-    estimate_rows,
-    forecast_rows,
-    multiples,
-    number,
-    print_json,
-    print_sections,
-    read_columns,
-    records,
-)
+from actilaw.cli.options import AsJson, CensusFile, Family, Level
+from actilaw.cli.tables import multiples, print_json, print_sections, read_columns, records
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.counts.census import Census, load
+from actilaw.counts.census import Census
 from actilaw.errors import CountsError
 from actilaw.fitting.fit import fit
 from actilaw.loss.fit import fit_loss
+from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number
 from actilaw.support.validation import fraction
 
-CensusFile = Annotated[
-    Path, typer.Argument(help="A census, as written by census.save(path).", show_default=False)
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
-Level = Annotated[float, typer.Option(help="Probability that an interval is meant to hold.")]
-Family = Annotated[
-    str | None,
-    typer.Option(
-        help="One closed form to describe and forecast: law, zero_inflated, mixture, heavy_tail."
-    ),
-]
+T = TypeVar("T")
 
 
 def fit_command(
@@ -52,7 +34,7 @@ def fit_command(
 ) -> None:
     """Fit the activation law to each layer: estimates with standard errors."""
     fraction("level", level)
-    fits = for_each_layer(load(file), lambda counts: fit(counts, family))
+    fits = _by_layer(file, lambda counts: fit(counts, family))
     summaries = {name: fitted.summary(level) for name, fitted in fits.items()}
     if as_json:
         print_json(
@@ -73,28 +55,26 @@ def fit_command(
     print_sections(f"Activation law of {file}", ("", "estimate", "standard error"), sections)
 
 
-def forecast(
+def forecast_command(
     file: CensusFile,
     samples: Annotated[
         str | None,
         typer.Option(
-            help="Samples in all: numbers, or multiples of those counted, as 10x.",
-            show_default="10x,100x",
+            help="Total samples: numbers, or multiples of those counted such as 10x.",
+            show_default="10x,100x; with --units, 1x",
         ),
     ] = None,
     units: Annotated[
         str | None,
         typer.Option(
-            help="Widths nobody has trained: numbers, or multiples of the layer's, as 2x."
+            help="Widths to forecast for: numbers of units, or multiples of the layer's such as 2x."
         ),
     ] = None,
     family: Family = None,
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Forecast the working units of each layer at more data, or of another width, with
-    intervals.
-    """
+    """Forecast how many units of each layer work after more data, or at another width."""
     fraction("level", level)
     if samples is None:
         samples = "10x,100x" if units is None else "1x"
@@ -104,7 +84,7 @@ def forecast(
         widths = None if units is None else np.rint(multiples(units, counts.units))
         return fit(counts, family).forecast(grid, units=widths, level=level)
 
-    tables = for_each_layer(load(file), forecast_layer)
+    tables = _by_layer(file, forecast_layer)
     if as_json:
         print_json({name: records(table) for name, table in tables.items()})
         return
@@ -112,55 +92,51 @@ def forecast(
     if units is None:
         print_sections(title, *forecast_rows(tables.items(), level, ",.0f"))
         return
+    head = ("units", "expected", f"{level:.0%} interval", "samples", "assuming")
     sections = [
         (name, [_width_row(row) for _, row in table.iterrows()]) for name, table in tables.items()
     ]
-    print_sections(
-        title, ("units", "expected", f"{level:.0%} interval", "samples", "assuming"), sections
-    )
+    print_sections(title, head, sections)
 
 
-def backtest(file: CensusFile, level: Level = 0.95, as_json: AsJson = False) -> None:
-    """Forecast each layer from the first of its samples, by every family and its rivals, and look
-    what came.
+def backtest_command(file: CensusFile, level: Level = 0.95, as_json: AsJson = False) -> None:
+    """Forecast each layer from the first part of its samples by every method, and compare with
+    what all samples showed.
     """
-    tables = for_each_layer(load(file), lambda counts: backtest_layer(counts, level=level))
+    tables = _by_layer(file, lambda counts: backtest(counts, level=level))
     if as_json:
         print_json({name: records(table) for name, table in tables.items()})
         return
+    head = ("", "forecast", f"{level:.0%} interval", "missed", "")
     sections = [
         (
-            f"{name}: {part.counted.iloc[0]:,} units worked after {part.samples.iloc[0]:,} "
-            "samples; "
-            f"forecast from the first {first:,}, since when {part.newly_working.iloc[0]:,} "
-            "units started to work",
+            f"{name}: {_backtest_heading(part.iloc[0])}",
             [_backtest_row(row) for _, row in part.iterrows()],
         )
         for name, table in tables.items()
-        for first, part in table.groupby("from_samples")
+        for _, part in table.groupby("from_samples")
     ]
-    print_sections(
-        f"Back-test of {file}", ("", "forecast", f"{level:.0%} interval", "missed", ""), sections
-    )
+    print_sections(f"Backtest of {file}", head, sections)
 
 
 def check_command(
     file: CensusFile,
     loss: Annotated[
         Path | None,
-        typer.Option(help="A CSV file with columns samples and loss, a row per training."),
+        typer.Option(
+            help="A CSV file with columns samples and loss, a row per training run: "
+            "adds the test of b against the loss curve."
+        ),
     ] = None,
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Test the theory on each layer: a row per claim, with its size, its interval and a verdict in
-    words.
-    """
+    """Test the theory's claims on each layer: an estimate, its interval and a verdict for each."""
     fitted = None
     if loss is not None:
         measured = read_columns(loss, "samples", "loss")
         fitted = fit_loss(measured["samples"], measured["loss"])
-    tables = for_each_layer(load(file), lambda counts: check(counts, loss=fitted, level=level))
+    tables = _by_layer(file, lambda counts: check(counts, loss=fitted, level=level))
     if as_json:
         print_json({name: records(table) for name, table in tables.items()})
         return
@@ -171,46 +147,45 @@ def check_command(
     print_sections(f"Tests of the theory on {file}", head, sections)
 
 
-def for_each_layer(census: Census, task: Callable[[ActivationCounts], Any]) -> dict[str, Any]:
-    """The task's result for every layer that can be fitted; the others are named on stderr with the
-    reason.
+def _by_layer(file: Path, function: Callable[[ActivationCounts], T]) -> dict[str, T]:
+    """The function's result for each layer of a census; layers it refuses are named on stderr, with
+    the reason.
     """
-    results, refusals = {}, []
-    for name, counts in census.items():
-        try:
-            results[name] = task(counts)
-        except CountsError as error:
-            refusals.append(f"layer {name}: {error}")
-    if not results:
-        raise CountsError("; ".join(refusals))
+    refusals: list[str] = []
+
+    def note(layer: str, error: CountsError) -> None:
+        refusals.append(f"layer {layer}: {error}")
+
+    results = Census.load(file).map(function, refused=note)
     for refusal in refusals:
         print(f"actilaw: left out {refusal}", file=sys.stderr)
     return results
 
 
 def _width_row(row: pd.Series) -> Row:
-    bounds = f"{row.lower:,.0f} to {row.upper:,.0f}"
     return (
         number(row.units),
         f"{row.expected:,.0f}",
-        bounds,
+        f"{row.lower:,.0f} to {row.upper:,.0f}",
         number(row.samples),
         str(row.assumption),
     )
 
 
-def _check_row(row: pd.Series) -> Row:
-    return (str(row.test), *sized(row.estimate, row.lower, row.upper), str(row.verdict))
+def _backtest_heading(row: pd.Series) -> str:
+    return (
+        f"forecast from the first {row.from_samples:,} of {row.samples:,} samples; "
+        f"{row.counted:,} units work after all of them, {row.newly_working:,} of them newly"
+    )
 
 
 def _backtest_row(row: pd.Series) -> Row:
-    if np.isnan(row.lower):
-        return (str(row.method), f"{row.expected:,.0f}", "", f"{row.missed:.0%}", "")
-    inside = "inside" if row.inside else "outside"
-    return (
-        str(row.method),
-        f"{row.expected:,.0f}",
-        f"{row.lower:,.0f} to {row.upper:,.0f}",
-        f"{row.missed:.0%}",
-        inside,
-    )
+    expected, missed = f"{row.expected:,.0f}", f"{row.missed:.0%}"
+    if np.isnan(row.lower):  # the method gives no interval
+        return (str(row.method), expected, "", missed, "")
+    interval = f"{row.lower:,.0f} to {row.upper:,.0f}"
+    return (str(row.method), expected, interval, missed, "inside" if row.inside else "outside")
+
+
+def _check_row(row: pd.Series) -> Row:
+    return (str(row.test), *sized(row.estimate, row.lower, row.upper), str(row.verdict))

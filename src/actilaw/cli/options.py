@@ -1,0 +1,27 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CensusFile = Annotated[
+    Path,
+    typer.Argument(
+        help="A census: a file written by `actilaw record` or census.save(path).",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+Level = Annotated[
+    float, typer.Option(help="Confidence level of the intervals, between 0 and 1: 0.95 is 95 %.")
+]
+Family = Annotated[
+    str | None,
+    typer.Option(
+        help="Fit and forecast by one closed form: law, zero_inflated, mixture or heavy_tail.",
+        show_default="the activation law; forecasts from the rate density",
+    ),
+]

@@ -1,0 +1,22 @@
+"""The command `actilaw report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from actilaw.cli.options import CensusFile
+from actilaw.counts.census import Census
+from actilaw.reporting.report import report
+
+
+def report_command(
+    file: CensusFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path(
+        "report.html"
+    ),
+) -> None:
+    """Write a self-contained HTML page on a census: estimates, forecasts and figures."""
+    print(f"Page with the figures: {report(Census.load(file), output).resolve()}")

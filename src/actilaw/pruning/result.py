@@ -1,0 +1,61 @@
+"""What pruning returns: the smaller network, and what was removed to make it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, eq=False)
+class PruneResult:
+    """A smaller network, and what was removed to make it.
+
+    Attributes:
+        model: the smaller network, in the same mode and on the same device as the one given, which
+            is untouched.
+        removed: indices of the units removed, by layer.
+        units_before: number of units of each layer before.
+        parameters_before, parameters_after: number of weights and biases.
+        output_change: largest absolute change of an output on the example inputs, in the unit of
+            the output.
+    """
+
+    model: nn.Module
+    removed: dict[str, NDArray[np.intp]]
+    units_before: dict[str, int]
+    parameters_before: int
+    parameters_after: int
+    output_change: float
+
+    @property
+    def units_removed(self) -> int:
+        """Number of units removed, over all layers."""
+        return sum(units.size for units in self.removed.values())
+
+    def summary(self) -> pd.DataFrame:
+        """A row per layer, "units in <layer>", and a row "parameters" for the whole network:
+        columns before, after and removed, the last as a share in 0..1.
+        """
+        rows = {
+            f"units in {name}": (self.units_before[name], self.units_before[name] - units.size)
+            for name, units in self.removed.items()
+        }
+        rows["parameters"] = (self.parameters_before, self.parameters_after)
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after"])
+        return table.assign(removed=1 - table["after"] / table["before"])
+
+    def __repr__(self) -> str:
+        return (
+            f"<PruneResult: {self.units_removed:,} units removed, "
+            f"{self.parameters_after:,} of {self.parameters_before:,} parameters left>"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.summary().to_html()

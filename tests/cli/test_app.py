@@ -1,0 +1,86 @@
+"""The command as a user runs it: its two streams and its exit status."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from actilaw.cli.app import app
+from builders.command import actilaw, actilaw_process, assert_one_sentence
+
+COMMANDS = (
+    "demo",
+    "record",
+    "merge",
+    "fit",
+    "forecast",
+    "backtest",
+    "check",
+    "loss",
+    "simulate",
+    "report",
+)
+
+
+def test_help_lists_every_command() -> None:
+    shown = actilaw("--help")
+    assert shown.returncode == 0
+    for command in COMMANDS:
+        assert f" {command} " in shown.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_every_parameter_says_what_it_is(command: str) -> None:
+    shown = actilaw(command, "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f"actilaw {command}" in shown.stdout
+    described = get_command(app).commands[command]
+    assert described.help
+    for parameter in described.params:
+        assert parameter.help, parameter.name
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_prints_the_same(census: Path) -> None:
+    here, process = (run("fit", census) for run in (actilaw, actilaw_process))
+    assert process.returncode == 0
+    assert process.stderr == ""
+    assert process.stdout.split() == here.stdout.split()
+    assert_one_sentence(actilaw_process("fit", "nowhere"), "there is no file", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("fit", "nowhere"), ("there is no file", "nowhere")),
+        (("fit", "text"), ("expected a census, but", "is not one or is damaged")),
+        (("demo", "-o", "/nowhere/page.html"), ("folder /nowhere does not exist",)),
+        (("demo", "--seed", "-1"), ("--seed",)),
+        (("fit",), ("Missing argument",)),
+        (("fit", "text", "--jason"), ("No such option",)),
+        (("gauss",), ("No such command", "gauss")),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_status_two(
+    tmp_path: Path, arguments: tuple[str, ...], said: tuple[str, ...]
+) -> None:
+    (tmp_path / "text").write_text("not a census")
+    assert_one_sentence(actilaw(*arguments, folder=tmp_path), *said)
+    assert [file.name for file in tmp_path.iterdir()] == ["text"]
+
+
+@pytest.mark.slow
+def test_a_terminal_that_knows_ascii_alone_and_a_full_disk(census: Path) -> None:
+    command = [sys.executable, "-m", "actilaw", "fit", str(census)]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, env=ascii_only, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "actilaw: [Errno 28] No space left on device\n"
