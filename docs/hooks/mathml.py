@@ -1,6 +1,6 @@
 """Formulas become MathML when the site is built, so that a page needs no script to show them.
 
-A formula stands between dollar signs, $...$ in a line and $$...$$ on its own, and is written in LaTeX.
+A formula is written in LaTeX between dollar signs, $...$ in a line and $$...$$ on its own.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Formula(InlineProcessor):
         super().__init__(pattern, md)
         self.display = display
 
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element, int, int]:  # noqa: N802
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element, int, int]:
         mathml = convert(m.group(1).strip(), display=self.display)
-        holder = Element("span", {"class": f"formula {self.display}"})
+        holder = Element("span", {"class": f"formula formula-{self.display}"})
         holder.text = self.md.htmlStash.store(mathml)
         return holder, m.start(0), m.end(0)
 
@@ -36,7 +36,7 @@ class Formula(InlineProcessor):
 class Formulas(Extension):
     """A Markdown extension for formulas between dollar signs."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Markdown) -> None:
         displayed = Formula(DISPLAYED, md, display="block")
         in_a_line = Formula(IN_A_LINE, md, display="inline")
         md.inlinePatterns.register(displayed, "displayed-formula", BETWEEN_CODE_AND_ESCAPES + 1)
