@@ -7,6 +7,9 @@ is what that code prints. What a page says of its blocks stands in comments befo
     <!-- not run: why -->                          the block below is left out
     <!-- numbers within 20 % -->                   they differ between machines by up to so much
     <!-- numbers vary -->                          only the words around them are compared
+    <!-- words vary -->                            only the first word of each line is compared
+
+`python tests/docs/write_outputs.py PAGE ...` runs pages and writes what their blocks print.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ FAST = {  # pages whose blocks together take under a second
     "theory/working",
 }
 FENCED = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-COMMENT = re.compile(r"<!-- (not run: .+?|numbers within \d+ %|numbers vary) -->")
+COMMENT = re.compile(r"<!-- (not run: .+?|numbers within \d+ %|numbers vary|words vary) -->")
 NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?")
 RULES = re.compile(r"[─━│┃┏┓┗┛┡┩╇┳┻└┘┴├┤┼╭╮╰╯-]{3,}|[│┃]")  # the lines of a printed table
 
@@ -54,6 +57,7 @@ class Block:
         line: of the page, at which it begins.
         printed: the block of text directly after it, if there is one.
         tolerance: by which share numbers may differ; None if they are not compared at all.
+        first_words: whether only the first word of each line is compared.
     """
 
     language: str
@@ -61,6 +65,7 @@ class Block:
     line: int
     printed: str | None
     tolerance: float | None
+    first_words: bool = False
 
 
 def blocks_of(page: str) -> Iterator[Block]:
@@ -73,13 +78,14 @@ def blocks_of(page: str) -> Iterator[Block]:
         if language not in ("python", "sh") or said.startswith("not run"):
             continue
         after = found[place + 1] if place + 1 < len(found) else None
-        printed, tolerance = None, 0.0
+        printed, between = None, ""
         if after and after[2] == "text":
             between = page[match.end() : after.start()]
             if not COMMENT.sub("", between).strip():
                 printed = _dedented(after[3], after[1])
-                tolerance = _tolerance(_last_comment(between))
-        yield Block(language, code, page.count("\n", 0, match.start()) + 2, printed, tolerance)
+        said, line = _last_comment(between), page.count("\n", 0, match.start()) + 2
+        first_words = said == "words vary"
+        yield Block(language, code, line, printed, _tolerance(said), first_words)
 
 
 def _dedented(code: str, indent: str) -> str:
@@ -93,7 +99,7 @@ def _last_comment(text: str) -> str:
 
 
 def _tolerance(said: str) -> float | None:
-    if said == "numbers vary":
+    if said in ("numbers vary", "words vary"):
         return None
     within = re.fullmatch(r"numbers within (\d+) %", said)
     return int(within[1]) / 100 if within else 0.0
@@ -155,6 +161,10 @@ def _taken_apart(text: str) -> tuple[list[str], list[str]]:
     return NUMBER.sub("#", text).split(), NUMBER.findall(text)
 
 
+def _first_words(text: str) -> str:
+    return "\n".join(line.split()[0] for line in text.splitlines() if line.strip())
+
+
 def _value(number: str) -> float:
     return float(number.replace(",", "").replace("−", "-"))
 
@@ -183,7 +193,9 @@ def test_code_on_the_page_runs_and_prints_what_the_page_says(
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in blocks_of(page.read_text()):
         printed = run(block, namespace, page.name)
-        if block.printed is not None:
+        if block.printed is not None and block.first_words:
+            assert_same(_first_words(printed), _first_words(block.printed), None)
+        elif block.printed is not None:
             assert_same(printed, block.printed, block.tolerance)
 
 
