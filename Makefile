@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-fast check bench clean
+.PHONY: demo test test-fast check docs bench clean
 
 demo: .venv/demo.stamp  ## the main job on a real network: trains, records, fits, forecasts, prunes, reports
 	$(BIN)/actilaw demo --output actilaw-demo.html
@@ -19,11 +19,14 @@ check: .venv/dev.stamp  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+docs: .venv/docs.stamp  ## the documentation site, into site/; NO_MKDOCS_2_WARNING leaves an advertisement out
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: .venv/bench.stamp  ## every benchmark, each beside its peers in one run
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean:
-	rm -rf .venv actilaw-demo.html
+	rm -rf .venv site actilaw-demo.html
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

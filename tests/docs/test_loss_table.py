@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 CURVES = pd.read_csv(ROOT / "benchmarks" / "data" / "learning_curves_nmt.csv").groupby(
     "model", sort=False
 )
-PAGE = (ROOT / "docs" / "theory" / "loss.md").read_text()
+PAGE = (ROOT / "docs" / "results.md").read_text()
 
 
 @pytest.mark.slow
