@@ -120,9 +120,8 @@ def _recovered(drawn: str, truth: dict[str, float], seed: int) -> dict[str, floa
         fitted = fit(counts, family)
     except CountsError:
         return {}
-    table = fitted.summary().reindex(
-        names, fill_value=0.0
-    )  # a share that is not there is a share of 0
+    # A share that is not there is a share of 0.
+    table = fitted.summary().reindex(names, fill_value=0.0)
     row = {name: table.loc[name, "estimate"] for name in names}
     row |= {
         f"{name} held": table.loc[name, "lower"] <= truth[name] <= table.loc[name, "upper"]

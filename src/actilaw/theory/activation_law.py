@@ -93,9 +93,8 @@ class ActivationLaw:
     @property
     def rest_weight(self) -> float:
         """β = D* − b = b (N − c)/c, the prior weight of not firing, (2)."""
-        return self.b * (
-            (self.units - self.active) / self.active
-        )  # no digits lost where active is near units
+        # As a difference of units, no digits are lost where active is near units.
+        return self.b * ((self.units - self.active) / self.active)
 
     @property
     def inflection(self) -> float:

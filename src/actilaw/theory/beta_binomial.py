@@ -97,9 +97,8 @@ def count_bins(samples: int, b: float, beta: float) -> CountBins:
     """Bins of all counts 0..samples; the same law and samples give the same object."""
     half = samples // 2
     low_first, low_last = _half_bins(half, samples, b, beta)
-    high_first, high_last = _half_bins(
-        samples - half - 1, samples, beta, b
-    )  # the mirror: failures instead of counts
+    # The mirror: failures instead of counts.
+    high_first, high_last = _half_bins(samples - half - 1, samples, beta, b)
     mass = np.concatenate(
         (
             _mass(low_first, low_last, samples, b, beta),
@@ -118,9 +117,8 @@ def _half_bins(top: int, n: int, b: float, beta: float) -> tuple[Ints, Ints]:
     singles = np.arange(min(top, SINGLES - 1) + 1, dtype=np.int64)
     if top < SINGLES:
         return singles, singles
-    step = min(
-        0.02, 0.1 / np.sqrt(1 + min(b, beta))
-    )  # a fraction of the spread of ln k, at least √(1/b + 1/β)
+    # A fraction of the spread of ln k, which is at least √(1/b + 1/β).
+    step = min(0.02, 0.1 / np.sqrt(1 + min(b, beta)))
     edges = np.exp(np.arange(np.log(SINGLES), np.log(top), step)).astype(np.int64)
     edges = np.append(edges[(edges >= SINGLES) & (edges <= top)], [SINGLES, top + 1])
     with np.errstate(divide="ignore", invalid="ignore"):

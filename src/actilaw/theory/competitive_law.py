@@ -127,9 +127,8 @@ class CompetitiveLaw:
             return np.where(samples > 0, -np.inf, 0.0)
         if self.units < 1e5:
             return log_beta_ratio(beta - b, samples, b) - log_beta_ratio(beta, samples, b)
-        return -b * log_beta_ratio_slope(
-            beta - b / 2, samples, b
-        )  # midpoint rule: relative error 1/N²
+        # By the midpoint rule, with a relative error of 1/N².
+        return -b * log_beta_ratio_slope(beta - b / 2, samples, b)
 
     def _need_one_active(self, what: str) -> None:
         if self.active != 1:

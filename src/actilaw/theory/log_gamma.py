@@ -40,13 +40,11 @@ def log_beta_ratio(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
     reaches with b >= 1e-6, it grows as 1e-22/ms.
     """
     x, m, s = (np.asarray(a, float) for a in (x, m, s))
-    steps = np.zeros(
-        ()
-    )  # the product of all (1 + grow) of (G2), less one, so that one logarithm is enough
+    # The product of all (1 + grow) of (G2), less one, so that one logarithm is enough.
+    steps = np.zeros(())
     while np.any(low := x < ANCHOR):
-        grow = (
-            m * (s / x * low) / (x + s + m)
-        )  # x and s are often numbers: what they alone make is made first
+        # x and s are often scalars: products of them alone are computed first.
+        grow = m * (s / x * low) / (x + s + m)
         steps = steps + grow * (1 + steps)
         x = x + low
     stirling = (x - 0.5) * np.log1p((m / x) * (s / (x + s + m)))

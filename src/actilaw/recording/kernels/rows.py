@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+# By precision: an integer of the same width, and the bits of infinity.
 BITS = {
     torch.float16: (torch.int16, 0x7C00),
     torch.bfloat16: (torch.int16, 0x7F80),
     torch.float32: (torch.int32, 0x7F800000),
     torch.float64: (torch.int64, 0x7FF << 52),
-}  # by precision: an integer of the same width, and the bits of infinity
+}
 
 
 @dataclass(frozen=True)
