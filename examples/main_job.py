@@ -11,16 +11,9 @@ with record(model) as recording:
     model(task.inputs)
 census = recording.census()
 fitted = fit(census["relu"])
-tested = backtest(census["relu"], parts=[0.1]).set_index("method").loc[:, "expected":"missed"]
+tested = backtest(census["relu"], parts=[0.1])[["method", "expected", "lower", "upper", "missed"]]
 pruned = prune(model, census, task.test_inputs)
 curve = learning_curve(task, [5, 10, 20, 40, 80, 320, 1347], units=1024)
 loss = fit_loss(curve["samples"], curve["loss"])
-print(
-    fitted.summary(),
-    fitted.forecast([13_470, 134_700]),
-    tested,
-    pruned.summary(),
-    loss.summary(),
-    sep="\n\n",
-)
+print(fitted, fitted.forecast([13_470, 134_700]), tested, pruned.summary(), loss, sep="\n\n")
 report(census, "report.html", loss=loss, pruned=pruned)

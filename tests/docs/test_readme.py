@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
@@ -27,29 +26,3 @@ def test_links_in_readme_and_docs_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
-
-
-def test_imports_point_from_right_to_left() -> None:
-    order = (
-        "errors files gamma inputs blocks counts census theory record fit baselines forecast "
-        "checks monitor prune "
-        "study tables report simulate law_command loss_command demo cli"
-    )
-    order = order.split()
-    apart = {("fit", "record")}  # they meet in counts
-    package = ROOT / "src" / "actilaw"
-    for file in package.rglob("*.py"):
-        here = file.relative_to(package).with_suffix("").parts[0]
-        if here not in order:
-            continue
-        for node in ast.walk(ast.parse(file.read_text())):
-            if (
-                isinstance(node, ast.ImportFrom)
-                and node.module
-                and node.module.startswith("actilaw.")
-            ):
-                there = node.module.split(".")[1]
-                assert order.index(there) <= order.index(here), (
-                    f"{file.name} imports {node.module} from its right"
-                )
-                assert (here, there) not in apart, f"{file.name} imports {node.module}"

@@ -27,7 +27,7 @@ MOST_STEPS_WITHOUT_GAIN = 6
 LEAST_TRIAL_GAIN = 1e-4  # nats: a step that gains less ends a trial
 # Parameters are logarithms: beyond e^55 or below e^-55 the maximum is at infinity.
 LARGEST_PARAMETER = 55.0
-LONGEST_STEP = 2.0  # e-folds
+LONGEST_NEWTON_STEP = 2.0  # e-folds
 MOST_HALVINGS = 40
 
 
@@ -113,7 +113,7 @@ def _ascent(log_likelihood: LogLikelihood, start: Floats) -> Iterator[tuple[Floa
 
 
 def _newton_step(score: Floats, hessian: Floats) -> Floats:
-    """The step to the maximum of the local parabola, no longer than LONGEST_STEP.
+    """The step to the maximum of the local parabola, no longer than LONGEST_NEWTON_STEP.
 
     Where the likelihood is not concave, the size of its curvature still says how far to trust the
     slope.
@@ -121,4 +121,4 @@ def _newton_step(score: Floats, hessian: Floats) -> Floats:
     curvatures, axes = np.linalg.eigh(-hessian)
     sizes = np.abs(curvatures)
     step = axes @ ((axes.T @ score) / np.maximum(sizes, 1e-8 * sizes.max()))
-    return step * min(1.0, LONGEST_STEP / max(np.abs(step).max(), 1e-300))
+    return step * min(1.0, LONGEST_NEWTON_STEP / max(np.abs(step).max(), 1e-300))
