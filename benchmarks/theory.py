@@ -61,7 +61,7 @@ def digits() -> None:
                 errors.setdefault(name, []).append(float(abs(mp.mpf(float(got[name])) / value - 1)))
         if exact["count_pmf"] > 1e-300:
             with np.errstate(all="ignore"):
-                peer = float(stats.betabinom(p.samples, p.b, law.rest_weight).pmf(p.k))
+                peer = float(stats.betabinom(p.samples, p.b, law.beta).pmf(p.k))
             off = abs(mp.mpf(peer) / exact["count_pmf"] - 1) if np.isfinite(peer) else np.inf
             peers.append(float(off))
     for name, found in errors.items():
@@ -83,7 +83,7 @@ def speed() -> None:
             f"counts of 1e7 units at D = 1e12, c = {active:g}, b = {b:g}",
             lambda law=law, n=n: law.draw_counts(n, rng),
             "rng.binomial(D, rng.beta(b, β))",
-            lambda law=law, n=n, b=b: rng.binomial(n, rng.beta(b, law.rest_weight, size=10**7)),
+            lambda law=law, n=n, b=b: rng.binomial(n, rng.beta(b, law.beta, size=10**7)),
         )
     for b in (0.5, 1e3):
         law = ActivationLaw(10**12, 10**6, b)
@@ -101,14 +101,14 @@ def speed() -> None:
     grid = np.geomspace(1, 1e12, 10**6)
     for units, active, b in ((1e6, 100.0, 0.5), (100.0, 10.0, 0.3)):
         law = ActivationLaw(units, active, b)
-        rest = law.rest_weight
+        beta = law.beta
         beside(
             f"working, N = {units:g}, c = {active:g}, b = {b:g}",
             lambda law=law: law.working(grid),
             "betaln",
-            lambda u=units, b=b, rest=rest: -u * np.expm1(betaln(b, rest + grid) - betaln(b, rest)),
+            lambda u=units, b=b, beta=beta: -u * np.expm1(betaln(b, beta + grid) - betaln(b, beta)),
         )
-        plain = -units * np.expm1(betaln(b, rest + grid) - betaln(b, rest))
+        plain = -units * np.expm1(betaln(b, beta + grid) - betaln(b, beta))
         print(
             "    betaln's worst relative distance from ours: "
             f"{np.abs(plain / law.working(grid) - 1).max():.1e}"

@@ -24,7 +24,7 @@ def test_the_distance_is_the_largest_difference_of_cumulative_shares(layer: Fitt
     counts, law = layer.counts, layer.law
     k = np.unique(counts.counts)[:-1]
     counted = (counts.counts[:, np.newaxis] <= k).mean(axis=0)
-    fitted = betabinom.cdf(k, counts.samples, law.b, law.rest_weight)
+    fitted = betabinom.cdf(k, counts.samples, law.b, law.beta)
     assert distance_from_law(layer).estimate == pytest.approx(
         np.abs(counted - fitted).max(), rel=1e-6
     )
@@ -37,10 +37,10 @@ def test_the_bootstrap_is_that_of_drawing_and_fitting_again(layer: FittedLayer) 
     linearised = _bootstrap_distances(layer, *_cell_shares(layer, cuts))
     distances = []
     for _ in range(200):
-        rates = rng.beta(law.b, law.rest_weight, round(counts.units / layer.design_effect))
+        rates = rng.beta(law.b, law.beta, round(counts.units / layer.design_effect))
         drawn = rng.binomial(counts.samples, rates)
         again = fit(ActivationCounts(drawn, counts.samples), "law").law
-        fitted = betabinom.cdf(cuts, counts.samples, again.b, again.rest_weight)
+        fitted = betabinom.cdf(cuts, counts.samples, again.b, again.beta)
         counted = (drawn[:, np.newaxis] <= cuts).mean(axis=0)
         distances.append(np.abs(counted - fitted).max())
     for quantile in (0.5, 0.9):

@@ -180,7 +180,7 @@ def test_equation_one_is_the_posterior_rate():
     k = np.array([0, 3, 20])
     assert law.rate_posterior(k, 20) == pytest.approx(4 * (k + 0.6) / (4 * 20 + 0.6 * 50))
     assert law.rate_posterior(0, 20) == pytest.approx(law.wake_probability(20, 1))
-    posterior = stats.beta(3 + 0.6, 20 - 3 + law.rest_weight)
+    posterior = stats.beta(3 + 0.6, 20 - 3 + law.beta)
     assert law.rate_posterior(3, 20) == pytest.approx(posterior.mean())
 
 

@@ -86,10 +86,10 @@ def test_scipy_agrees_where_it_is_safe():
     law = ActivationLaw(300, 20, 0.4)
     k = np.arange(1001)
     assert law.count_pmf(k, 1000) == pytest.approx(
-        stats.betabinom(1000, 0.4, law.rest_weight).pmf(k), rel=1e-9
+        stats.betabinom(1000, 0.4, law.beta).pmf(k), rel=1e-9
     )
     assert law.count_cdf(k, 1000) == pytest.approx(
-        stats.betabinom(1000, 0.4, law.rest_weight).cdf(k), rel=1e-9
+        stats.betabinom(1000, 0.4, law.beta).cdf(k), rel=1e-9
     )
 
 

@@ -43,7 +43,7 @@ def test_drawn_counts_are_those_of_the_hidden_rates(units, active, b, samples):
     rng = np.random.default_rng(SEED)
     law = ActivationLaw(units, active, b)
     ours = law.draw_counts(samples, rng)
-    theirs = rng.binomial(samples, rng.beta(b, law.rest_weight, size=units))
+    theirs = rng.binomial(samples, rng.beta(b, law.beta, size=units))
     result = stats.ks_2samp(ours, theirs)
     print(
         f"seed {SEED}, KS distance {result.statistic:.4f} of {units} against {units}, p "

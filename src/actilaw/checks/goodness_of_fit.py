@@ -156,7 +156,7 @@ def _cell_shares(layer: FittedLayer, cuts: Ints) -> tuple[Floats, Floats]:
         cumulative = count_bins(layer.counts.samples, float(b), float(beta)).cdf(cuts)
         return np.diff(cumulative, prepend=0.0, append=1.0)
 
-    fitted = np.log([layer.law.b, layer.law.rest_weight])
+    fitted = np.log([layer.law.b, layer.law.beta])
     slopes = central_difference(shares, fitted, LOG_PARAMETER_STEP).T
     positive = np.maximum(shares(fitted), 0)
     return positive / positive.sum(), slopes
@@ -211,4 +211,4 @@ def _mean_and_error(layer: FittedLayer, difference: Floats) -> tuple[float, floa
 def _law_log_pmf(layer: FittedLayer) -> Floats:
     """Log probabilities of the distinct counts by the fitted law; (n_distinct,)."""
     law, k = layer.law, layer.distinct.k
-    return log_pmf(k, layer.counts.samples - k, law.b, law.rest_weight)
+    return log_pmf(k, layer.counts.samples - k, law.b, law.beta)

@@ -1,6 +1,6 @@
 """The delta method: variances of whatever depends on a fitted family's parameters, to first order.
 
-    (DM1) Var f(θ) = ∇f' V ∇f,  V the covariance of the parameters θ
+(DM1) Var f(θ) = ∇f' V ∇f,  V the covariance of the parameters θ
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class ActivationLaw:
         return self.b * self.units / self.active
 
     @property
-    def rest_weight(self) -> float:
+    def beta(self) -> float:
         """β = D* − b = b (N − c)/c, the prior weight of not firing, (2)."""
         # As a difference of units, no digits are lost where active is near units.
         return self.b * ((self.units - self.active) / self.active)
@@ -147,14 +147,14 @@ class ActivationLaw:
         """
         samples = at_least_zero("samples", samples)
         if exact:
-            return -samples * digamma_step(self.rest_weight + samples, self.b)
+            return -samples * digamma_step(self.beta + samples, self.b)
         return -self.b * samples / (samples + self.knee)
 
     def idle_elasticity_in_units(self, samples: ArrayLike, exact: bool = True) -> Floats:
         """Percent by which the idle fraction changes per percent more units, (11): 0 up to b."""
         samples = at_least_zero("samples", samples)
         if exact:
-            return self.knee * log_beta_ratio_slope(self.rest_weight, samples, self.b)
+            return self.knee * log_beta_ratio_slope(self.beta, samples, self.b)
         return self.b * samples / (samples + self.knee)
 
     def log_count_pmf(self, k: ArrayLike, samples: ArrayLike) -> Floats:
@@ -167,7 +167,7 @@ class ActivationLaw:
         k, n = np.broadcast_arrays(_whole_or_negative(k), n)
         inside = (k >= 0) & (k <= n)
         safe = np.where(inside, k, 0)
-        log_p = beta_binomial.log_pmf(safe, n - safe, self.b, self.rest_weight)
+        log_p = beta_binomial.log_pmf(safe, n - safe, self.b, self.beta)
         return np.where(inside, log_p, -np.inf)[()]
 
     def count_pmf(self, k: ArrayLike, samples: ArrayLike) -> Floats:
@@ -227,7 +227,7 @@ class ActivationLaw:
         (13).
         """
         n, more = at_least_zero("samples", samples), at_least_zero("more", more)
-        return -np.expm1(beta_binomial.log_stay_idle(n, more, self.b, self.rest_weight))
+        return -np.expm1(beta_binomial.log_stay_idle(n, more, self.b, self.beta))
 
     def draw_counts(self, samples: int, rng: np.random.Generator) -> Ints:
         """Counts of all units, each independent, after `samples` inputs: (units,) int64 in time
@@ -254,18 +254,18 @@ class ActivationLaw:
         O(n).
         """
         grid = increasing("samples", samples)
-        return sampling.draw_discovery(self._whole_units(), grid, self.b, self.rest_weight, rng)
+        return sampling.draw_discovery(self._whole_units(), grid, self.b, self.beta, rng)
 
     def count_bins(self, samples: int) -> CountBins:
         """The law of one unit's count in bins that cover 0..samples, from which cdf and draws are
         made.
         """
-        return count_bins(one_whole("samples", samples), float(self.b), float(self.rest_weight))
+        return count_bins(one_whole("samples", samples), float(self.b), float(self.beta))
 
     def _log_idle(self, samples: ArrayLike, exact: bool) -> Floats:
         samples = at_least_zero("samples", samples)
         if exact:
-            return beta_binomial.log_idle(samples, self.b, self.rest_weight)
+            return beta_binomial.log_idle(samples, self.b, self.beta)
         return -self.b * np.log1p(samples / self.knee)
 
     def _spread(self, working: ArrayLike) -> Floats:

@@ -4,7 +4,7 @@ Top-k latents and routed experts are of this kind: one unit fires instead of ano
 draws c units out of N with the chances of (1), which add up to c. Compared with `ActivationLaw`,
 where units fire independently:
 
-    (3)  for any c, every law of a single unit stays, (4) to (13) but for Var K  [derived]
+    (3)  for any c, every law of a single unit holds unchanged: (4) to (13) but for Var K  [derived]
     (3a) for any c, the counts add up to c D exactly, so two of them correlate by −1/(N − 1)
          [derived]
     (3b) for c = 1, an urn with b balls of each of N colours, two given units are both idle with

@@ -53,14 +53,13 @@ def log_beta_ratio(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
     return stirling - _reciprocal(x, m, s) / 12 - tail - np.log1p(steps)
 
 
-def log_rising_ratio(y: ArrayLike, k: ArrayLike, a: float) -> Floats:
+def log_rising_ratio(y: ArrayLike, k: ArrayLike, a: ArrayLike) -> Floats:
     """ln Γ(y+k+1) Γ(y+a) / Γ(y+1) Γ(y+k+a) for y, k >= 0 and a > 0: (G1) with a shift of either
     sign.
     """
-    y = np.asarray(y, float)
-    if a >= 1:
-        return log_beta_ratio(y + 1, k, a - 1)
-    return -log_beta_ratio(y + a, k, 1 - a)  # from y + a on: y + 1 would swallow a tiny a
+    y, a = np.asarray(y, float), np.asarray(a, float)
+    # From the lower of y + 1 and y + a: y + 1 would swallow a tiny a.
+    return np.sign(a - 1) * log_beta_ratio(y + np.minimum(a, 1), k, np.abs(a - 1))
 
 
 def log_beta_ratio_slope(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:

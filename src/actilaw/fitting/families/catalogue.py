@@ -102,7 +102,7 @@ def _best(
 
     def with_silent(family: Family) -> FittedFamily | None:
         fit = search.best(family, [*search.starts(family), *halved(smaller, family)])
-        if not search.wants(SILENT, fit):
+        if not search.gains_from(SILENT, fit):
             return fit
         larger = Family((*family.components, SILENT))
         starts = [*search.starts(larger), *halved(smaller, larger)]
@@ -112,7 +112,7 @@ def _best(
         return _higher(fit, search.best(larger, starts), silent_price)
 
     fit = with_silent(Family(laws))
-    if not search.wants(ALWAYS_ON, fit):
+    if not search.gains_from(ALWAYS_ON, fit):
         return fit
     found = with_silent(Family((*laws, ALWAYS_ON)))
     return found if fit is None or (found and found.aic < fit.aic) else fit

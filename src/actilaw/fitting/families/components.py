@@ -199,13 +199,17 @@ def _beta_slopes(
 
 
 def weight_slope(
-    own: float, other: float, own_count: Floats, other_count: Floats, n: float
+    own: float | Floats,
+    other: float | Floats,
+    own_count: Floats,
+    other_count: Floats,
+    n: float,
 ) -> Floats:
     """Slope of (CP1) in one of b and β, (CP4), ordered so that its product with a large weight
     keeps its digits.
     """
     knee = own + other
-    if own < other:
+    if np.all(own < other):
         return digamma_step(own, own_count) - digamma_step(knee, n)
     return log_beta_ratio_slope(own, own_count, other) - digamma_step(knee + own_count, other_count)
 

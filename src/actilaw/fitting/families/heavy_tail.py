@@ -38,7 +38,6 @@ from numpy.typing import ArrayLike
 
 from actilaw.fitting.families.components import DistinctCounts, Law, Slopes, weight_slope
 from actilaw.support.arrays import Floats
-from actilaw.support.numerics import central_difference
 from actilaw.theory import ActivationLaw
 from actilaw.theory.beta_binomial import log_idle, log_pmf
 from actilaw.theory.log_gamma import (
@@ -106,12 +105,13 @@ class HeavyTail:
 
     def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
         """The score term by term, and the Hessian as its central difference."""
-        at = _away_from_zero(parameters)
-        differences = central_difference(lambda near: _score(near, distinct), at, HESSIAN_STEP)
-        hessian = np.moveaxis(differences, 0, -1)
+        at, steps = _away_from_zero(parameters), HESSIAN_STEP * np.eye(self.size)
+        scores = _scores(np.concatenate((at + steps, at - steps, [at])), distinct)
+        above, below, score = scores[:3], scores[3:6], scores[6]
+        hessian = np.moveaxis((above - below) / (2 * HESSIAN_STEP), 0, -1)
         return Slopes(
             log_pmf=self.log_pmf(parameters, distinct),
-            score=_score(at, distinct),
+            score=score,
             hessian=(hessian + hessian.swapaxes(1, 2)) / 2,
         )
 
@@ -150,65 +150,76 @@ def _log_one_less(f: Floats) -> Floats:
     return np.log(-np.expm1(f))
 
 
-def _log_g(x: ArrayLike, m: float, s: float, t: float) -> Floats:
+def _log_g(x: ArrayLike, m: ArrayLike, s: ArrayLike, t: ArrayLike) -> Floats:
     """ln G(x) of (HT3)."""
     x = np.asarray(x, float)
     return np.log(x * (np.expm1(log_rising_ratio(x, m, t)) / s) - np.expm1(log_beta_ratio(x, m, t)))
 
 
-def _score(parameters: Floats, distinct: DistinctCounts) -> Floats:
-    """Slopes of ln P(k) in ln t, ln β and ln m; (n_distinct, 3)."""
-    s, t, beta, m = _unpacked(parameters)
+def _scores(parameters: Floats, distinct: DistinctCounts) -> Floats:
+    """Slopes of ln P(k) in ln t, ln β and ln m, at several points at once.
+
+    Args:
+        parameters: of P points near each other, s of one sign; (P, 3).
+        distinct: counts k; K of them.
+
+    Returns:
+        (P, K, 3)
+    """
+    t, beta, m = np.exp(parameters).T[:, :, np.newaxis]  # (P, 1) each
+    s = -np.expm1(parameters[:, :1])
     n, working = distinct.samples, distinct.successes > 0
     earlier, failures = distinct.successes[working] - 1, distinct.failures[working]
     none = np.zeros(1)
 
-    score = np.empty((working.size, 3))
-    score[working] = _beta_score(t, beta, earlier, failures, n - 1)
-    score[working] += _one_less_score(failures + beta, m, earlier + t)
-    score[~working] = _beta_score(t, beta, none, none + n, n)
-    score[~working] += _g_score(np.array([n + beta]), m, s, t)
-    score -= _g_score(np.array([beta]), m, s, t)
-    return score * np.array([t, beta, m])
+    scores = np.empty((len(parameters), working.size, 3))
+    scores[:, working] = _beta_score(t, beta, earlier, failures, n - 1)
+    scores[:, working] += _one_less_score(failures + beta, m, earlier + t)
+    scores[:, ~working] = _beta_score(t, beta, none, none + n, n)
+    scores[:, ~working] += _g_score(n + beta, m, s, t)
+    scores -= _g_score(beta, m, s, t)
+    return scores * np.concatenate((t, beta, m), axis=1)[:, np.newaxis]
 
 
-def _beta_score(t: float, beta: float, successes: Floats, failures: Floats, n: float) -> Floats:
-    """Slopes of ln BB(k; n, t, β) by (t, β, m); (K, 3)."""
+# In what follows arrays are (P, K), or broadcast to it; slopes are (P, K, 3).
+
+
+def _beta_score(t: Floats, beta: Floats, successes: Floats, failures: Floats, n: float) -> Floats:
+    """Slopes of ln BB(k; n, t, β) by (t, β, m)."""
     by_t = weight_slope(t, beta, successes, failures, n)
     by_beta = weight_slope(beta, t, failures, successes, n)
     return np.stack((by_t, by_beta, np.zeros_like(by_t)), axis=-1)
 
 
-def _one_less_score(x: Floats, m: float, a: Floats) -> Floats:
-    """Slopes of ln(1 − e^F(x, m, a)) by (a, x, m); (K, 3)."""
+def _one_less_score(x: Floats, m: Floats, a: Floats) -> Floats:
+    """Slopes of ln(1 − e^F(x, m, a)) by (a, x, m)."""
     by_a, by_m = -digamma_step(x + a, m), -digamma_step(x + m, a)
     by_x = log_beta_ratio_slope(x, m, a)
     return _through_expm1(log_beta_ratio(x, m, a), by_a, by_x, by_m)
 
 
-def _rise_score(x: Floats, m: float, s: float, t: float) -> Floats:
-    """Slopes of ln x (e^δ − 1)/s by (t, x, m); (K, 3)."""
+def _rise_score(x: Floats, m: Floats, s: Floats, t: Floats) -> Floats:
+    """Slopes of ln x (e^δ − 1)/s by (t, x, m)."""
+    lower = x + np.minimum(t, 1)  # of x + t and x + 1, as in log_rising_ratio
     by_t = -digamma_step(x + t, m)
-    if s > 0:
-        by_x, by_m = -log_beta_ratio_slope(x + t, m, s), digamma_step(x + t + m, s)
-    else:
-        by_x, by_m = log_beta_ratio_slope(x + 1, m, -s), -digamma_step(x + 1 + m, -s)
+    by_x = -np.sign(s) * log_beta_ratio_slope(lower, m, np.abs(s))
+    by_m = np.sign(s) * digamma_step(lower + m, np.abs(s))
     score = _through_expm1(log_rising_ratio(x, m, t), by_t, by_x, by_m)
-    score[:, 0] += 1 / s
-    score[:, 1] += 1 / x
+    score[..., 0] += 1 / s
+    score[..., 1] += 1 / x
     return score
 
 
-def _g_score(x: Floats, m: float, s: float, t: float) -> Floats:
-    """Slopes of ln G(x) by (t, x, m): those of its two terms, weighed by their shares; (K, 3)."""
+def _g_score(x: Floats, m: Floats, s: Floats, t: Floats) -> Floats:
+    """Slopes of ln G(x) by (t, x, m): those of its two terms, weighed by their shares."""
     share = -np.expm1(log_beta_ratio(x, m, t)) / np.exp(_log_g(x, m, s, t))
-    share = share[:, np.newaxis]
-    of_rise, of_one_less = _rise_score(x, m, s, t), _one_less_score(x, m, np.full_like(x, t))
+    share = share[..., np.newaxis]
+    of_rise, of_one_less = _rise_score(x, m, s, t), _one_less_score(x, m, t)
     return (1 - share) * of_rise + share * of_one_less
 
 
 def _through_expm1(f: Floats, *slopes: Floats) -> Floats:
-    """Slopes of ln |e^f − 1| from those of f, (HT6); (K, 3)."""
+    """Slopes of ln |e^f − 1| from those of f, (HT6)."""
     with np.errstate(over="ignore"):  # e^(−f) is then infinite, and the slopes are 0
         factor = -1 / np.expm1(-f)
-    return factor[:, np.newaxis] * np.stack(slopes, axis=-1)
+    return factor[..., np.newaxis] * np.stack(slopes, axis=-1)

@@ -64,10 +64,12 @@ class Search:
         found = (self._maximum_or_none(family, start) for start in _finalists(reached))
         return next((fit for fit in found if fit), None)
 
-    def wants(self, atom: Atom, fitted: FittedFamily | None) -> bool:
+    def gains_from(self, atom: Atom, fitted: FittedFamily | None) -> bool:
         """Whether a small share of such units would make the counts more likely than a fit without
-        them: the score at share 0, (units at the atom's count)/P(count) − N, is positive. Without a
-            fit, whether there are any."""
+        them: whether the score at share 0, (units at the atom's count)/P(count) − N, is positive.
+
+        Without a fit, whether there are units that could be of this kind.
+        """
         possible = np.isfinite(atom.log_pmf(np.empty(0), self.distinct))
         candidates = float(self.units @ possible)
         if fitted is None or candidates == 0:

@@ -5,7 +5,8 @@ The list is not edited after the fact, so cases with bad forecasts stay in it. W
 penalties were chosen so that layers are wide enough for idle units to keep waking. The constants of
 the rate density were settled on the cases of digits and MNIST without latents and on the first
 transformer of rectifiers; latents, gates, GELU, routing and the wide layer came later. The L1
-penalty of the GELU case was set to 1e-3 because at 3e-3 no unit woke after the first thirtieth.
+penalty of the GELU case was set to 1e-3 because at 3e-3 no unit started to work after the first
+thirtieth.
 """
 
 from __future__ import annotations
