@@ -55,11 +55,7 @@ def test_the_surface_moves_the_knee_with_the_width():
 )
 def test_mean_of_one_over_count_is_its_sum(units, active, b, samples):
     law, k = ActivationLaw(units, active, b), np.arange(1, samples + 1)
-    p = (
-        stats.betabinom(samples, b, law.beta).pmf(k)
-        if units < 1e6
-        else law.count_pmf(k, samples)
-    )
+    p = stats.betabinom(samples, b, law.beta).pmf(k) if units < 1e6 else law.count_pmf(k, samples)
     expected = (p / k).sum() / p.sum()
     assert mean_reciprocal_count(law, samples) == pytest.approx(expected, rel=1e-9)
 
@@ -73,8 +69,7 @@ def test_mean_of_one_over_count_at_1e18_samples_continues_its_power_law():
         ) / np.log(100)
         assert fall == pytest.approx(-exponent, abs=1e-3)
     expected = np.mean(
-        1
-        / np.random.default_rng(5).beta(2.0, ActivationLaw(1e5, 50, 2.0).beta, size=400_000)
+        1 / np.random.default_rng(5).beta(2.0, ActivationLaw(1e5, 50, 2.0).beta, size=400_000)
     )
     assert mean_reciprocal_count(law, 10**18) == pytest.approx(
         expected / 1e18, rel=0.02
