@@ -1,6 +1,10 @@
 """The delta method: variances of whatever depends on a fitted family's parameters, to first order.
 
-(DM1) Var f(θ) = ∇f' V ∇f,  V the covariance of the parameters θ
+With V the covariance of the parameters θ at their estimates,
+
+    (DM1) Var f(θ) = ∇f' V ∇f
+
+Slopes are central differences, in steps that are small beside the standard errors.
 """
 
 from __future__ import annotations
