@@ -1,6 +1,7 @@
 # The commands of a developer, and of continuous integration: demo, test, test-fast, check, docs, bench.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test test-fast check docs bench clean
@@ -8,11 +9,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 demo: .venv/demo.stamp  ## the main job on a real network: trains, records, fits, forecasts, prunes, reports
 	$(BIN)/actilaw demo --output actilaw-demo.html
 
-test: .venv/dev.stamp  ## the whole test suite
-	$(BIN)/python -m pytest
+test: .venv/dev.stamp  ## the whole test suite, on all cores
+	$(PYTEST)
 
 test-fast: .venv/dev.stamp  ## the tests that take less than a second each
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: .venv/dev.stamp  ## lint, format and types
 	$(BIN)/ruff check .

@@ -25,11 +25,13 @@ def run(code: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_importing_actilaw_and_its_command_loads_no_extra() -> None:
     code = f"import actilaw.cli.app, sys; print([e for e in {EXTRAS} if e in sys.modules])"
     assert run(code) == "[]"
 
 
+@pytest.mark.slow
 def test_fitting_and_saving_load_no_extra() -> None:
     code = f"""
 import sys, tempfile, numpy as np, actilaw
@@ -43,6 +45,7 @@ print([e for e in {EXTRAS} if e in sys.modules])"""
     assert run(code) == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("missing", "call", "install"),
     [

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from builders.command import actilaw, assert_one_sentence
 
 
+@pytest.mark.slow
 def test_report_writes_a_page(census: Path, tmp_path: Path) -> None:
     done = actilaw("report", census, "-o", "page.html", folder=tmp_path)
     assert done.returncode == 0

@@ -119,6 +119,7 @@ def test_any_counts_are_fitted_or_refused_never_worse(counts: list[int]) -> None
     assert np.all(np.linalg.eigvalsh(fitted.clustered_covariance) > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [10**9, 10**12, 10**15])
 def test_fit_recovers_the_truth_at_any_number_of_samples(samples: int) -> None:
     for seed in range(5):

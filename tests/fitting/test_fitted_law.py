@@ -31,6 +31,7 @@ def test_summary_holds_what_was_counted_and_what_was_estimated(counts: Activatio
     assert np.all(table["standard_error"][3:] > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [None, *FAMILIES])
 def test_a_fitted_law_prints_in_a_few_lines(family: str | None) -> None:
     fitted = fit(draw_counts(2000, 40, 0.3, 500, seed=1), family)
@@ -39,6 +40,7 @@ def test_a_fitted_law_prints_in_a_few_lines(family: str | None) -> None:
     assert "expected_working" in fitted._repr_html_()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [None, *FAMILIES])
 def test_params_errors_covariance_and_summary_have_the_same_names(family: str | None) -> None:
     fitted = fit(draw_counts(2000, 40, 0.3, 500, seed=1), family)
@@ -53,6 +55,7 @@ def test_params_errors_covariance_and_summary_have_the_same_names(family: str | 
     np.testing.assert_allclose(fitted.summary()["estimate"][3:], list(fitted.params.values()))
 
 
+@pytest.mark.slow
 def test_covariance_is_that_of_repeated_draws_in_their_units() -> None:
     draws = [fit(draw_counts(1000, 30, 0.4, 300, seed=seed), "law") for seed in range(200)]
     scatter = pd.DataFrame([fitted.params for fitted in draws]).corr()

@@ -74,6 +74,7 @@ def test_a_forecast_that_failed_on_the_past_has_a_wider_interval() -> None:
     assert fit(late).forecaster.inflation == lookback_inflation(late)
 
 
+@pytest.mark.slow
 def test_the_bound_from_below_never_falls_and_does_not_depend_on_what_else_is_asked() -> None:
     for family in (None, "law", "mixture"):
         fitted = fit(draw_counts(400, 20, 0.3, 500, seed=2), family)

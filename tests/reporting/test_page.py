@@ -5,6 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import numpy as np
+import pytest
 
 from actilaw import ActivationCounts, Census, LossLaw, fit_loss, report
 from actilaw.counts.blocks import Blocks
@@ -89,6 +90,7 @@ def test_names_of_layers_cannot_smuggle_in_markup(tmp_path, counts: ActivationCo
     assert "Layer <script>alert(1)</script>" in page_of(path).text
 
 
+@pytest.mark.slow
 def test_a_loss_law_says_what_the_losses_do_not_determine(tmp_path) -> None:
     sizes = np.geomspace(10, 1e5, 9)
     census = Census({"relu": draw_counts(500, 20, 0.3, 100, seed=0)})

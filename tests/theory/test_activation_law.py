@@ -51,6 +51,7 @@ def test_counts_are_those_of_the_urn_stepped_by_hand(units, active, b):
         assert law.working(n) == pytest.approx(units * (1 - exact[0]), rel=1e-12)
 
 
+@pytest.mark.slow
 @given(laws(), st.integers(1, 300))
 def test_probabilities_sum_to_one_and_counts_to_all_activations(law, n):
     k = np.arange(n + 1)

@@ -70,6 +70,7 @@ def test_counts_of_competing_units_add_up_to_the_samples():
         assert drawn.min() >= 0
 
 
+@pytest.mark.slow
 def test_discovery_at_scale_has_the_exact_moments():
     rng = np.random.default_rng(SEED)
     law, grid = CompetitiveLaw(400, 1, 0.2), [1, 50, 500, 10**5]

@@ -31,6 +31,7 @@ def relative_error(got: float, expected: mp.mpf) -> float:
     return float(abs(mp.mpf(got) / expected - 1))
 
 
+@pytest.mark.slow
 def test_the_law_agrees_with_120_digits_everywhere():
     print("seed", SEED)
     worst = dict.fromkeys(("idle_fraction", "working", "count_pmf", "wake_probability"), 0.0)
@@ -126,6 +127,7 @@ def test_probabilities_of_all_counts_sum_to_one(samples, b, beta):
     assert bins.mass.sum() == pytest.approx(1, abs=2e-11)
 
 
+@pytest.mark.slow
 @given(st.floats(0, 18).map(lambda e: int(10**e)), st.floats(-6, 3), st.floats(-12, 15))
 def test_bins_of_any_law_tile_all_counts_and_sum_to_one(samples, log_b, log_beta):
     bins = count_bins(samples, 10**log_b, 10**log_beta)

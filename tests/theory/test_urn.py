@@ -39,6 +39,7 @@ def same_law(ours, theirs, what: str) -> None:
     assert abs(effect) < 5 * np.sqrt(1 / ours.size + 1 / theirs.size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("units", "active", "b"), [(12, 3, 0.5), (8, 0.7, 2.0), (5, 4.5, 0.3)])
 def test_independent_paths_and_draws_have_the_same_law(units, active, b):
     rng = np.random.default_rng(SEED)
@@ -57,6 +58,7 @@ def test_independent_paths_and_draws_have_the_same_law(units, active, b):
     )
 
 
+@pytest.mark.slow
 def test_competitive_paths_and_draws_have_the_same_law():
     rng = np.random.default_rng(SEED)
     law, n = CompetitiveLaw(15, 1, 0.5), 25
@@ -74,6 +76,7 @@ def test_competitive_paths_and_draws_have_the_same_law():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("active", [1, 3, 6])
 def test_units_that_compete_have_the_counts_of_units_that_do_not(active):
     """(3): the law of a single unit does not know whether the others compete."""
@@ -99,6 +102,7 @@ def test_units_that_compete_have_the_counts_of_units_that_do_not(active):
     assert result.pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_each_step_follows_equation_one():
     rng = np.random.default_rng(SEED)
     for law, path in (

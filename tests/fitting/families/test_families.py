@@ -160,6 +160,7 @@ def test_always_on_units_are_recovered(seed: int) -> None:
     assert_recovered(fitted, counts, truth, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_two_laws_are_recovered_the_rarer_first(seed: int) -> None:
     counts = draw_groups(np.random.default_rng(seed), 2000, (3000, 0.5, 4.0), (4000, 1.0, 500.0))

@@ -71,6 +71,7 @@ def assert_same_counts(rows: Rows) -> None:
     torch.testing.assert_close(ours.nonfinite, reference.nonfinite, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("some", [False, True], ids=["all", "kept"])
 @pytest.mark.parametrize(

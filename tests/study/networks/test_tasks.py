@@ -23,6 +23,7 @@ def test_digits_are_split_three_to_one_without_overlap(task: Task) -> None:
     assert len(everything.unique(dim=0)) == len(everything)
 
 
+@pytest.mark.slow
 def test_mnist_is_split_four_to_one_without_overlap() -> None:
     task = mnist()
     assert (task.inputs.shape, task.test_inputs.shape) == ((4000, 784), (1000, 784))
