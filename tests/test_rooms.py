@@ -117,12 +117,8 @@ def test_every_equation_label_has_one_meaning() -> None:
     assert {"(1)", "(5)", "(10)", "(13)", "(G1)", "(RF1)"} <= set(where)
 
 
-# Explained on a page, not in a module: (14) is the list of tests of the theory.
-IN_DOCS = {"(14)"}
-
-
 def test_every_equation_label_in_use_is_defined() -> None:
-    defined = {label for file in MODULES for label in labels_defined(file)} | IN_DOCS
+    defined = {label for file in MODULES for label in labels_defined(file)}
     for file in [*MODULES, *(ROOT / "docs").rglob("*.md")]:
         text = file.read_text()
         if file.suffix == ".py":

@@ -1,11 +1,12 @@
 """A back-test of one forecast, test (d), and the inflection of the accumulation curve by inversion
 of a test (Neyman 1937), test (e): is K steepest against log D at N/c?
 
-The slope of the accumulation curve comes from the counts alone, by rarefaction. Its top is flat, so
-the middle of a chord whose ends are equally high finds it better than the highest point does. The
-interval holds every place that a test at the same level does not reject. N/c is of the mean field:
-how far the balanced chord of the exact law (5) lies from it is taken off as a bias. As c and b are
-of the same units, their errors are not independent of the chord's, and influences add up.
+For (e) the slope of K comes from the counts alone, by rarefaction. Its top is flat, so a chord of
+fixed width is moved until both of its ends are equally high, and its middle, not the highest point,
+is taken for the top. The interval holds every middle at which the two heights differ by no more
+than their error. N/c is where the mean field (6) is steepest; the balanced chord of the exact law
+(5) lies a little off, and that known distance is subtracted. Estimates of c and b come from the
+same units as the chord, so the influences of a unit on all three are added, then squared.
 
     (AC1) slope of K in ln d, averaged over orders of the samples: s(d) = d (K(d + 1) − K(d)), K
           rarefied, = Σ_i d D_i/(D − d) · C(D − D_i, d)/C(D, d)  [derived]

@@ -3,10 +3,10 @@ same samples and are not independent.
 
     (CC1) V = C + C (J − I) C
 
-C is the inverse information, which takes units as independent draws. J is the jackknife variance of
-the score over blocks of samples; I is what that variance would be if every unit had samples of its
-own. Their difference holds the covariances between units and nothing else: activity that comes in
-bursts, and samples that move many units at once.
+C is the inverse information: the covariance if units were independent draws. J is the variance of
+the score of all units together, by a jackknife over blocks of samples; I is the sum over units of
+the same variance of each unit alone. J − I is what units share: bursts of activity, and samples
+that move many units at once. With fewer than 8 blocks V is C, and V is never made less than C.
 """
 
 from __future__ import annotations

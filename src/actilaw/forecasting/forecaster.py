@@ -1,12 +1,14 @@
 """Forecasts of the working units at more samples, conditional on the counts so far.
 
-K working units stay working, so only the N − K idle ones are uncertain. A model of their firing
-rates gives the share of them that works by D' samples; the interval adds the chance of which units
-these are, and of how they depend on each other (the overdispersion of their incidence). Up to the
-D samples counted, the forecast is the rarefaction curve of the counts themselves.
+Working units stay working, so only the N − K idle ones are uncertain. A model of the firing rates
+(`Rates`: the rate density, or a closed form) gives the share of them that works by D' samples, and
+that share's error. The interval (`intervals`) adds chance: which idle units start to work is
+random, and units that answer to the same samples start together (`overdispersion` in `incidence`).
+Up to the D samples counted, the forecast is the rarefaction curve of the counts, without a width.
 
-Intervals are widened by a variance inflation found by looking back: how far off was the forecast of
-all counts from the first third of them?
+Forecasts by the rate density look back once: the first third of the blocks forecasts all of them,
+and where that missed by more than its standard error, the variance of the log odds is multiplied by
+`lookback_inflation`. That takes 12 blocks; a closed form asked for by name is never inflated.
 """
 
 from __future__ import annotations

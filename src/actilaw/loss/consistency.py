@@ -1,8 +1,10 @@
-"""Likelihood-ratio test that counts and losses share one b and one knee (theory (10), test (f)),
-and the ratio of the two estimates of each with its interval.
+"""Likelihood-ratio test that counts and losses share one b and one knee, (10), and the ratio of the
+two estimates of each with its interval: what `FittedLoss.consistency` holds.
 
-With the counts' estimates taken as Gaussian in their logarithms, independent of each other and of
-the losses, with C, s and m as in `profile_likelihood`,
+The row `b_from_loss` of `check` compares b alone, by standard errors. Here C(θ) is the cost of the
+fit, s the noise of a loss and m the share of weight that is not clipped, as in (PL1). The counts'
+estimates are taken as Gaussian in their logarithms, with errors se, independent of each other and
+of the losses:
 
     F = (min over θ of [C(θ) + m s² Σ_j (θ_j − counts_j)²/se_j²] − min over θ of C(θ)) / (2 m s²),
     j = ln knee, ln b

@@ -1,10 +1,14 @@
-"""Criteria: rules of when a unit is activated, from activations to true or false, along the last
-axis, that of the units.
+"""Criteria: the rules of when a unit is activated. A rule takes activations (..., n_units) and
+returns booleans of the same shape.
 
-Each rule compares with a level, one per row of units, so that a kernel needs to know nothing else:
-`Positive` and `Threshold` have a constant level, `Relative` a share of the row's largest magnitude.
-`TopK` compares units with each other. The text of a rule, `str(rule)`, is kept with the counts, so
-that counts made by different rules never mix.
+`Positive`, `Threshold` and `Relative` compare each activation with one level per row, which is all
+units at one sample and position: a constant, or a share of the row's largest magnitude. That level
+is all that a kernel needs (`kernels.levels`). `TopK`, which compares units with each other, and a
+user's own function are evaluated in full and then counted, which is slower.
+
+`str(rule)` is kept with the counts, so that counts made by different rules never merge; `rule_from`
+reads it back for the command line. Which rule a kind of layer gets by default is decided in
+`activation_modules` and `places`.
 """
 
 from __future__ import annotations
