@@ -143,10 +143,11 @@ def test_a_constant_of_one_name_has_one_value() -> None:
     values = defaultdict(dict)
     for file in MODULES:
         for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                name = node.targets[0].id
-                if re.fullmatch(r"[A-Z][A-Z0-9_]+", name):
-                    values[name][ast.unparse(node.value)] = module_name(file)
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+                continue
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            for name in re.findall(r"\b[A-Z][A-Z0-9_]+\b", ast.unparse(target)):
+                values[name][ast.unparse(node.value)] = module_name(file)
     different = {name: found for name, found in values.items() if len(found) > 1}
     assert not different
 

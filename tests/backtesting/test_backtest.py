@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from actilaw import ActivationCounts, backtest, fit
+from actilaw import ActivationCounts, Census, backtest, fit
 from actilaw.backtesting.backtest import backtest_from, compare, early_parts
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
@@ -69,3 +69,12 @@ def test_a_result_says_in_one_sentence_how_the_forecast_did() -> None:
     assert sentence.startswith(f"From the first 100 samples it forecast {result.expected:,.0f} ")
     assert f"{counts.working:,} were counted, inside the interval" in sentence
     assert sentence.endswith(f"{result.newly_working:,} units that started to work since then")
+
+
+def test_a_backtest_is_of_one_layer_with_a_method_and_a_part() -> None:
+    counts = draw_counts(400, 20, 0.3, 500, seed=2)
+    with pytest.raises(InputError, match=r"expected ActivationCounts of one layer.* got Census"):
+        backtest(Census({"relu": counts}))
+    for nothing in ({"methods": []}, {"parts": []}):
+        with pytest.raises(InputError, match="at least one method and one part"):
+            backtest(counts, **nothing)

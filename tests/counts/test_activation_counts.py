@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from actilaw import ActivationCounts
+from actilaw import ActivationCounts, Blocks
 from actilaw.errors import CountsError, InputError
 from builders.strategies import small_layers
 
@@ -80,3 +80,18 @@ def test_a_token_is_a_position() -> None:
     assert ActivationCounts(np.array([1]), 2, per="token").per == "position"
     with pytest.raises(CountsError, match="expected per to be one of sample, position, token"):
         ActivationCounts(np.array([1]), 2, per="pixel")
+
+
+def test_first_activations_may_be_a_list() -> None:
+    layer = ActivationCounts(np.array([2, 0]), 4, first=[1, -1])
+    np.testing.assert_array_equal(layer.first, [1, -1])
+    with pytest.raises(CountsError, match="of exactly the units with a count"):
+        ActivationCounts(np.array([2, 0]), 4, first=[1])
+
+
+def test_blocks_are_coarsened_to_larger_powers_of_two_alone() -> None:
+    blocks = Blocks(np.array([[1, 0], [2, 1], [0, 2]]), np.array([2, 2, 2]), 2)
+    np.testing.assert_array_equal(blocks.coarsened(4).counts, [[3, 1], [0, 2]])
+    for size in (1, 3, 6):
+        with pytest.raises(CountsError, match=f"power of two, at least 2, .* but got {size}"):
+            blocks.coarsened(size)

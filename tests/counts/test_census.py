@@ -201,3 +201,9 @@ def test_the_summary_has_a_row_per_layer(counts: ActivationCounts) -> None:
     assert repr(census) == (
         f"<Census of 2 layers, {counts.working + 2:,} of {counts.units + 3:,} units working>"
     )
+
+
+def test_about_holds_what_json_holds(tmp_path, counts: ActivationCounts) -> None:
+    with pytest.raises(InputError, match="words and numbers of Python in `about`"):
+        Census({"relu": counts}, {"n": np.int64(1)}).save(tmp_path / "a.census")
+    assert not list(tmp_path.iterdir())

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+
+import actilaw
+from builders.drawn import draw_blocks
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -16,15 +21,24 @@ def test_the_code_in_readme_is_the_example_in_under_fifteen_lines() -> None:
 
 
 def test_every_public_name_of_the_package_has_a_docstring() -> None:
-    import actilaw
-
     for name in actilaw.__all__:
         assert getattr(actilaw, name).__doc__, name
 
 
-def test_classes_that_need_torch_are_found_when_asked_for() -> None:
-    import actilaw
+def test_what_users_hold_prints_in_a_few_lines() -> None:
+    rng = np.random.default_rng(0)
+    counts = draw_blocks(rng.beta(0.4, 20, size=900), blocks=32, size=8, rng=rng)
+    fitted = actilaw.fit(counts)
+    held = [counts, counts.blocks, fitted, fitted.forecaster, actilaw.Census({"relu": counts})]
+    held.append(actilaw.fit_loss(np.geomspace(1, 1e4, 9), np.geomspace(3, 1, 9)))
+    for value in held:
+        text = repr(value)
+        assert text.startswith(f"<{type(value).__name__}")
+        assert text.endswith(">")
+        assert len(text) < 500
 
+
+def test_classes_that_need_torch_are_found_when_asked_for() -> None:
     assert isinstance(actilaw.counter(), actilaw.Counter)
     assert actilaw.Recorder.__module__ == "actilaw.recording.recorder"
     assert not hasattr(actilaw, "recorder_of_nothing")

@@ -123,7 +123,7 @@ def test_the_repr_is_a_few_lines(name: str) -> None:
     size = N if FORMS[name].uses_size else None
     fitted = fit_loss(D, curve(name, PARAMETERS[name]), name, size=size)
     text = repr(fitted)
-    assert text.startswith(f"FittedLoss {name}: ")
+    assert text.startswith(f"<FittedLoss {name}: ")
     assert len(text) < 500
     for parameter, value in fitted.params.items():
         assert f"  {parameter} " in text

@@ -269,7 +269,7 @@ MISTAKES = [
     (lambda: LAW.units_for(0, 10), r"expected working as a fraction in \(0, 1\), but got 0"),
     (
         lambda: LAW.rate_posterior(5, 4),
-        "expected count in 0..samples, but count=5 exceeds samples=4",
+        "expected count of at most the samples, but count=5 exceeds samples=4",
     ),
     (lambda: LAW.draw_counts(1.5, np.random.default_rng(0)), "expected whole samples in 0"),
     (
@@ -287,13 +287,13 @@ MISTAKES = [
     (lambda: BuffetLaw(0, 1), "expected a finite mass > 0, but mass=0"),
     (
         lambda: BuffetLaw(1, 1).units_with(3, 2),
-        "expected count k in 1..samples, but k=3 exceeds samples=2",
+        "expected k of at most the samples, but k=3 exceeds samples=2",
     ),
 ]
 LAW = ActivationLaw(10, 1, 1)
 
 
 @pytest.mark.parametrize(("mistake", "message"), MISTAKES)
-def test_a_mistake_is_told_with_its_numbers_and_the_range(mistake, message):
+def test_a_mistake_is_named_with_its_numbers_and_the_range(mistake, message):
     with pytest.raises(InputError, match=message):
         mistake()

@@ -94,7 +94,7 @@ def test_discovery_at_scale_has_the_exact_moments():
         ((10, 1, -1.0), "expected a finite b > 0, but b=-1"),
     ],
 )
-def test_a_mistake_is_told_with_its_numbers(arguments, message):
+def test_a_mistake_is_named_with_its_numbers(arguments, message):
     with pytest.raises(InputError, match=message):
         CompetitiveLaw(*arguments)
 

@@ -100,6 +100,6 @@ def test_mean_of_one_over_count_at_1e18_samples_continues_its_power_law():
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_numbers(mistake, message):
+def test_a_mistake_is_named_with_its_numbers(mistake, message):
     with pytest.raises(InputError, match=message):
         mistake()

@@ -11,7 +11,12 @@ from scipy import stats
 
 from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.beta_binomial import count_bins, log_pmf
-from actilaw.theory.log_gamma import digamma_step, log_beta_ratio, log_beta_ratio_slope
+from actilaw.theory.log_gamma import (
+    digamma_step,
+    log_beta_ratio,
+    log_beta_ratio_slope,
+    log_binomial,
+)
 from builders.exact import answers, corners, log_beta, scattered
 
 SEED = 20241218
@@ -168,3 +173,10 @@ def test_the_cdf_at_1e18_samples_is_that_of_the_hidden_rate(b, beta):
             expected = mp.betainc(b, beta, 0, q, regularized=True) + bend
         if expected > 1e-250:
             assert relative_error(float(bins.cdf(k)), expected) < 1e-10
+
+
+@pytest.mark.parametrize(("n", "k"), [(0, 0), (7, 3), (10**6, 30), (10**12, 30), (10**15, 30)])
+def test_log_binomial_keeps_its_digits_at_any_number_of_samples(n: int, k: int) -> None:
+    with mp.workdps(60):
+        exact = float(mp.log(mp.binomial(n, k)))
+    assert log_binomial(n, k) == pytest.approx(exact, rel=1e-12, abs=1e-12)

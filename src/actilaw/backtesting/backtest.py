@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from actilaw.backtesting.baselines import BASELINES
-from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts, require_one_layer
 from actilaw.errors import CountsError, InputError
 from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.fitting.fit import fit
@@ -100,9 +100,11 @@ def backtest(
         than "persistence"), inside. What a method refuses to forecast is missing.
 
     Raises:
-        InputError: if a method is unknown, or a part or the level is not in (0, 1).
+        InputError: if `counts` are not those of one layer, a method is unknown, there is no method
+            or no part, or a part or the level is not in (0, 1).
         CountsError: if no method can forecast from any of the parts.
     """
+    require_one_layer(counts)
     fraction("level", level)
     methods = (methods,) if isinstance(methods, str) else tuple(methods)
     unknown = [method for method in methods if method not in METHODS]
@@ -110,6 +112,8 @@ def backtest(
         raise InputError(
             f"expected methods among {', '.join(METHODS)}, but got {', '.join(unknown)}"
         )
+    if not methods or np.size(parts) == 0:
+        raise InputError("expected at least one method and one part, but got none")
     rows, refusal = [], "no part of them is shorter than all"
     for early in early_parts(counts, parts):
         for method in methods:

@@ -17,12 +17,13 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import digamma, gammaln, logsumexp, polygamma
+from scipy.special import digamma, logsumexp, polygamma
 from scipy.stats import norm
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.support.arrays import Floats, Ints
 from actilaw.theory.beta_binomial import log_pmf
+from actilaw.theory.log_gamma import log_binomial
 
 LogPmf = Callable[[Floats], Floats]
 # From so many successes and failures on, the log odds of a rate are as good as normal.
@@ -103,7 +104,7 @@ def _lognormal_by_quadrature(k: Ints, samples: int) -> LogPmf:
     """
     log_odds = np.arange(-np.log(samples) - 12, 12, LOG_ODDS_GRID_STEP)
     log_p, log_not_p = -np.logaddexp(0, -log_odds), -np.logaddexp(0, log_odds)
-    log_ways = gammaln(samples + 1.0) - gammaln(k + 1.0) - gammaln(samples - k + 1.0)
+    log_ways = log_binomial(samples, k)
     binomial = np.exp(
         log_ways[:, np.newaxis] + np.outer(k, log_p) + np.outer(samples - k, log_not_p)
     )

@@ -25,7 +25,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import betaln as log_beta
-from scipy.special import gammaln
 
 from actilaw.checks.fitted_layer import FittedLayer
 from actilaw.checks.result import NO_BLOCKS, Inconclusive
@@ -36,6 +35,7 @@ from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.arrays import Floats
 from actilaw.support.numerics import central_difference
 from actilaw.theory.beta_binomial import log_idle
+from actilaw.theory.log_gamma import log_binomial
 
 LOG_B_BRACKETS = (0.7, 5.0)  # e-folds of b to either side, the near one tried first
 LIKELIHOOD_STEP = 1e-3  # of ln b, for slopes of log-likelihoods
@@ -160,8 +160,8 @@ def b_from_loss(layer: FittedLayer, loss: FittedLoss) -> Estimate:
 
 
 def block_log_pmf(n_blocks: int, size: float, b: float, beta: float) -> Floats:
-    """Log probability that a unit is seen in j of n_blocks blocks of `size` samples, (EB3), for j =
-    0..n_blocks; (n_blocks + 1,).
+    """Log probability that a unit is active in j of n_blocks blocks of `size` samples, (EB3), for
+    j = 0..n_blocks; (n_blocks + 1,).
 
     The integral is over the log odds of the rate, where its integrand is smooth, by the trapezoid
     rule; j = 0 is in closed form.
@@ -172,11 +172,11 @@ def block_log_pmf(n_blocks: int, size: float, b: float, beta: float) -> Floats:
     log_not_p = -np.logaddexp(0, log_odds)  # ln(1 − p)
     log_prior = b * (log_odds + log_not_p) + beta * log_not_p - log_beta(b, beta)
     log_q = np.log(-np.expm1(size * log_not_p))
-    log_ways = gammaln(n_blocks + 1) - gammaln(j + 1) - gammaln(n_blocks - j + 1)
+    log_ways = log_binomial(n_blocks, j)
     log_integrand = log_ways + j * log_q + (n_blocks - j) * size * log_not_p + log_prior
-    seen = np.exp(log_integrand).sum(axis=1) * LOG_ODDS_INTEGRAL_STEP
-    never_seen = log_idle(size * n_blocks, b, beta)
-    return np.append(never_seen, np.log(np.maximum(seen, 1e-300)))
+    in_some = np.exp(log_integrand).sum(axis=1) * LOG_ODDS_INTEGRAL_STEP
+    log_in_none = log_idle(size * n_blocks, b, beta)
+    return np.append(log_in_none, np.log(np.maximum(in_some, 1e-300)))
 
 
 def _parameters(log_b: float, log_rate: float) -> tuple[float, float]:

@@ -32,7 +32,7 @@ from actilaw.theory import ActivationLaw
 LOG_PARAMETER_STEP = 1e-4  # of the differences that give slopes in logarithms of parameters
 
 
-class DistinctCounts(NamedTuple):
+class UnitsByCount(NamedTuple):
     """Distinct counts `k` (n_distinct,), the index in k of each unit's count `of_unit` (n_units,),
     and the number of units with each count `units` (n_distinct,).
     """
@@ -95,10 +95,10 @@ class FittedLayer:
         return self.fitted.clustered_covariance
 
     @cached_property
-    def distinct(self) -> DistinctCounts:
+    def distinct(self) -> UnitsByCount:
         """Units with the same count contribute the same to most sums, so each is computed once."""
         k, of_unit, units = np.unique(self.counts.counts, return_inverse=True, return_counts=True)
-        return DistinctCounts(k, of_unit, units)
+        return UnitsByCount(k, of_unit, units)
 
     @cached_property
     def log_b_influence(self) -> Floats:

@@ -168,7 +168,8 @@ def _bootstrap_distances(layer: FittedLayer, shares: Floats, slopes: Floats) -> 
     noise = layer.rng.multinomial(units, shares, BOOTSTRAP_LAYERS) / units - shares
     scores = slopes / np.maximum(shares, 1e-300)[:, np.newaxis]
     information = scores.T @ slopes
-    refitted = np.linalg.lstsq(information, scores.T @ noise.T)[0]  # θ* − θ; (2, layers)
+    # θ* − θ; (2, layers)
+    refitted = np.linalg.lstsq(information, scores.T @ noise.T, rcond=None)[0]
     residual = noise - (slopes @ refitted).T
     return np.abs(np.cumsum(residual, axis=1)[:, :-1]).max(axis=1)
 

@@ -8,7 +8,7 @@ and to forecast honestly where it does not hold.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -24,7 +24,7 @@ PER = ("sample", "position", "token")
 MOST_SAMPLES = 2**62
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ActivationCounts:
     """How often each unit of a layer was activated.
 
@@ -59,8 +59,8 @@ class ActivationCounts:
     regime: str = "unknown"
     entries: int | None = None
     active_squares: int | None = None
-    first: NDArray[np.int64] | None = field(default=None, repr=False)
-    blocks: Blocks | None = field(default=None, repr=False)
+    first: NDArray[np.int64] | None = None
+    blocks: Blocks | None = None
 
     def __post_init__(self) -> None:
         counts = np.asarray(self.counts)
@@ -85,6 +85,8 @@ class ActivationCounts:
             )
         counts = counts.astype(np.int64)
         counts.flags.writeable = False
+        if self.first is not None:
+            object.__setattr__(self, "first", np.asarray(self.first))
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "samples", int(self.samples))
         self._refuse_contradictions()
@@ -141,6 +143,13 @@ class ActivationCounts:
                 f"expected at most the {self.entries} entries seen as samples, but got "
                 f"{self.samples}"
             )
+
+    def __repr__(self) -> str:
+        return (
+            f"<ActivationCounts: {self.working:,} of {self.units:,} units working after "
+            f"{self.samples:,} samples, {self.active:.4g} active on each; per {self.per}, "
+            f"criterion {self.criterion}, weights {self.regime}>"
+        )
 
     @property
     def units(self) -> int:
@@ -204,15 +213,15 @@ class ActivationCounts:
             InputError: if d lies outside 0..D.
         """
         d = np.asarray(samples)
-        if np.any((d < 0) | (d > self.samples) | (d != np.rint(d))):
+        is_number = d.dtype.kind in "iuf"
+        if not is_number or np.any((d < 0) | (d > self.samples) | (d != np.rint(d))):
             raise InputError(
                 f"expected whole numbers in 0..{self.samples}, the samples counted, but got "
-                f"{samples}: "
-                "look beyond them with fit(counts).forecast(samples=...)"
+                f"{samples}: look beyond them with fit(counts).forecast(samples=...)"
             )
         distinct, units = self.histogram()
-        woken = working_in_part(distinct, self.samples, d[..., np.newaxis].astype(np.int64))
-        return np.asarray(woken @ units, float)
+        working = working_in_part(distinct, self.samples, d[..., np.newaxis].astype(np.int64))
+        return np.asarray(working @ units, float)
 
     def prefix(self, blocks: int) -> ActivationCounts:
         """Counts of the first `blocks` blocks alone, as they were when so much had been seen.
@@ -272,6 +281,15 @@ class ActivationCounts:
             active_squares=_both(self.active_squares, other.active_squares, lambda a, b: a + b),
             first=_both(self.first, other.first, _earlier),
             blocks=_both(self.blocks, other.blocks, Blocks.merge),
+        )
+
+
+def require_one_layer(counts: object) -> None:
+    """Raise InputError unless these are counts of one layer."""
+    if not isinstance(counts, ActivationCounts):
+        raise InputError(
+            f'expected ActivationCounts of one layer, as census["relu"], '
+            f"but got {type(counts).__name__}"
         )
 
 

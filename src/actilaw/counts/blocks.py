@@ -24,7 +24,7 @@ def block_size(entries: int) -> int:
     return 1 << max(0, -(-entries // MOST_BLOCKS) - 1).bit_length()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Blocks:
     """Counts by block.
 
@@ -47,8 +47,7 @@ class Blocks:
         if self.counts.ndim != 2 or self.samples.shape != (len(self.counts),):
             raise CountsError(
                 "expected block counts of shape (n_blocks, n_units) and samples of shape "
-                "(n_blocks,), "
-                f"but got {self.counts.shape} and {self.samples.shape}"
+                f"(n_blocks,), but got {self.counts.shape} and {self.samples.shape}"
             )
         if (
             self.counts.dtype.kind != "i"
@@ -67,8 +66,22 @@ class Blocks:
     def __len__(self) -> int:
         return len(self.counts)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Blocks: {len(self)} of {self.size:,} entries, {self.counts.shape[1]:,} units, "
+            f"{self.samples.sum():,} samples>"
+        )
+
     def coarsened(self, size: int) -> Blocks:
-        """The same counts in blocks of `size`, a power of two at least the present one."""
+        """The same counts in blocks of `size`, a power of two at least the present one.
+
+        Raises:
+            CountsError: if `size` is smaller, or no power of two.
+        """
+        if size < self.size or size & (size - 1):
+            raise CountsError(
+                f"expected a power of two, at least {self.size}, as size of blocks, but got {size}"
+            )
         starts = np.arange(0, len(self), size // self.size)
         return Blocks(
             np.add.reduceat(self.counts, starts, axis=0),

@@ -156,6 +156,7 @@ class Census(Mapping[str, ActivationCounts]):
 
         Raises:
             FileError: if it cannot be written.
+            InputError: if `about` holds what JSON cannot.
         """
         layers = {name: _header(counts) for name, counts in self.items()}
         header = {
@@ -169,9 +170,7 @@ class Census(Mapping[str, ActivationCounts]):
             for name, counts in self.items()
             for part, array in _arrays(counts).items()
         }
-        return write_atomically(
-            path, to_safetensors(arrays, metadata={"actilaw": json.dumps(header)})
-        )
+        return write_atomically(path, to_safetensors(arrays, metadata={"actilaw": _json(header)}))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Census:
@@ -218,6 +217,15 @@ def load(path: str | os.PathLike[str]) -> Census:
     return Census.load(path)
 
 
+def require_census(census: object) -> None:
+    """Raise InputError unless this is a census."""
+    if not isinstance(census, Census):
+        raise InputError(
+            "expected a Census, as recording.census() or Census({'relu': counts}), but got "
+            f"{type(census).__name__}"
+        )
+
+
 def _understood(
     header: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -252,6 +260,16 @@ def _header(counts: ActivationCounts) -> dict[str, Any]:
     return {name: getattr(counts, name) for name in SCALARS} | {
         "block_size": None if counts.blocks is None else counts.blocks.size
     }
+
+
+def _json(header: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(header)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "expected words and numbers of Python in `about`, as JSON holds them, but got "
+            f"{header['about']!r} ({error})"
+        ) from error
 
 
 def _arrays(counts: ActivationCounts) -> dict[str, NDArray[np.int64]]:

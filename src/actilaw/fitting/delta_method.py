@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logit
 
 from actilaw.fitting.families.mixture import FittedFamily
+from actilaw.forecasting.intervals import finite_log_odds
 from actilaw.support.arrays import Floats
 from actilaw.support.numerics import central_difference
 
@@ -66,7 +66,7 @@ class ClosedFormRates:
         """The share at the estimates, and the variance of its log odds, (DM1)."""
 
         def log_odds(parameters: Floats) -> Floats:
-            return logit(np.clip(share(parameters), 1e-300, 1 - 1e-16))
+            return finite_log_odds(share(parameters))
 
         slopes = slopes_of(log_odds, self.closed_form)
         variance = np.einsum("i...,ij,j...->...", slopes, self.covariance, slopes)

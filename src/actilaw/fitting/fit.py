@@ -7,7 +7,7 @@ optimiser diverges.
 
 from __future__ import annotations
 
-from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts, require_one_layer
 from actilaw.errors import CountsError, InputError
 from actilaw.fitting.clustered_covariance import clustered_covariance
 from actilaw.fitting.delta_method import ClosedFormRates
@@ -39,11 +39,7 @@ def fit(
         CountsError: if the counts carry too little to determine a law, with the reason.
         InputError: if `counts` are not those of one layer, or the family is unknown.
     """
-    if not isinstance(counts, ActivationCounts):
-        raise InputError(
-            f'expected ActivationCounts of one layer, as census["relu"], '
-            f"but got {type(counts).__name__}"
-        )
+    require_one_layer(counts)
     if family is not None and family not in FAMILIES:
         raise InputError(
             f"expected family to be one of {', '.join(FAMILIES)}, or left out, but got {family!r}"

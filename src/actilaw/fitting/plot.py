@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.log_histogram import log_histogram
 from actilaw.errors import needs_extra
 from actilaw.support.numerics import log_grid
 
@@ -50,16 +50,13 @@ def plot_counts(counts: ActivationCounts, expected: pd.Series, ax: Axes | None =
         The axes.
     """
     axes = _new_axes() if ax is None else ax
-    edges = log_grid(1, counts.samples + 1, 30)
-    units, _ = np.histogram(counts.counts, edges)
-    filled = units > 0
-    middle = np.sqrt(edges[:-1] * (edges[1:] - 1.0))
-    axes.loglog(middle[filled], (units / np.diff(edges))[filled], "o", label="counted")
+    counted = log_histogram(counts)
+    axes.loglog(counted.count, counted.units, "o", label="counted")
     axes.loglog(expected.index, expected, label=expected.name)
     axes.set(
         xlabel="activations of a unit k",
         ylabel="units per count",
-        ylim=(units[filled].min() / 1e3, None),
+        ylim=(counted.units.min() / 1e3, None),
     )
     axes.legend()
     return axes

@@ -28,7 +28,12 @@ from actilaw.forecasting.incidence import (
     IncidenceFrequencies,
     incidence_frequencies,
 )
-from actilaw.forecasting.intervals import count_interval, good_turing_bound
+from actilaw.forecasting.intervals import (
+    count_interval,
+    good_turing_bound,
+    log_odds_of_counted,
+    variance_of_draw,
+)
 from actilaw.forecasting.rate_density import fit_rate_density
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import two_sided_z
@@ -46,7 +51,7 @@ class Rates(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forecaster:
     """Forecasts from counts and a model of the rates.
 
@@ -62,6 +67,13 @@ class Forecaster:
     incidence: IncidenceFrequencies
     rates: Rates
     inflation: float = 1.0
+
+    def __repr__(self) -> str:
+        return (
+            f"<Forecaster by {type(self.rates).__name__} from {self.counts.samples:,} samples, "
+            f"{self.counts.working:,} of {self.counts.units:,} units working; overdispersion "
+            f"{self.incidence.overdispersion:.3g}, inflation {self.inflation:.3g}>"
+        )
 
     def at(self, samples: Ints, level: float) -> pd.DataFrame:
         """Working units after `samples` samples in all, given the counts so far.
@@ -175,11 +187,8 @@ def lookback_inflation(counts: ActivationCounts) -> float:
     incidence = incidence_frequencies(early)
     shares, variances = fit_rate_density(incidence).newly_working(counts.samples)
     share, variance = float(shares[0]), float(variances[0])
-    half_a_unit = 0.5 / early.idle
-    newly_working = np.clip(
-        (counts.working - early.working) / early.idle, half_a_unit, 1 - half_a_unit
-    )
-    error = logit(newly_working) - logit(share)
-    chance = incidence.overdispersion / (early.idle * share * (1 - share))
+    counted = log_odds_of_counted(counts.working - early.working, early.idle)
+    error = counted - logit(share)
+    chance = variance_of_draw(early.idle, share, incidence.overdispersion)
     squared_error = error**2 / (variance + chance)
     return float(max(1.0, (LOOKBACK_PRIOR + squared_error) / (LOOKBACK_PRIOR + 1)))

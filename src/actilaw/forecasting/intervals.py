@@ -9,6 +9,7 @@ the log odds, by Gauss-Hermite quadrature.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize.elementwise import find_root
 from scipy.special import betainc, expit, logit, ndtri
 
@@ -16,8 +17,8 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.forecasting.incidence import IncidenceFrequencies
 from actilaw.support.arrays import Floats, Ints
 
-HERMITE_NODES, HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
-HERMITE_WEIGHTS = HERMITE_WEIGHTS / HERMITE_WEIGHTS.sum()
+HERMITE_NODES, UNSCALED_WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
+HERMITE_WEIGHTS = UNSCALED_WEIGHTS / UNSCALED_WEIGHTS.sum()
 LEAST_SHARE, LARGEST_SHARE = 1e-300, 1 - 1e-16  # shares whose log odds are finite
 QUANTILE_TOLERANCE = 2.0**-52
 
@@ -44,7 +45,7 @@ def count_interval(
     """
     if units == 0:
         return np.zeros_like(share), np.zeros_like(share)
-    log_odds = logit(np.clip(share, LEAST_SHARE, LARGEST_SHARE))[:, np.newaxis]
+    log_odds = finite_log_odds(share)[:, np.newaxis]
     error = np.sqrt(variance)[:, np.newaxis] * HERMITE_NODES
     shares = np.clip(expit(log_odds + error), LEAST_SHARE, LARGEST_SHARE)
     size = max(units / overdispersion, 1e-3)
@@ -52,6 +53,25 @@ def count_interval(
     lower, _ = _beta_mixture_quantile(size * shares, size * (1 - shares), (1 - level) / 2)
     _, upper = _beta_mixture_quantile(size * shares, size * (1 - shares), (1 + level) / 2)
     return np.floor(units * lower), np.ceil(units * upper)
+
+
+def finite_log_odds(share: Floats) -> Floats:
+    """Log odds of shares in 0..1, finite at either end."""
+    return logit(np.clip(share, LEAST_SHARE, LARGEST_SHARE))
+
+
+def log_odds_of_counted(part: ArrayLike, units: int) -> Floats:
+    """Log odds of a share that was counted, `part` of `units`; at either end half a unit is
+    granted.
+    """
+    half_a_unit = 0.5 / units
+    return logit(np.clip(np.asarray(part, float) / units, half_a_unit, 1 - half_a_unit))
+
+
+def variance_of_draw(units: int, share: ArrayLike, overdispersion: float) -> Floats:
+    """Variance of the log odds of a share of `units` because which units they are is chance."""
+    share = np.asarray(share, float)
+    return overdispersion / (units * share * (1 - share))
 
 
 def good_turing_bound(

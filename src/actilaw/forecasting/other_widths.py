@@ -19,7 +19,7 @@ from scipy.special import expit, logit
 
 from actilaw.errors import InputError
 from actilaw.forecasting.forecaster import Forecaster
-from actilaw.forecasting.intervals import count_interval
+from actilaw.forecasting.intervals import count_interval, log_odds_of_counted, variance_of_draw
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import two_sided_z
 
@@ -85,11 +85,8 @@ def _shares(forecaster: Forecaster, samples: Ints, level: float) -> Floats:
     draw is added.
     """
     table, units = forecaster.at(samples, level), forecaster.counts.units
-    half_a_unit = 0.5 / units
-    shares = np.clip(table[list(BOUNDS)].to_numpy().T / units, half_a_unit, 1 - half_a_unit)
-    expected, lower, upper = logit(shares)
-    share = expit(expected)
-    chance = forecaster.incidence.overdispersion / (units * share * (1 - share))
+    expected, lower, upper = log_odds_of_counted(table[list(BOUNDS)].to_numpy().T, units)
+    chance = variance_of_draw(units, expit(expected), forecaster.incidence.overdispersion)
     reach_of_draw = two_sided_z(level) ** 2 * chance
     down = np.sqrt((expected - lower) ** 2 + reach_of_draw)
     up = np.sqrt((upper - expected) ** 2 + reach_of_draw)

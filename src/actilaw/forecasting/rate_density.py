@@ -41,7 +41,7 @@ LONGEST_FACTOR = 100 / RAREST_RATE  # of the samples, by which all but silent un
 RIDGE = 1e-6  # g is determined up to a constant; this pins it
 LEAST_PROBABILITY = 1e-300
 
-Evaluation = tuple[float, Floats, Floats]  # height, weights, probabilities of each incidence
+LikelihoodAt = tuple[float, Floats, Floats]  # height, weights, probabilities of each incidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ class _PenalisedLikelihood:
     kernel: Floats
     penalty: Floats
 
-    def evaluate(self, logs: Floats) -> Evaluation:
+    def evaluate(self, logs: Floats) -> LikelihoodAt:
         """Height, weights, and the probability of each incidence."""
         weights = np.exp(logs - logsumexp(logs))
         probabilities = np.maximum(self.kernel @ weights, LEAST_PROBABILITY)
@@ -157,17 +157,14 @@ def _fit(
     sampling_units = incidence.sampling_units
     log_rates = np.arange(np.log(RAREST_RATE), np.log(BUSIEST_RATE), LOG_RATE_STEP)
     rates = np.exp(log_rates + LOG_RATE_STEP / 2) / sampling_units
+    silent = np.zeros(1 if has_silent else 0)  # rates of the units that never fire
     likelihood = _PenalisedLikelihood(
         units=incidence.frequencies / incidence.overdispersion,
-        kernel=_kernel(
-            sampling_units,
-            incidence.frequencies.size,
-            np.append(rates, 0.0) if has_silent else rates,
-        ),
-        penalty=_roughness_penalty(rates.size, rates.size + int(has_silent), smoothness),
+        kernel=_kernel(sampling_units, incidence.frequencies.size, np.append(rates, silent)),
+        penalty=_roughness_penalty(rates.size, rates.size + silent.size, smoothness),
     )
     power_law = 0.3 * np.log(rates * sampling_units)
-    start = np.append(power_law, np.full(int(has_silent), -3.0))
+    start = np.append(power_law, np.full(silent.size, -3.0))
     weights, precision = _maximum(likelihood, start)
     return RateDensityEstimate(incidence, rates, weights, precision)
 
@@ -192,8 +189,8 @@ def _maximum(likelihood: _PenalisedLikelihood, start: Floats) -> tuple[Floats, F
 
 
 def _uphill(
-    evaluate: Callable[[Floats], Evaluation], logs: Floats, step: Floats, height: float
-) -> tuple[Floats, Evaluation]:
+    evaluate: Callable[[Floats], LikelihoodAt], logs: Floats, step: Floats, height: float
+) -> tuple[Floats, LikelihoodAt]:
     """The step, halved until it does not lead downhill by more than rounding, and what is found
     there.
     """

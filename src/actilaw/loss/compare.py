@@ -2,7 +2,7 @@
 Akaike's information criterion with its correction for few losses (Hurvich & Tsai 1989).
 
 A form that fits well may forecast badly, and forecasts are what loss curves are for; so the table
-is sorted by the error on losses that the fit has not seen.
+is sorted by the error on losses that were held out of the fit.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def compare_loss_forms(
     forms = _forms(joint=size is not None)
     sizes = np.unique(measured.samples)
     tail = sizes[sizes.size - _tail_length(sizes.size, forms, held_out) :]
-    seen = ~np.isin(measured.samples, tail)
-    rows = {form.name: _row(form, measured, seen) for form in forms}
+    kept = ~np.isin(measured.samples, tail)
+    rows = {form.name: _row(form, measured, kept) for form in forms}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table = table.assign(weight=_akaike_weights(table["aicc"].to_numpy()))
     table = table.sort_values("held_out_error")
@@ -82,13 +82,13 @@ def _tail_length(sizes: int, forms: list[Form], held_out: int | None) -> int:
     return held_out
 
 
-def _row(form: Form, measured: Measurements, seen: NDArray[np.bool_]) -> dict[str, object]:
+def _row(form: Form, measured: Measurements, kept: NDArray[np.bool_]) -> dict[str, object]:
     """What the table says of one form; NaN for a fit that had too few sizes."""
-    to_all, to_seen = _fit_if_enough(form, measured), _fit_if_enough(form, measured.where(seen))
+    to_all, to_kept = _fit_if_enough(form, measured), _fit_if_enough(form, measured.where(kept))
     return {
         "formula": form.formula,
         "parameters": len(form.parameters),
-        "held_out_error": _mean_error(to_seen, measured.where(~seen)),
+        "held_out_error": _mean_error(to_kept, measured.where(~kept)),
         "residual": np.nan if to_all is None else to_all.residual,
         "aicc": np.nan if to_all is None else to_all.aicc,
     }
@@ -102,7 +102,7 @@ def _fit_if_enough(form: Form, measured: Measurements) -> FittedLoss | None:
 
 
 def _mean_error(fitted: FittedLoss | None, measured: Measurements) -> float:
-    """Mean distance in log loss from losses that the fit has not seen."""
+    """Mean distance in log loss from losses that were held out of the fit."""
     if fitted is None:
         return np.nan
     errors = np.abs(np.log(fitted.predict(measured.samples, measured.size) / measured.loss))

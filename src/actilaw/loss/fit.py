@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ def fit_loss(
         form: "activation", the loss law (10); or one of its peers in `forms`: power, power_floor,
             M3, M4, bnsl, and, with sizes of network, chinchilla.
         weights: how many measurements each loss stands for, positive; (n,). A weight of 3 counts as
-            a row given thrice.
+            a row given three times.
         size: of the network, parameters or units, positive; (n,). The fit is then the joint one:
             of (10b), in which D* = b N/c, or of chinchilla.
         counts: activation counts of the network, or the law fitted to them: b and D* are theirs and
@@ -89,32 +90,52 @@ def fit_form(form: Form, measured: Measurements) -> FittedLoss:
         InputError: if there are no more distinct sizes than parameters, or the weights sum to less.
     """
     _check_enough(form, measured)
-    x, log_loss, weights = measured.log_sizes, np.log(measured.loss), measured.weights
-    low, high = form.bounds(x, log_loss)
-    problem = Problem(partial(_curve, form, x), log_loss, weights, low, high)
-    solution = _best_of_all_starts(problem, form.starts(x, log_loss, weights))
-    coordinates = solution.parameters[0]
-    values, slopes = form.log_loss(solution.parameters, x)
-    residuals = values[0] - log_loss
+    problem = _problem(form, measured)
+    starts = form.starts(measured.log_sizes, problem.measured, problem.weights)
+    solution = _best_of_all_starts(problem, starts)
+    values, slopes = form.log_loss(solution.parameters, measured.log_sizes)
+    residuals = values[0] - problem.measured
     noise, unclipped = noise_scale(problem, residuals, float(solution.scale[0]))
-
-    jacobian = slopes[0] * np.sqrt(weights)[:, np.newaxis]
-    ended = at_bound(form, problem, coordinates)
-    covariance = noise**2 * inverse_information(jacobian, ended)
-    estimates, errors, covariance = in_units(form, coordinates, covariance)
-    names = list(form.parameters)
-    undetermined = [name for name, error in zip(names, errors, strict=True) if error == np.inf]
     return FittedLoss(
         form=form,
-        params=dict(zip(names, estimates.tolist(), strict=True)),
-        standard_errors=dict(zip(names, errors.tolist(), strict=True)),
-        covariance=pd.DataFrame(covariance, index=names, columns=names),
-        undetermined=tuple(undetermined),
+        **_estimates(form, problem, solution.parameters[0], noise, slopes[0]),
         residual=noise,
-        log_likelihood=log_likelihood(residuals, weights),
+        log_likelihood=log_likelihood(residuals, problem.weights),
         measured=measured,
         profile=ProfileLikelihood(problem, solution, noise, unclipped),
     )
+
+
+def _problem(form: Form, measured: Measurements) -> Problem:
+    """The curves of one form, beside the logarithms of the losses."""
+    x, log_loss = measured.log_sizes, np.log(measured.loss)
+    low, high = form.bounds(x, log_loss)
+    return Problem(partial(_curve, form, x), log_loss, measured.weights, low, high)
+
+
+def _estimates(
+    form: Form, problem: Problem, coordinates: Floats, noise: float, slopes: Floats
+) -> dict[str, Any]:
+    """Estimates, standard errors and covariance of a solution, in units, and what is undetermined,
+    by the names of `FittedLoss`.
+
+    Args:
+        form: the form fitted.
+        problem: which it solves.
+        coordinates: the solution, on the form's own scale; (p,).
+        noise: standard deviation of a log loss.
+        slopes: of the log losses in the coordinates, there; (n, p).
+    """
+    jacobian = slopes * np.sqrt(problem.weights)[:, np.newaxis]
+    information = inverse_information(jacobian, at_bound(form, problem, coordinates))
+    estimates, errors, covariance = in_units(form, coordinates, noise**2 * information)
+    names = list(form.parameters)
+    return {
+        "params": dict(zip(names, estimates.tolist(), strict=True)),
+        "standard_errors": dict(zip(names, errors.tolist(), strict=True)),
+        "covariance": pd.DataFrame(covariance, index=names, columns=names),
+        "undetermined": tuple(np.array(names)[errors == np.inf].tolist()),
+    }
 
 
 def _curve(form: Form, x: Floats, coordinates: Floats, fits: Fits) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ from actilaw.loss.measurements import Measurements
 from actilaw.loss.profile_likelihood import ProfileLikelihood, loss_bounds, parameter_bounds
 from actilaw.support.arrays import Floats
 from actilaw.support.numerics import central_difference
-from actilaw.support.validation import fraction
+from actilaw.support.validation import fraction, log_of_positive
 from actilaw.theory import LossLaw, LossSurface
 
 if TYPE_CHECKING:
@@ -127,12 +127,20 @@ class FittedLoss:
 
     @property
     def b(self) -> float:
-        """Exponent after the knee."""
+        """Exponent after the knee.
+
+        Raises:
+            InputError: if the form has none, or several.
+        """
         return self._one_called("b")
 
     @property
     def knee(self) -> float:
-        """D*, in samples."""
+        """D*, in samples.
+
+        Raises:
+            InputError: if the form has none, or several.
+        """
         return self._one_called("knee")
 
     def predict(self, samples: ArrayLike, size: ArrayLike | None = None) -> Floats:
@@ -141,6 +149,9 @@ class FittedLoss:
         Args:
             samples: sizes of training sets.
             size: of the network, parameters or units as in the fit; for a joint fit.
+
+        Raises:
+            InputError: if sizes are not positive and finite, or `size` is missing or too much.
         """
         x, shape = self._log_sizes(samples, size)
         return np.exp(self._log_loss(x)).reshape(shape)[()]
@@ -148,6 +159,9 @@ class FittedLoss:
     def local_slope(self, samples: ArrayLike, size: ArrayLike | None = None) -> Floats:
         """Slope of ln(L − L_inf) against ln D: for the loss law (10a), 0 on the plateau, −b far
         beyond the knee.
+
+        Raises:
+            InputError: if sizes are not positive and finite, or `size` is missing or too much.
         """
         x, shape = self._log_sizes(samples, size)
         coordinates = self.profile.coordinates[np.newaxis].copy()
@@ -173,6 +187,10 @@ class FittedLoss:
 
         Returns:
             One row per training: columns samples, (size,) expected, lower, upper.
+
+        Raises:
+            InputError: if sizes are not positive and finite, `size` is missing or too much, or the
+                level is not in (0, 1).
         """
         fraction("level", level)
         x, shape = self._log_sizes(samples, size)
@@ -196,6 +214,9 @@ class FittedLoss:
 
         A lower bound of 0 or an upper one of infinity says that the losses do not bound the
         parameter on that side.
+
+        Raises:
+            InputError: if the level is not in (0, 1).
         """
         fraction("level", level)
         table = pd.DataFrame({"estimate": self.params, "standard_error": self.standard_errors})
@@ -209,7 +230,11 @@ class FittedLoss:
         return table.assign(lower=lower, upper=upper)
 
     def remarks(self, level: float = 0.95) -> tuple[str, ...]:
-        """A sentence for each parameter that the losses bound on one side alone, or on none."""
+        """A sentence for each parameter that the losses bound on one side alone, or on none.
+
+        Raises:
+            InputError: if the level is not in (0, 1).
+        """
         rows = self.summary(level).iterrows()
         remarks = [_remark(str(name), row["lower"], row["upper"], level) for name, row in rows]
         return tuple(remark for remark in remarks if remark)
@@ -243,8 +268,9 @@ class FittedLoss:
             f"  {name:<10} {value:.4g} ± {self.standard_errors[name]:.2g}"
             for name, value in self.params.items()
         ]
-        scatter = f"  {self.loss.size} losses, scatter {self.residual:.2g} in log loss"
-        return "\n".join([f"FittedLoss {self.form.name}: {self.form.formula}", *rows, scatter])
+        head = f"<FittedLoss {self.form.name}: {self.form.formula}"
+        scatter = f"  {self.loss.size} losses, scatter {self.residual:.2g} in log loss>"
+        return "\n".join([head, *rows, scatter])
 
     def _repr_html_(self) -> str:
         """The summary, for notebooks."""
@@ -276,9 +302,9 @@ class FittedLoss:
             raise InputError("expected size=, to predict for, since the fit was a joint one")
         if not self.form.uses_size and size is not None:
             raise InputError(f"expected no size=, since {self.form.formula} was fitted without it")
-        logs = [_log_of_positive("samples", samples)]
+        logs = [log_of_positive("samples", samples)]
         if size is not None:
-            logs.append(_log_of_positive("size", size))
+            logs.append(log_of_positive("size", size))
         try:
             broadcast = np.broadcast_arrays(*logs)
         except ValueError:
@@ -286,13 +312,6 @@ class FittedLoss:
             raise InputError(f"expected samples and size of one shape, but got {shapes}") from None
         flat = [log.ravel() for log in broadcast]
         return np.stack(flat) if self.form.uses_size else flat[0], broadcast[0].shape
-
-
-def _log_of_positive(name: str, value: ArrayLike) -> Floats:
-    array = np.asarray(value, float)
-    if not np.all((array > 0) & np.isfinite(array)):
-        raise InputError(f"expected positive, finite {name}, (n,) or a scalar, but got {value}")
-    return np.log(array)
 
 
 def _remark(name: str, lower: float, upper: float, level: float) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from actilaw.errors import InputError
 from actilaw.support.arrays import Floats
+from actilaw.support.validation import log_of_positive
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +67,6 @@ def read_measurements(
                 f"{arrays[name].shape}"
             )
     for name, values in arrays.items():
-        bad = values[~(np.isfinite(values) & (values > 0))]
-        if bad.size:
-            raise InputError(
-                f"expected positive, finite {name}, but {bad.size} of {values.size} are not "
-                f"({bad[0]})"
-            )
+        log_of_positive(name, values)
     arrays.setdefault("weights", np.ones(shape))
     return Measurements(**arrays)

@@ -25,7 +25,7 @@ def plot_loss(
         level: of the intervals, for the legend.
         ax: what to draw on; a new figure if None.
     """
-    axes = pyplot.subplots()[1] if ax is None else ax
+    axes = pyplot.subplots(layout="constrained")[1] if ax is None else ax
     sizes = [None] if measured.size is None else np.unique(measured.size)
     for size, (name, table) in zip(sizes, forecasts.items(), strict=True):
         part = measured if size is None else measured.where(measured.size == size)

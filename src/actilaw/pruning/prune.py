@@ -33,7 +33,8 @@ def prune(model: nn.Module, census: Census, example_inputs: Any) -> PruneResult:
     Raises:
         ModelError: if a layer of the census is not a rectifier between Linear layers, or
             verification fails.
-        InputError: if the census does not belong to this model.
+        InputError: if the census does not belong to this model, or the example inputs are not
+            tensors with at least one sample.
         MissingExtraError: if torch or torch-pruning is not installed.
     """
     with needs_extra("prune"):

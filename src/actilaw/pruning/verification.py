@@ -19,7 +19,7 @@ from actilaw.pruning.forward import output_with_hooks
 # Sums over fewer terms round differently: outputs are equal within this many roundings, or within
 # this share of the largest, whichever is less; where all are tiny, of the smallest scale.
 ROUNDINGS = 1e3
-LARGEST_SHARE = 0.02
+LARGEST_TOLERANCE = 0.02
 SMALLEST_SCALE = 1e-3
 
 
@@ -72,7 +72,7 @@ def require_equal(after: torch.Tensor, silenced: torch.Tensor) -> None:
         )
     difference = float((after - silenced).abs().max())
     scale = float(silenced.abs().max())
-    tolerance = min(ROUNDINGS * torch.finfo(after.dtype).eps, LARGEST_SHARE)
+    tolerance = min(ROUNDINGS * torch.finfo(after.dtype).eps, LARGEST_TOLERANCE)
     if not difference <= tolerance * max(scale, SMALLEST_SCALE):  # NaN is refused too
         raise ModelError(
             "expected the smaller model to return what the model returns with these units at "

@@ -110,7 +110,7 @@ class Accumulator:
         totals = self._totals(active.shape[-1], active.device)
         base = self.entries
         self._advance(base + len(active))
-        rows = rows_of_booleans(active[:, None], finite=None, keep=counted[:, None])
+        rows = rows_of_booleans(active[:, None], finite=None, mask=counted[:, None])
         for block, first, last in self._parts(base, len(active)):
             self._add_block(totals, block, rows[first:last], base + first, 1)
         totals.sums[1] += (nonfinite & counted).sum()
@@ -230,7 +230,7 @@ class Accumulator:
         found = count(rows)
         totals.blocks[block] += found.units
         totals.block_samples[block] += (
-            len(rows.bits) if rows.keep is None else rows.keep.any(1).sum()
+            len(rows.bits) if rows.mask is None else rows.mask.any(1).sum()
         )
         totals.sums[0] += found.active.square().sum()
         totals.sums[1] += found.nonfinite.sum()

@@ -17,7 +17,7 @@ from actilaw.counts.activation_counts import PER
 from actilaw.errors import InputError
 
 
-def sampling_unit(per: str) -> str:
+def canonical_per(per: str) -> str:
     """What is counted as one sample, "sample" or "position"; "token" is a position.
 
     Raises:

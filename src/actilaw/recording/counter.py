@@ -14,7 +14,7 @@ from torch import Tensor
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
 from actilaw.recording.accumulator import Accumulator
-from actilaw.recording.activations import as_tensor, by_position, sampling_unit
+from actilaw.recording.activations import as_tensor, by_position, canonical_per
 from actilaw.recording.criteria import POSITIVE, Criterion, describe
 from actilaw.recording.masks import mask_by_position
 
@@ -36,7 +36,7 @@ class Counter:
         self, criterion: Criterion = POSITIVE, per: str = "sample", name: str = "counter"
     ) -> None:
         self.criterion, self.name = criterion, name
-        self.accumulator = Accumulator(name, sampling_unit(per))
+        self.accumulator = Accumulator(name, canonical_per(per))
 
     def update(self, activations: Any, mask: Any = None) -> None:
         """Count one array of activations.

@@ -15,7 +15,7 @@ from torch import nn
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError, ModelError
 from actilaw.recording.accumulator import Accumulator
-from actilaw.recording.activations import sampling_unit
+from actilaw.recording.activations import canonical_per
 from actilaw.recording.criteria import Criteria, describe
 from actilaw.recording.distributed import place_among_ranks, sum_over_ranks
 from actilaw.recording.forward_passes import ForwardPasses
@@ -49,7 +49,7 @@ class Recorder:
                 f"expected a torch module to record, but got {type(model).__name__}: load the "
                 "model first"
             )
-        per = sampling_unit(per)
+        per = canonical_per(per)
         model = _unwrapped(model)
         masks = MaskReader(model, mask)
         points = find_hook_points(model, layers, criterion)

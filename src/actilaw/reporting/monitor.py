@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.counts.census import Census
+from actilaw.counts.census import Census, require_census
 from actilaw.errors import CountsError
 from actilaw.fitting.fit import fit
 
@@ -13,7 +13,11 @@ def monitor(census: Census) -> str:
 
     Counters are never reset, so idle means: not active since the recording began. For a window of
     training, look at `counts.blocks`.
+
+    Raises:
+        InputError: if this is no census.
     """
+    require_census(census)
     return "\n".join(f"{name}: {_line(counts)}" for name, counts in census.items())
 
 

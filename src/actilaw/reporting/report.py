@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from actilaw.counts.census import Census
+from actilaw.counts.census import Census, require_census
 from actilaw.errors import needs_extra
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.pruning.result import PruneResult
@@ -36,9 +36,10 @@ def report(
 
     Raises:
         FileError: if the page cannot be written.
-        InputError: if the losses are of several widths.
+        InputError: if this is no census, or the losses are of several sizes of network.
         MissingExtraError: if Plotly is not installed.
     """
+    require_census(census)
     check_writable(path)
     with needs_extra("report"):
         from actilaw.reporting.page import write_page

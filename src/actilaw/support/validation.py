@@ -34,9 +34,8 @@ def at_least_zero(name: str, value: ArrayLike) -> Floats:
 def whole(name: str, value: ArrayLike, *, least: int = 0) -> Ints:
     """`value` as int64, without rounding anything."""
     array = np.asarray(value)
-    if (
-        array.dtype.kind == "b" or array.dtype.kind not in "iuf"
-    ):  # a Python integer from 2⁶⁴ on is an object to NumPy
+    # A Python integer from 2⁶⁴ on is an object to NumPy.
+    if array.dtype.kind not in "iuf":
         raise InputError(f"expected whole {name} in {least}..{LARGEST_WHOLE}, but got {value!r}")
     fits = (array >= least) & (array < 2.0**63) & (array == np.floor(array))
     if not np.all(fits):
@@ -46,12 +45,34 @@ def whole(name: str, value: ArrayLike, *, least: int = 0) -> Ints:
     return array.astype(np.int64)
 
 
+def at_most_samples(name: str, count: Floats | Ints, samples: Floats | Ints) -> None:
+    """Raise InputError unless no count exceeds its number of samples; arrays broadcast."""
+    count, samples = np.broadcast_arrays(count, samples)
+    above = count > samples
+    if np.any(above):
+        raise InputError(
+            f"expected {name} of at most the samples, but {name}={count[above].flat[0]:g} exceeds "
+            f"samples={samples[above].flat[0]:g}"
+        )
+
+
 def one_whole(name: str, value: float, *, least: int = 0) -> int:
     """A single whole number as int."""
     array = whole(name, value, least=least)
     if array.ndim:
         raise InputError(f"expected one number for {name}, but got an array of shape {array.shape}")
     return int(array)
+
+
+def log_of_positive(name: str, value: ArrayLike) -> Floats:
+    """Logarithms of positive, finite numbers, of any shape."""
+    array = np.asarray(value, float)
+    bad = array[~(np.isfinite(array) & (array > 0))]
+    if bad.size:
+        raise InputError(
+            f"expected positive, finite {name}, but {bad.size} of {array.size} are not ({bad[0]})"
+        )
+    return np.log(array)
 
 
 def fraction(name: str, value: ArrayLike) -> Floats:

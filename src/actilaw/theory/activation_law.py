@@ -38,6 +38,7 @@ from actilaw.errors import InputError
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.validation import (
     at_least_zero,
+    at_most_samples,
     fraction,
     increasing,
     one_whole,
@@ -73,8 +74,7 @@ class ActivationLaw:
         if not 0 < self.active < self.units < np.inf:
             raise InputError(
                 f"expected 0 < active < units, but active={self.active:g} and "
-                f"units={self.units:g}: "
-                "a layer whose units always fire has no activation law"
+                f"units={self.units:g}: a layer whose units always fire has no activation law"
             )
         positive("b", self.b, "an idle unit needs some weight to wake")
 
@@ -216,10 +216,7 @@ class ActivationLaw:
         """
         n = at_least_zero("samples", samples)
         k = at_least_zero("count", count)
-        if np.any(k > n):
-            raise InputError(
-                f"expected count in 0..samples, but count={k.max():g} exceeds samples={n.min():g}"
-            )
+        at_most_samples("count", k, n)
         return (k + self.b) / (n + self.knee)
 
     def wake_probability(self, samples: ArrayLike, more: ArrayLike) -> Floats:

@@ -26,7 +26,7 @@ from actilaw.support.arrays import Floats, Ints
 from actilaw.theory.log_gamma import log_beta_ratio, log_rising_ratio
 
 SINGLES = 2**14  # counts from either end that have a bin each
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(10)
+BIN_NODES, BIN_WEIGHTS = np.polynomial.legendre.leggauss(10)
 
 
 def log_idle(samples: ArrayLike, b: float, beta: float) -> Floats:
@@ -107,8 +107,9 @@ def count_bins(samples: int, b: float, beta: float) -> CountBins:
     )
     first = np.concatenate((low_first, (samples - high_last)[::-1]))
     last = np.concatenate((low_last, (samples - high_first)[::-1]))
-    ends = (log_pmf(k, samples - k, b, beta) for k in (first, last))
-    evenness = np.exp(-np.abs(np.subtract(*ends)))
+    at_first = log_pmf(first, samples - first, b, beta)
+    at_last = log_pmf(last, samples - last, b, beta)
+    evenness = np.exp(-np.abs(at_first - at_last))
     return CountBins(samples, b, beta, first, last, mass, evenness)
 
 
@@ -136,8 +137,8 @@ def _mass(first: Ints, last: Ints, n: int, b: float, beta: float) -> Floats:
     mass = np.exp(log_pmf(first, n - first, b, beta))
     wide = last > first
     lo, hi = first[wide] - 0.5, last[wide] + 0.5
-    t = (lo + hi)[:, None] / 2 + (hi - lo)[:, None] / 2 * NODES
-    area = np.exp(log_pmf(t, n - t, b, beta)) @ WEIGHTS * (hi - lo) / 2
+    t = (lo + hi)[:, None] / 2 + (hi - lo)[:, None] / 2 * BIN_NODES
+    area = np.exp(log_pmf(t, n - t, b, beta)) @ BIN_WEIGHTS * (hi - lo) / 2
 
     def rise(k: Ints) -> Floats:
         return np.exp(log_pmf(k, n - k, b, beta)) - np.exp(log_pmf(k - 1, n - k + 1, b, beta))

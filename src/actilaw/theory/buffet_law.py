@@ -19,9 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from actilaw.errors import InputError
 from actilaw.support.arrays import Floats, Ints
-from actilaw.support.validation import at_least_zero, increasing, positive, whole
+from actilaw.support.validation import at_least_zero, at_most_samples, increasing, positive, whole
 from actilaw.theory.log_gamma import digamma_step, log_rising_ratio
 
 
@@ -59,10 +58,7 @@ class BuffetLaw:
     def units_with(self, k: ArrayLike, samples: ArrayLike) -> Floats:
         """Expected number of units that fired on exactly `k` >= 1 of `samples` inputs, (L4)."""
         k, n = whole("count k", k, least=1), whole("samples", samples)
-        if np.any(k > n):
-            raise InputError(
-                f"expected count k in 1..samples, but k={k.max()} exceeds samples={n.min()}"
-            )
+        at_most_samples("k", k, n)
         return self.mass / k * np.exp(log_rising_ratio(n - k, k, self.knee))
 
     def draw_discovery(self, samples: ArrayLike, rng: np.random.Generator) -> Ints:

@@ -98,27 +98,27 @@ class CompetitiveLaw:
         """
         self._need_one_active("a draw of discovery at once")
         grid = increasing("samples", samples)
-        idle, seen, working = self.units, 0, []
-        for n in grid.tolist():
-            # By (D3) the idle units share what falls to them as an urn of their own.
-            share = (
-                rng.beta(self.b * idle, seen + self.b * (self.units - idle))
-                if idle < self.units
-                else 1.0
-            )
-            fell = (
-                sampling.draw_binomial(np.array([n - seen]), np.array([share]), rng)[0]
-                if idle
-                else 0
-            )
-            idle -= (
-                int(np.count_nonzero(sampling.draw_competing(idle, int(fell), self.b, rng)))
-                if fell
-                else 0
-            )
-            seen = n
+        idle, before, working = self.units, 0, []
+        for now in grid.tolist():
+            idle -= self._newly_working(idle, before, now, rng)
+            before = now
             working.append(self.units - idle)
         return np.array(working, np.int64)
+
+    def _newly_working(self, idle: int, before: int, now: int, rng: np.random.Generator) -> int:
+        """How many of the idle units start to work between `before` and `now` inputs, drawn;
+        by (D3) the idle units share what falls to them as an urn of their own.
+        """
+        if idle == 0:
+            return 0
+        share = 1.0
+        if idle < self.units:
+            share = rng.beta(self.b * idle, before + self.b * (self.units - idle))
+        more = np.array([now - before])
+        activations = int(sampling.draw_binomial(more, np.array([share]), rng)[0])
+        if activations == 0:
+            return 0
+        return int(np.count_nonzero(sampling.draw_competing(idle, activations, self.b, rng)))
 
     def _log_pair_ratio(self, samples: Floats) -> Floats:
         """ln(i₂/i₁²), (3c); never positive."""
@@ -134,6 +134,6 @@ class CompetitiveLaw:
         if self.active != 1:
             raise InputError(
                 f"{what} needs active=1, but active={self.active}: for more, the joint law depends "
-                "on how "
-                "units are drawn together, which urn.competitive_path follows sample by sample"
+                "on how units are drawn together, which urn.competitive_path follows sample by "
+                "sample"
             )

@@ -39,7 +39,7 @@ def log_beta_ratio(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
     Relative error a few units of the last digit; below ms = 1e-7, which no whole number of samples
     reaches with b >= 1e-6, it grows as 1e-22/ms.
     """
-    x, m, s = (np.asarray(a, float) for a in (x, m, s))
+    x, m, s = np.asarray(x, float), np.asarray(m, float), np.asarray(s, float)
     # The product of all (1 + grow) of (G2), less one, so that one logarithm is enough.
     steps = np.zeros(())
     while np.any(low := x < ANCHOR):
@@ -62,9 +62,15 @@ def log_rising_ratio(y: ArrayLike, k: ArrayLike, a: ArrayLike) -> Floats:
     return np.sign(a - 1) * log_beta_ratio(y + np.minimum(a, 1), k, np.abs(a - 1))
 
 
+def log_binomial(n: ArrayLike, k: ArrayLike) -> Floats:
+    """ln of the binomial coefficient C(n, k), which is −F(1, n − k, k) of (G1)."""
+    n, k = np.asarray(n, float), np.asarray(k, float)
+    return -log_beta_ratio(1.0, n - k, k)
+
+
 def log_beta_ratio_slope(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
     """∂F/∂x of (G1), which is ψ(x+m) − ψ(x) − ψ(x+s+m) + ψ(x+s); never negative."""
-    x, m, s = (np.asarray(a, float) for a in (x, m, s))
+    x, m, s = np.asarray(x, float), np.asarray(m, float), np.asarray(s, float)
     steps = np.zeros(())
     while np.any(low := x < ANCHOR):
         steps = steps + _reciprocal(x, m, s) * low

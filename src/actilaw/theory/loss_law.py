@@ -27,7 +27,7 @@ from actilaw.support.validation import at_least_zero, one_whole, positive
 from actilaw.theory.activation_law import ActivationLaw
 
 HEAD = 2**12  # terms of (10c) that are added one by one
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
+SUM_NODES, SUM_WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ class LossLaw:
         if not np.all((target > self.floor) & (target <= self.plateau)):
             raise InputError(
                 f"expected a loss above the floor {self.floor:g} and at most the plateau "
-                f"{self.plateau:g}, "
-                f"but got {loss}"
+                f"{self.plateau:g}, but got {loss}"
             )
         with np.errstate(over="ignore"):  # infinite where no float is large enough
             return self.knee * np.expm1(np.log(self.amplitude / (target - self.floor)) / self.b)
@@ -130,10 +129,9 @@ def mean_reciprocal_count(law: ActivationLaw, samples: int) -> float:
     total = term(np.arange(min(n, HEAD), dtype=float)).sum()
     if n > HEAD:
         edges = np.linspace(np.log(HEAD - 0.5), np.log(n - 0.5), 2 + int(8 * np.log(n / HEAD)))
-        u = (edges[1:] + edges[:-1])[:, None] / 2 + np.diff(edges)[:, None] / 2 * NODES
+        u = (edges[1:] + edges[:-1])[:, None] / 2 + np.diff(edges)[:, None] / 2 * SUM_NODES
         t = np.minimum(np.exp(u), n - 0.5)
-        total += (
-            (term(t) * t) @ WEIGHTS * np.diff(edges) / 2
-        ).sum()  # midpoint form of Euler's formula, as (B4)
+        # The midpoint form of Euler's formula, as (B4).
+        total += ((term(t) * t) @ SUM_WEIGHTS * np.diff(edges) / 2).sum()
         total += np.diff(term(np.array([HEAD - 1.0, HEAD])))[0] / 24
     return float(total * law.units / law.working(n))

@@ -68,9 +68,8 @@ def draw_counts(units: int, bins: CountBins, rng: np.random.Generator) -> Ints:
     left = _multinomial(units, bins.mass, rng)
     parts = []
     while left.any():
-        doubtful = rng.binomial(
-            left, 1 - bins.evenness
-        )  # the others are accepted whatever their probability
+        # The others are accepted whatever their probability.
+        doubtful = rng.binomial(left, 1 - bins.evenness)
         parts.append(_uniform_within(left - doubtful, bins, rng))
         if not doubtful.any():
             break
@@ -135,9 +134,8 @@ def _multinomial(total: int, mass: Floats, rng: np.random.Generator) -> Ints:
     """Multinomial numbers for bins whose probabilities differ by hundreds of orders of
     magnitude.
     """
-    order = np.argsort(
-        mass, kind="stable"
-    )  # the largest last: the remainder never becomes a rounding error
+    # The largest last: the remainder never becomes a rounding error.
+    order = np.argsort(mass, kind="stable")
     rare = np.searchsorted(mass[order], RARE)
     drawn = np.empty(mass.size, np.int64)
     drawn[order[:rare]] = rng.poisson(total * mass[order[:rare]])
@@ -148,9 +146,8 @@ def _multinomial(total: int, mass: Floats, rng: np.random.Generator) -> Ints:
 
 def _uniform_within(numbers: Ints, bins: CountBins, rng: np.random.Generator) -> Ints:
     """`numbers[j]` counts drawn uniformly from bin j, bin by bin."""
-    width = (bins.last - bins.first + 1) * (
-        1 - 2.0**-52
-    )  # the largest uniform must not round up into the next bin
+    # The largest uniform must not round up into the next bin.
+    width = (bins.last - bins.first + 1) * (1 - 2.0**-52)
     offset = rng.random(numbers.sum())
     offset *= np.repeat(width, numbers)
     counts = offset.astype(np.int64)

@@ -23,8 +23,8 @@ def independent_path(law: ActivationLaw, samples: int, rng: np.random.Generator)
     """Which units fire on each sample, (samples, units), when each fires independently by (1)."""
     fired = np.zeros((one_whole("samples", samples), one_whole("units", law.units)), bool)
     counts = np.zeros(fired.shape[1])
-    for seen, row in enumerate(fired):
-        row[:] = rng.random(counts.size) < _chance(counts, seen, law)
+    for samples_so_far, row in enumerate(fired):
+        row[:] = rng.random(counts.size) < _chance(counts, samples_so_far, law)
         counts += row
     return fired
 
@@ -33,14 +33,14 @@ def competitive_path(law: CompetitiveLaw, samples: int, rng: np.random.Generator
     """Which units fire on each sample, (samples, units), when exactly `law.active` do, (3)."""
     fired = np.zeros((one_whole("samples", samples), law.units), bool)
     counts = np.zeros(law.units)
-    for seen, row in enumerate(fired):
-        row[_systematic(_chance(counts, seen, law.single), law.active, rng)] = True
+    for samples_so_far, row in enumerate(fired):
+        row[_systematic(_chance(counts, samples_so_far, law.single), law.active, rng)] = True
         counts += row
     return fired
 
 
-def _chance(counts: Floats, seen: int, law: ActivationLaw) -> Floats:
-    return (counts + law.b) / (seen + law.knee)
+def _chance(counts: Floats, samples: int, law: ActivationLaw) -> Floats:
+    return (counts + law.b) / (samples + law.knee)
 
 
 def _systematic(chance: Floats, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -48,7 +48,6 @@ def _systematic(chance: Floats, size: int, rng: np.random.Generator) -> NDArray[
     order = rng.permutation(chance.size)
     ends = np.cumsum(chance[order])
     ends *= size / ends[-1]
-    marks = rng.random() + np.arange(
-        size
-    )  # one mark per unit length falls into each unit's stretch at most once
+    # One mark per unit of length falls into each unit's stretch at most once.
+    marks = rng.random() + np.arange(size)
     return order[np.searchsorted(ends, marks, side="right")]

@@ -107,7 +107,7 @@ class HeavyTail:
         """The score term by term, and the Hessian as its central difference."""
         at, steps = _away_from_zero(parameters), HESSIAN_STEP * np.eye(self.size)
         scores = _scores(np.concatenate((at + steps, at - steps, [at])), distinct)
-        above, below, score = scores[:3], scores[3:6], scores[6]
+        above, below, score = scores[: self.size], scores[self.size : -1], scores[-1]
         hessian = np.moveaxis((above - below) / (2 * HESSIAN_STEP), 0, -1)
         return Slopes(
             log_pmf=self.log_pmf(parameters, distinct),

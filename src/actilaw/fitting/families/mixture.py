@@ -205,10 +205,6 @@ class FittedFamily:
         """Akaike's criterion, 2 p − 2 ln L: lower is better."""
         return 2 * self.parameters.size - 2 * self.log_likelihood
 
-    def idle(self, samples: ArrayLike) -> Floats:
-        """Probability that a unit is idle after `samples` inputs; of their shape."""
-        return self.family.idle(self.parameters, samples)
-
     def estimates(self, units: float, samples: float) -> dict[str, float]:
         """Estimates for a layer of `units` units after `samples` inputs, by name."""
         return self.family.estimates(self.parameters, units, samples)

@@ -27,7 +27,7 @@ def count_on_cpu(rows: Rows) -> Counted:
     """Count active units by unit and by row, with an equal share of the rows for each thread."""
     n_rows, n_positions, n_units = rows.bits.shape
     bits, low = rows.bits.numpy(), rows.low.contiguous().numpy()
-    keep = None if rows.keep is None else rows.keep.contiguous().numpy()
+    mask = None if rows.mask is None else rows.mask.contiguous().numpy()
     units = np.zeros((torch.get_num_threads(), n_units), np.int32)
     active, nonfinite = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.bool_)
     loop = _count_one_position if n_positions == 1 else _count_any_position
@@ -37,7 +37,7 @@ def count_on_cpu(rows: Rows) -> Counted:
             bits[part],
             low[part],
             rows.compared_bits,
-            None if keep is None else keep[part],
+            None if mask is None else mask[part],
             rows.infinity,
             units[thread],
             active[part],
@@ -59,7 +59,7 @@ def first_rows_on_cpu(rows: Rows, units: Tensor) -> Tensor:
         rows.bits.numpy(),
         rows.low.numpy(),
         rows.compared_bits,
-        None if rows.keep is None else rows.keep.numpy(),
+        None if rows.mask is None else rows.mask.numpy(),
         rows.infinity,
         units.numpy(),
         found,
@@ -95,7 +95,7 @@ def _count_one_position(
     bits: Array,
     low: Array,
     compared_bits: int,
-    keep: Array | None,
+    mask: Array | None,
     infinity: int,
     units: Array,
     active: Array,
@@ -111,8 +111,8 @@ def _count_one_position(
         s = min(r + 1, last)  # an odd last row stands beside itself, with no weight
         row, level = bits[r, 0], low[r, 0]
         other, other_level = bits[s, 0], low[s, 0]
-        weight = np.int32(keep is None or keep[r, 0])
-        other_weight = np.int32(s > r and (keep is None or keep[s, 0]))
+        weight = np.int32(mask is None or mask[r, 0])
+        other_weight = np.int32(s > r and (mask is None or mask[s, 0]))
         n, other_n = np.int32(0), np.int32(0)
         largest, other_largest = cast(0), cast(0)
         for u in range(row.shape[0]):
@@ -135,7 +135,7 @@ def _count_any_position(
     bits: Array,
     low: Array,
     compared_bits: int,
-    keep: Array | None,
+    mask: Array | None,
     infinity: int,
     units: Array,
     active: Array,
@@ -149,7 +149,7 @@ def _count_any_position(
         hits[:] = 0
         largest = cast(0)
         for p in range(bits.shape[1]):
-            if keep is not None and not keep[r, p]:
+            if mask is not None and not mask[r, p]:
                 continue
             row, level = bits[r, p], low[r, p]
             for u in range(row.shape[0]):
@@ -183,7 +183,7 @@ def _first_rows(
     bits: Array,
     low: Array,
     compared_bits: int,
-    keep: Array | None,
+    mask: Array | None,
     infinity: int,
     units: Array,
     found: Array,
@@ -194,7 +194,7 @@ def _first_rows(
     left = wanted.shape[0]
     for r in range(bits.shape[0]):
         for p in range(bits.shape[1]):
-            if keep is not None and not keep[r, p]:
+            if mask is not None and not mask[r, p]:
                 continue
             i = 0
             while i < left:

@@ -26,7 +26,7 @@ def count_on_gpu(rows: Rows) -> Counted:
     does not wait.
     """
     bits, low = rows.bits.contiguous(), rows.low.contiguous()
-    keep = None if rows.keep is None else rows.keep.contiguous()
+    mask = None if rows.mask is None else rows.mask.contiguous()
     n_rows, n_positions, n_units = bits.shape
     units = torch.zeros(n_units, dtype=torch.int64, device=bits.device)
     active = torch.zeros(n_rows, dtype=torch.int64, device=bits.device)
@@ -44,7 +44,7 @@ def count_on_gpu(rows: Rows) -> Counted:
         # Triton launches on the current device, which may be another.
         with torch.cuda.device_of(bits):
             launch(
-                *(bits, low, keep, units, active, nonfinite, n_rows, n_positions, n_units),
+                *(bits, low, mask, units, active, nonfinite, n_rows, n_positions, n_units),
                 LARGEST=magnitude_bits(bits.dtype),
                 INFINITY=rows.infinity,
                 MAGNITUDE=rows.magnitude,
@@ -59,7 +59,7 @@ def count_on_gpu(rows: Rows) -> Counted:
 def _count_tile(
     bits,
     low,
-    keep,
+    mask,
     units,
     active,
     nonfinite,
@@ -86,8 +86,8 @@ def _count_tile(
         position = first + tl.arange(0, POSITIONS)
         place = row[:, None] * n_positions + position[None, :]
         kept = (row < n_rows)[:, None] & (position < n_positions)[None, :]
-        if keep is not None:
-            kept = kept & tl.load(keep + place, mask=kept, other=0)
+        if mask is not None:
+            kept = kept & tl.load(mask + place, mask=kept, other=0)
         level = tl.load(low + place, mask=kept, other=0)[:, :, None]
         inside = kept[:, :, None] & (unit < n_units)[None, None, :]
         value = tl.load(

@@ -16,7 +16,7 @@ from actilaw.recording.kernels.dispatch import largest_magnitudes
 from actilaw.recording.kernels.rows import BITS, Rows
 
 
-def rows_of(x: Tensor, criterion: Criterion, keep: Tensor | None = None) -> Rows:
+def rows_of(x: Tensor, criterion: Criterion, mask: Tensor | None = None) -> Rows:
     """Activations (n_rows, n_positions, n_units) of any precision, with the criterion as a level
     for each row.
     """
@@ -31,12 +31,12 @@ def rows_of(x: Tensor, criterion: Criterion, keep: Tensor | None = None) -> Rows
     elif isinstance(criterion, Relative):
         low = _bits_at_or_below(largest_magnitudes(x).double() * criterion.share, x.dtype)
     else:
-        return rows_of_booleans(_activated(x, criterion), torch.isfinite(x), keep)
+        return rows_of_booleans(_activated(x, criterion), torch.isfinite(x), mask)
     magnitude = not isinstance(criterion, Positive)
-    return Rows(x.view(integer), low, magnitude=magnitude, infinity=infinity, keep=keep)
+    return Rows(x.view(integer), low, magnitude=magnitude, infinity=infinity, mask=mask)
 
 
-def rows_of_booleans(active: Tensor, finite: Tensor | None, keep: Tensor | None) -> Rows:
+def rows_of_booleans(active: Tensor, finite: Tensor | None, mask: Tensor | None) -> Rows:
     """Rows of which it is known what was active, (n_rows, n_positions, n_units), and what was
     finite; all of it if None.
     """
@@ -46,7 +46,7 @@ def rows_of_booleans(active: Tensor, finite: Tensor | None, keep: Tensor | None)
         # as activated.
         bits = torch.where(finite, bits, 3).to(torch.int16).contiguous()
     low = torch.zeros_like(bits[..., 0])
-    return Rows(bits, low, magnitude=False, infinity=2, keep=keep)
+    return Rows(bits, low, magnitude=False, infinity=2, mask=mask)
 
 
 def _activated(x: Tensor, criterion: Criterion) -> Tensor:

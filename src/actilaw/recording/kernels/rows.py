@@ -33,24 +33,24 @@ class Rows:
         low: (n_rows, n_positions), the level in the same integers.
         magnitude: whether the sign bit is to be cleared.
         infinity: bits of infinity; at or above it in magnitude nothing is finite.
-        keep: (n_rows, n_positions), which positions count; or None for all.
+        mask: (n_rows, n_positions), which positions count; or None for all.
     """
 
     bits: Tensor
     low: Tensor
     magnitude: bool
     infinity: int
-    keep: Tensor | None
+    mask: Tensor | None
 
     def __getitem__(self, part: slice) -> Rows:
-        keep = None if self.keep is None else self.keep[part]
-        return replace(self, bits=self.bits[part], low=self.low[part], keep=keep)
+        mask = None if self.mask is None else self.mask[part]
+        return replace(self, bits=self.bits[part], low=self.low[part], mask=mask)
 
     def flattened(self) -> Rows:
         """Every position as a row of its own."""
-        keep = None if self.keep is None else self.keep.reshape(-1, 1)
+        mask = None if self.mask is None else self.mask.reshape(-1, 1)
         bits, low = self.bits.flatten(0, 1)[:, None], self.low.reshape(-1, 1)
-        return replace(self, bits=bits, low=low, keep=keep)
+        return replace(self, bits=bits, low=low, mask=mask)
 
     def of_units(self, units: Tensor) -> Rows:
         """The same rows with the chosen units (n,) alone."""
@@ -62,7 +62,7 @@ class Rows:
         """
         bits = self.bits & self.compared_bits
         active = (bits > self.low[..., None]) & (bits <= self.infinity)
-        return active if self.keep is None else active & self.keep[..., None]
+        return active if self.mask is None else active & self.mask[..., None]
 
     @property
     def compared_bits(self) -> int:

@@ -16,8 +16,8 @@ def count_by_torch(rows: Rows) -> Counted:
     """Count active units by unit and by row."""
     active = rows.active().any(1)
     nonfinite = (rows.bits & magnitude_bits(rows.bits.dtype)).amax(-1) >= rows.infinity
-    if rows.keep is not None:
-        nonfinite = nonfinite & rows.keep
+    if rows.mask is not None:
+        nonfinite = nonfinite & rows.mask
     return Counted(units=active.sum(0), active=active.sum(1), nonfinite=nonfinite.any(1))
 
 

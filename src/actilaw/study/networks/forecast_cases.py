@@ -2,8 +2,8 @@
 for, frozen, and recorded.
 
 The list is not edited after the fact, so cases with bad forecasts stay in it. Widths and L1
-penalties were chosen so that layers are wide enough for idle units to keep waking. The constants of
-the rate density were settled on the cases of digits and MNIST without latents and on the first
+penalties were chosen so that layers are wide enough for idle units to go on waking. The constants
+of the rate density were settled on the cases of digits and MNIST without latents and on the first
 transformer of rectifiers; latents, gates, GELU, routing and the wide layer came later. The L1
 penalty of the GELU case was set to 1e-3 because at 3e-3 no unit started to work after the first
 thirtieth.
