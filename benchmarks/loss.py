@@ -278,7 +278,7 @@ def joint() -> None:
 
 
 def joint_fit_of_one(scatter: float, far_out: int, rng: np.random.Generator) -> pd.DataFrame:
-    """A row per parameter: whether its interval holds the truth, and how far its estimate lies."""
+    """A row per parameter: whether its interval holds the truth, and ln(estimate/truth)."""
     noise = rng.normal(0, scatter, WIDTHS.size)
     noise[rng.choice(WIDTHS.size, far_out, replace=False)] += FACTOR_OF_OUTLIERS * scatter
     loss = SURFACE.loss(WIDTHS, SAMPLES_OF_WIDTHS) * np.exp(noise)
