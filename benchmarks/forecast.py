@@ -1,5 +1,5 @@
-"""Fits and forecasts: recovery on drawn counts, forecasts of real networks beside every rival, and
-speed.
+"""Fits and forecasts: recovery on drawn counts, forecasts of real networks beside every other
+method, and speed.
 
 Three tables in one run, about a quarter of an hour on two cores, most of it training. Networks and
 their recordings are fixed in actilaw.study.networks.forecast_cases; bad ones stay in. Names of
@@ -12,19 +12,21 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from actilaw import ActivationCounts, ActivationLaw, fit
+from actilaw import ActivationCounts, ActivationLaw, FittedLaw, fit
 from actilaw.backtesting.backtest import METHODS, BacktestResult, backtest_from
 from actilaw.backtesting.baselines import BASELINES
 from actilaw.errors import CountsError
 from actilaw.fitting.families.catalogue import FAMILIES
 
 DRAWS, UNITS, SAMPLES = 500, 8000, 500
+MANY = 10**6  # units whose estimates are the truth to a thousandth
 Rates = Callable[[np.random.Generator, int], np.ndarray]
 
 
@@ -58,12 +60,23 @@ def heavy_tail_rates(rng: np.random.Generator, units: int) -> np.ndarray:
     return np.exp(np.interp(rng.random(units) * below[-1], below, x))
 
 
-DRAWN: dict[str, tuple[str, Rates, tuple[str, ...]]] = {
-    "law": ("law", law_rates, ("b", "knee")),
-    "zero_inflated": ("zero_inflated", zero_inflated_rates, ("b", "silent_share")),
-    "mixture": ("mixture", mixture_rates, ("b", "b_2")),
-    "faint mixture": ("mixture", faint_mixture_rates, ("b", "b_2")),
-    "heavy_tail": ("heavy_tail", heavy_tail_rates, ("s",)),
+@dataclass(frozen=True)
+class Drawn:
+    """Layers to be drawn, the family that is fitted to them, and which of its parameters are
+    compared.
+    """
+
+    family: str
+    rates: Rates
+    params: tuple[str, ...]
+
+
+DRAWN = {
+    "law": Drawn("law", law_rates, ("b", "knee")),
+    "zero_inflated": Drawn("zero_inflated", zero_inflated_rates, ("b", "silent_share")),
+    "mixture": Drawn("mixture", mixture_rates, ("b", "b_2")),
+    "faint mixture": Drawn("mixture", faint_mixture_rates, ("b", "b_2")),
+    "heavy_tail": Drawn("heavy_tail", heavy_tail_rates, ("s",)),
 }
 
 
@@ -82,74 +95,74 @@ def recovery() -> None:
         "coverage (93 to 97 %)"
     )
     with ProcessPoolExecutor(2) as pool:
-        for drawn, (family, rates, names) in DRAWN.items():
-            layer = rates(np.random.default_rng(0), 10**6)
-            many = fit(
-                ActivationCounts(np.random.default_rng(1).binomial(SAMPLES, layer), SAMPLES), family
-            )
-            truth = {name: float(many.summary().loc[name, "estimate"]) for name in names}
-            found = pd.DataFrame(
-                pool.map(partial(_recovered, drawn, truth), range(DRAWS), chunksize=10)
-            ).dropna()
-            for name in names:
-                bound = many.standard_errors[name] ** 2 * 10**6 / UNITS
-                print(
-                    f"  {drawn:13s} {name:13s} truth {truth[name]:.3f}, bias "
-                    f"{found[name].mean() - truth[name]:+.4f}, "
-                    f"variance/bound {found[name].var() / bound:.3f}, coverage "
-                    f"{found[f'{name} held'].mean():.1%}"
-                )
-            print(
-                f"  {drawn:13s} K(10 D)       coverage {found['K held'].mean():.1%} by {family}, "
-                f"{found['K held by rate_density'].mean():.1%} by the rate density; refused "
-                f"{DRAWS - len(found)}",
-                flush=True,
-            )
+        for name in DRAWN:
+            _print_recovery(name, pool)
 
 
-def _recovered(drawn: str, truth: dict[str, float], seed: int) -> dict[str, float]:
+def _print_recovery(name: str, pool: Executor) -> None:
+    drawn = DRAWN[name]
+    rates = drawn.rates(np.random.default_rng(0), MANY)
+    counts = ActivationCounts(np.random.default_rng(1).binomial(SAMPLES, rates), SAMPLES)
+    many = fit(counts, drawn.family)
+    truth = {param: many.params[param] for param in drawn.params}
+    one = partial(_recovered, name, truth)
+    found = pd.DataFrame(pool.map(one, range(DRAWS), chunksize=10)).dropna()
+    for param, known in truth.items():
+        bound = many.standard_errors[param] ** 2 * MANY / UNITS
+        print(
+            f"  {name:13s} {param:13s} truth {known:.3f}, bias {found[param].mean() - known:+.4f}, "
+            f"variance/bound {found[param].var() / bound:.3f}, coverage "
+            f"{found[f'{param} held'].mean():.1%}"
+        )
+    print(
+        f"  {name:13s} K(10 D)       coverage {found['K held'].mean():.1%} by {drawn.family}, "
+        f"{found['K held by rate_density'].mean():.1%} by the rate density; refused "
+        f"{DRAWS - len(found)}",
+        flush=True,
+    )
+
+
+def _recovered(name: str, truth: dict[str, float], seed: int) -> dict[str, float]:
     """Estimates from one draw, and whether each interval held its truth; empty if the family
     refused it.
     """
-    family, rates, names = DRAWN[drawn]
-    rng = np.random.default_rng([1, seed])
-    hidden = rates(rng, UNITS)
-    first, later = rng.binomial(SAMPLES, hidden), rng.binomial(9 * SAMPLES, hidden)
-    counts, working = ActivationCounts(first, SAMPLES), np.count_nonzero(first + later)
+    drawn, rng = DRAWN[name], np.random.default_rng([1, seed])
+    rates = drawn.rates(rng, UNITS)
+    first = rng.binomial(SAMPLES, rates)
+    later = rng.binomial(9 * SAMPLES, rates)
+    counts, working = ActivationCounts(first, SAMPLES), int(np.count_nonzero(first + later))
     try:
-        fitted = fit(counts, family)
+        fitted = fit(counts, drawn.family)
     except CountsError:
         return {}
-    # A share that is not there is a share of 0.
-    table = fitted.summary().reindex(names, fill_value=0.0)
-    row = {name: table.loc[name, "estimate"] for name in names}
-    row |= {
-        f"{name} held": table.loc[name, "lower"] <= truth[name] <= table.loc[name, "upper"]
-        for name in names
+    return _estimates(fitted, truth) | {
+        "K held": _holds(fitted, working),
+        "K held by rate_density": _holds(fit(counts), working),
     }
-    for name, fit_ in (("K held", fitted), ("K held by rate_density", fit(counts))):
-        forecast = fit_.forecast(10 * SAMPLES).iloc[0]
-        row[name] = forecast.lower <= working <= forecast.upper
+
+
+def _estimates(fitted: FittedLaw, truth: dict[str, float]) -> dict[str, float]:
+    """Each parameter's estimate, and whether its interval holds the truth."""
+    # A share that is not there is a share of 0.
+    table = fitted.summary().reindex(list(truth), fill_value=0.0)
+    row = {}
+    for param, one in table.iterrows():
+        row[str(param)] = float(one.estimate)
+        row[f"{param} held"] = float(one.lower <= truth[str(param)] <= one.upper)
     return row
+
+
+def _holds(fitted: FittedLaw, working: int) -> float:
+    """1 if the forecast at 10 times the samples holds the units that work by then, or 0."""
+    forecast = fitted.forecast(10 * SAMPLES).iloc[0]
+    return float(forecast.lower <= working <= forecast.upper)
 
 
 def networks() -> None:
     """Real networks: forecasts of K from about a thirtieth and a tenth of the samples."""
-    from actilaw.study.networks.forecast_cases import cases
-
-    rows = []
     print("\nreal networks, each forecast from the first thirtieth and tenth of its samples")
     start = time.perf_counter()
-    for case in cases():
-        early, full = (case.early30, case.early10), case.full
-        print(
-            f"  {case.name}: N {full.units:,}, D {full.samples:,}, c {full.active:.1f}, K "
-            f"{full.working:,}",
-            flush=True,
-        )
-        rows += [{"case": case.name, **found} for part in early for found in _forecasts(part, full)]
-    table = pd.DataFrame(rows)
-    table["error"] = (table["expected"] / table["counted"] - 1).abs()
+    table = _forecasts_of_networks()
     _print_each(table)
     print(
         f"\n  trained and recorded in {time.perf_counter() - start:.0f} s; "
@@ -159,11 +172,46 @@ def networks() -> None:
         "  missed: error of K as a share of the newly working units; 1 is no better than "
         "assuming that no idle unit ever works\n"
     )
-    answered = table.pivot_table(index=["case", "from"], columns="method", values="missed").notna()
-    by_all = answered.index[answered[["rate_density", "law", *BASELINES]].all(axis=1)]
-    table = table[table.set_index(["case", "from"]).index.isin(by_all)]
-    by_method = table.groupby("method", sort=False)
-    summary = pd.DataFrame(
+    summary = _summary_by_method(table)
+    print(summary.to_string(float_format=lambda value: f"{value:.3f}"))
+    best = summary["missed, mean"].drop(["rate_density", *FAMILIES]).min()
+    ours = summary.loc["rate_density"]
+    print(
+        f"\n  the rate density misses {ours['missed, mean']:.3f} (target 0.20), "
+        f"{ours['missed, mean'] / best:.2f} of the best "
+        f"baseline's (target 0.33); its 95 % interval holds {ours['coverage']:.0%} (target 90 %)"
+    )
+
+
+def _forecasts_of_networks() -> pd.DataFrame:
+    """A row per case, early part and method; trains the networks on the way."""
+    from actilaw.study.networks.forecast_cases import cases  # the other parts need no PyTorch
+
+    rows = []
+    for case in cases():
+        full = case.full
+        print(
+            f"  {case.name}: N {full.units:,}, D {full.samples:,}, c {full.active:.1f}, K "
+            f"{full.working:,}",
+            flush=True,
+        )
+        for early in (case.early30, case.early10):
+            rows += [{"case": case.name, **found} for found in _forecasts(early, full)]
+    table = pd.DataFrame(rows)
+    table["error"] = (table["expected"] / table["counted"] - 1).abs()
+    return table
+
+
+def _summary_by_method(table: pd.DataFrame) -> pd.DataFrame:
+    """Each method's errors and coverage, where the rate density, the law and every baseline gave a
+    forecast.
+    """
+    part = ["case", "from"]
+    missed = table.pivot_table(index=part, columns="method", values="missed")
+    answered = missed[["rate_density", "law", *BASELINES]].notna().all(axis=1)
+    compared = table.set_index(part).index.isin(answered.index[answered])
+    by_method = table[compared].groupby("method", sort=False)
+    return pd.DataFrame(
         {
             "missed, mean": by_method["missed"].mean(),
             "missed, median": by_method["missed"].median(),
@@ -173,14 +221,6 @@ def networks() -> None:
             "coverage": by_method["inside"].mean(),
             "forecasts": by_method["missed"].count(),
         }
-    )
-    print(summary.to_string(float_format=lambda value: f"{value:.3f}"))
-    best = summary["missed, mean"].drop(["rate_density", *FAMILIES]).min()
-    ours = summary.loc["rate_density"]
-    print(
-        f"\n  the rate density misses {ours['missed, mean']:.3f} (target 0.20), "
-        f"{ours['missed, mean'] / best:.2f} of the best "
-        f"rival's (target 0.33); its 95 % interval holds {ours['coverage']:.0%} (target 90 %)"
     )
 
 
@@ -224,7 +264,7 @@ def _row(result: BacktestResult) -> dict[str, object]:
 def _chao1_by_copia(early: ActivationCounts) -> float | None:
     """The number of units that will ever work: all that copia computes in reasonable time."""
     try:
-        from copia.richness import chao1
+        from copia.richness import chao1  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError:
         return None
     return min(float(chao1(early.counts[early.counts > 0])), early.units)
@@ -253,8 +293,13 @@ def speed() -> None:
         target = f" (target {targets[family]})" if family in targets else ""
         alpha = fit(counts, family).law.alpha
         print(f"  fit(counts, {family!r}): {seconds:.3f} s{target}; alpha {alpha:.4f}")
+    _time_powerlaw(counts)
+
+
+def _time_powerlaw(counts: ActivationCounts) -> None:
+    """Seconds and exponents of the package powerlaw, on the counts of working units."""
     try:
-        import powerlaw
+        import powerlaw  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError:
         print("  powerlaw is not installed: pip install 'actilaw[bench]'")
         return

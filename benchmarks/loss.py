@@ -9,12 +9,15 @@ Gaussian in log loss.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from actilaw import ActivationCounts, LossLaw, LossSurface, fit, fit_loss
+from actilaw import ActivationCounts, FittedLoss, LossLaw, LossSurface, fit, fit_loss
 from actilaw.loss.fit import fit_form
 from actilaw.loss.form import Form
 from actilaw.loss.forms import FORMS, LOSS_LAW_FORMULA, Activation, Shifted
@@ -23,7 +26,9 @@ from actilaw.loss.measurements import read_measurements
 from actilaw.support.arrays import Floats
 
 CURVES = Path(__file__).parent / "data" / "learning_curves_nmt.csv"
+CUTS = (1, 2, 3)  # how many losses at the end of a curve are forecast from those before them
 DRAWS, SEED = 300, 31415
+FACTOR_OF_OUTLIERS = 10  # times the scatter of the noise
 
 
 class BelowOne(Activation):
@@ -34,35 +39,29 @@ class BelowOne(Activation):
         return [knee, (low, 0.0)]
 
 
+FORMS_OF_A_CURVE = [form for form in FORMS.values() if not form.uses_size]
 VARIANTS: list[Form] = [
     BelowOne("activation, b < 1", LOSS_LAW_FORMULA, ("knee", "b")),
     Shifted("M3, floor = 0", "amplitude (1/D + g)^b", ("g", "b"), floor=False),
 ]
 
 
+def read_curves() -> dict[str, pd.DataFrame]:
+    """The five curves by the architecture that they are of; columns samples, loss."""
+    table = pd.read_csv(CURVES)
+    return {str(model): curve for model, curve in table.groupby("model", sort=False)}
+
+
 def held_out() -> None:
     """The last 1, 2 and 3 points of the five curves, each predicted from the points before them."""
-    curves = [curve for _, curve in pd.read_csv(CURVES).groupby("model", sort=False)]
-    forms = [form for form in FORMS.values() if not form.uses_size] + VARIANTS
-    rows, each = {}, {}
-    for form in forms:
-        begun, row = time.perf_counter(), {}
-        for cut in (1, 2, 3):
-            errors, inside, widths = [], [], []
-            for curve in curves:
-                measured = read_measurements(curve.samples[:-cut], curve.loss[:-cut])
-                ahead = fit_form(form, measured).forecast(curve.samples[-cut:])
-                truth = curve.loss[-cut:].to_numpy()
-                errors.append(np.abs(np.log(ahead.expected / truth)).mean())
-                inside.extend((ahead.lower <= truth) & (truth <= ahead.upper))
-                widths.extend(np.log(ahead.upper / ahead.lower))
-            row |= {f"last {cut}": np.mean(errors), f"held {cut}": f"{sum(inside)}/{len(inside)}"}
-            row[f"width {cut}"] = np.median(widths)
-            each[form.name, cut] = np.array(errors)
-        rows[form.name] = row | {
-            "parameters": len(form.parameters),
-            "s": time.perf_counter() - begun,
-        }
+    rows, errors = {}, {}
+    for form in FORMS_OF_A_CURVE + VARIANTS:
+        start = time.perf_counter()
+        found = forecasts_of_ends(form)
+        seconds = time.perf_counter() - start
+        errors[form.name] = found.pivot_table("error", index="cut", columns="model")
+        sizes = {"parameters": len(form.parameters), "s": seconds}
+        rows[form.name] = summary_of_ends(found) | sizes
     print("mean error in log loss on the last 1, 2, 3 points of 5 curves, fitted to the rest;")
     print(
         "held: points inside their 95 % intervals; width: median width of those, in log loss; s: "
@@ -70,26 +69,53 @@ def held_out() -> None:
     )
     print(pd.DataFrame(rows).T.to_string(float_format=lambda v: f"{v:.4f}"))
     print("curves, of 5, on which the loss law is ahead of each peer")
-    for form in forms[1:]:
-        ahead = [int(np.sum(each["activation", cut] < each[form.name, cut])) for cut in (1, 2, 3)]
-        print(f"  {form.name:18} last 1: {ahead[0]}, last 2: {ahead[1]}, last 3: {ahead[2]}")
+    law = errors.pop("activation")
+    for name, of_peer in errors.items():
+        ahead = (law < of_peer).sum(axis=1)
+        print(f"  {name:18} " + ", ".join(f"last {cut}: {ahead.loc[cut]}" for cut in CUTS))
+
+
+def forecasts_of_ends(form: Form) -> pd.DataFrame:
+    """A row per loss that was left out: model, cut, error, whether it is inside its 95 % interval,
+    and the interval's width.
+    """
+    found = []
+    for cut, (model, curve) in product(CUTS, read_curves().items()):
+        measured = read_measurements(curve.samples[:-cut], curve.loss[:-cut])
+        ahead = fit_form(form, measured).forecast(curve.samples[-cut:])
+        ahead["loss"] = curve.loss[-cut:].to_numpy()
+        found.append(ahead.assign(model=model, cut=cut))
+    table = pd.concat(found)
+    table["error"] = np.abs(np.log(table["expected"] / table["loss"]))
+    table["inside"] = table["loss"].between(table["lower"], table["upper"])
+    table["width"] = np.log(table["upper"] / table["lower"])
+    return table
+
+
+def summary_of_ends(found: pd.DataFrame) -> dict[str, float | str]:
+    """The mean error of a curve, points held, and the median width, for each cut."""
+    row = {}
+    for cut, part in found.groupby("cut"):
+        row[f"last {cut}"] = part.groupby("model")["error"].mean().mean()
+        row[f"held {cut}"] = f"{part['inside'].sum()}/{len(part)}"
+        row[f"width {cut}"] = part["width"].median()
+    return row
 
 
 def searched() -> None:
     """Whether 400 starts drawn at random lead to a lower cost than the grid of starts."""
-    rng, curves = np.random.default_rng(SEED), pd.read_csv(CURVES).groupby("model", sort=False)
+    rng, curves = np.random.default_rng(SEED), read_curves().values()
     print("fits, of 15, in which 400 random starts lead more than 0.1 % of the cost below ours")
-    for form in (form for form in FORMS.values() if not form.uses_size):
-        lower = []
-        for _, curve in curves:
-            for cut in (1, 2, 3):
-                measured = read_measurements(curve.samples[:-cut], curve.loss[:-cut])
-                ours = fit_form(form, measured).profile
-                starts = random_starts(form, ours.problem, measured.log_sizes, rng)
-                first = solve(ours.problem, starts, steps=30).best(12)
-                found = solve(ours.problem, first.parameters)
-                lower.append(found.cost.min() < ours.solution.cost[0] * (1 - 1e-3))
-        print(f"  {form.name:18} {sum(lower)}")
+    for form in FORMS_OF_A_CURVE:
+        lower = 0
+        for curve, cut in product(curves, CUTS):
+            measured = read_measurements(curve.samples[:-cut], curve.loss[:-cut])
+            ours = fit_form(form, measured).profile
+            starts = random_starts(form, ours.problem, measured.log_sizes, rng)
+            first = solve(ours.problem, starts, steps=30).best(12)
+            found = solve(ours.problem, first.parameters)
+            lower += int(found.cost.min() < ours.solution.cost[0] * (1 - 1e-3))
+        print(f"  {form.name:18} {lower}")
 
 
 def random_starts(form: Form, problem: Problem, x: Floats, rng: np.random.Generator) -> Floats:
@@ -98,30 +124,45 @@ def random_starts(form: Form, problem: Problem, x: Floats, rng: np.random.Genera
     starts = rng.uniform(low, high, (400, low.size))
     shapes = starts[:, low.size - len(form.shape) :]
     [term] = form.terms(x, [shapes[:, [i]] for i in range(shapes.shape[1])])
-    starts[:, int(form.floor)] = problem.measured.mean() - term.h.mean(axis=1)
+    [amplitude] = form.amplitudes
+    position = form.parameters.index(amplitude)
+    starts[:, position] = problem.measured.mean() - term.h.mean(axis=1)
     return starts
 
 
-def noisy(
-    truth: LossLaw, sizes: Floats, scatter: float, off: int, rng: np.random.Generator
-) -> Floats:
-    """Losses with Gaussian noise, `off` of them another 10 times the scatter away."""
-    noise = rng.normal(0, scatter, sizes.size)
-    noise[rng.choice(sizes.size, off, replace=False)] += 10 * scatter * rng.choice([-1, 1], off)
-    return truth.loss(sizes) * np.exp(noise)
+@dataclass(frozen=True, eq=False)
+class Noisy:
+    """Curves to be drawn: losses of `truth` at `sizes` with Gaussian noise of this scatter in their
+    logarithms, some of them far out, another 10 times the scatter away.
+    """
+
+    truth: LossLaw
+    sizes: Floats
+    scatter: float
+    far_out: int = 0
+
+    def draw(self, rng: np.random.Generator) -> Floats:
+        noise = rng.normal(0, self.scatter, self.sizes.size)
+        which = rng.choice(self.sizes.size, self.far_out, replace=False)
+        signs = rng.choice([-1, 1], self.far_out)
+        noise[which] += FACTOR_OF_OUTLIERS * self.scatter * signs
+        return self.truth.loss(self.sizes) * np.exp(noise)
+
+
+TWELVE = np.geomspace(10, 1e5, 12)
+WHOLE = LossLaw(floor=0.2, amplitude=3, knee=300, b=0.6)  # plateau, knee and power law in sight
+BEFORE_KNEE = LossLaw(floor=0.2, amplitude=3, knee=3000, b=0.5)
+AFTER_KNEE = LossLaw(floor=0.2, amplitude=3, knee=1, b=0.5)
+DRAWN_CURVES = [
+    *(Noisy(WHOLE, TWELVE, scatter, n) for scatter in (0.005, 0.02, 0.05) for n in (0, 1, 2)),
+    *(Noisy(WHOLE, np.repeat(np.geomspace(10, 1e5, 10), 3), 0.02, n) for n in (0, 3)),
+    Noisy(BEFORE_KNEE, np.repeat([5.0, 20, 80, 320, 1347], 3), 0.05),
+    Noisy(AFTER_KNEE, TWELVE, 0.02),
+]
 
 
 def recovery() -> None:
     """How often 95 % intervals hold the truth, and how far estimates lie from it."""
-    twelve, thrice = np.geomspace(10, 1e5, 12), np.repeat(np.geomspace(10, 1e5, 10), 3)
-    whole, early, late = (
-        LossLaw(0.2, 3, 300, 0.6),
-        LossLaw(0.2, 3, 3000, 0.5),
-        LossLaw(0.2, 3, 1, 0.5),
-    )
-    runs = [(whole, twelve, scatter, off) for scatter in (0.005, 0.02, 0.05) for off in (0, 1, 2)]
-    runs += [(whole, thrice, 0.02, off) for off in (0, 3)]
-    runs += [(early, np.repeat([5.0, 20, 80, 320, 1347], 3), 0.05, 0), (late, twelve, 0.02, 0)]
     print(
         f"recovery of floor 0.2, amplitude 3, b and knee from {DRAWS} noisy curves a row, seed "
         f"{SEED}: share of 95 %"
@@ -131,124 +172,150 @@ def recovery() -> None:
         "times the data,"
     )
     print("share without a bound on one side, and median of ln(estimate/truth)")
-    rows = []
-    for truth, sizes, scatter, off in runs:
-        rng, found = np.random.default_rng(SEED), []
-        begun = time.perf_counter()
-        for _ in range(DRAWS):
-            fitted = fit_loss(sizes, noisy(truth, sizes, scatter, off, rng))
-            later = 10 * sizes.max()
-            ahead = fitted.forecast(later).iloc[0]
-            new = truth.loss(later) * np.exp(rng.normal(0, scatter))
-            row = {"new loss": ahead.lower <= new <= ahead.upper}
-            for name, one in fitted.summary().iterrows():
-                known = getattr(truth, str(name))
-                row[str(name)] = one.lower <= known <= one.upper
-                row[f"{name} open"] = one.lower == 0 or one.upper == np.inf
-                row[f"{name} off"] = np.log(one.estimate / known)
-            found.append(row)
-        table = pd.DataFrame(found).astype(float)
-        shown = {
-            "b": truth.b,
-            "knee": truth.knee,
-            "n": sizes.size,
-            "noise": scatter,
-            "far out": off,
-        }
-        shown |= {
-            f"{n} held": f"{table[n].mean():.3f}"
-            for n in ("floor", "amplitude", "knee", "b", "new loss")
-        }
-        shown |= {f"{n} open": f"{table[f'{n} open'].mean():.2f}" for n in ("floor", "knee", "b")}
-        shown |= {f"{n} off": f"{table[f'{n} off'].median():+.3f}" for n in ("floor", "knee", "b")}
-        rows.append(shown | {"ms": f"{(time.perf_counter() - begun) / DRAWS * 1e3:.0f}"})
-    print(pd.DataFrame(rows).to_string(index=False))
+    print(pd.DataFrame([recovery_of(drawn) for drawn in DRAWN_CURVES]).to_string(index=False))
+
+
+def recovery_of(drawn: Noisy) -> dict[str, object]:
+    """A row of the table: what was drawn, and how its parameters were recovered."""
+    rng = np.random.default_rng(SEED)
+    start = time.perf_counter()
+    table = pd.DataFrame([fit_of_one(drawn, rng) for _ in range(DRAWS)]).astype(float)
+    milliseconds = (time.perf_counter() - start) / DRAWS * 1e3
+    row: dict[str, object] = {
+        "b": drawn.truth.b,
+        "knee": drawn.truth.knee,
+        "n": drawn.sizes.size,
+        "noise": drawn.scatter,
+        "far out": drawn.far_out,
+    }
+    for name in ("floor", "amplitude", "knee", "b", "new loss"):
+        row[f"{name} held"] = f"{table[name].mean():.3f}"
+    for name in ("floor", "knee", "b"):
+        row[f"{name} open"] = f"{table[f'{name} open'].mean():.2f}"
+    for name in ("floor", "knee", "b"):
+        row[f"{name} off"] = f"{table[f'{name} off'].median():+.3f}"
+    return row | {"ms": f"{milliseconds:.0f}"}
+
+
+def fit_of_one(drawn: Noisy, rng: np.random.Generator) -> dict[str, float]:
+    """Of one curve: by the name of each parameter whether its interval holds the truth, whether
+    that lacks a bound, and how far the estimate is off; and whether a new loss is held.
+    """
+    fitted = fit_loss(drawn.sizes, drawn.draw(rng))
+    row: dict[str, float] = {"new loss": holds_a_new_loss(fitted, drawn, rng)}
+    for name, one in fitted.summary().iterrows():
+        known = getattr(drawn.truth, str(name))
+        row[str(name)] = one.lower <= known <= one.upper
+        row[f"{name} open"] = one.lower == 0 or one.upper == np.inf
+        row[f"{name} off"] = np.log(one.estimate / known)
+    return row
+
+
+def holds_a_new_loss(fitted: FittedLoss, drawn: Noisy, rng: np.random.Generator) -> bool:
+    """Whether the forecast at 10 times the data holds a loss that is measured there."""
+    later = 10 * drawn.sizes.max()
+    ahead = fitted.forecast(later).iloc[0]
+    new = drawn.truth.loss(later) * np.exp(rng.normal(0, drawn.scatter))
+    return bool(ahead.lower <= new <= ahead.upper)
+
+
+# Estimated with the curve; so large that the loss never turns linear; Hoffmann's.
+HUBER_SCALES = (None, 1e3, 1e-3 / CLIP)
 
 
 def scales() -> None:
     """Three scales for Huber's loss: ours, least squares, and Hoffmann's 0.001."""
-    truth, sizes = LossLaw(0.2, 3, 300, 0.6), np.geomspace(10, 1e5, 12)
-    form, x = FORMS["activation"], np.log(sizes)
     print(
         f"root of the mean squared error of ln b over {DRAWS} curves, noise 0.02, by where Huber's "
         "loss turns linear"
     )
-    for off in (0, 1, 2):
-        rng, errors = np.random.default_rng(SEED), []
-        for _ in range(DRAWS):
-            log_loss = np.log(noisy(truth, sizes, 0.02, off, rng))
-            low, high = form.bounds(x, log_loss)
-            starts, row = form.starts(x, log_loss, np.ones(12)), []
-            for scale in (None, 1e3, 1e-3 / CLIP):
-                problem = Problem(
-                    lambda p, _: form.log_loss(p, x), log_loss, np.ones(12), low, high, scale
-                )
-                first = solve(problem, starts, steps=30).best(8)
-                found = solve(problem, first.parameters)
-                row.append(found.best(1).parameters[0, 3] - np.log(truth.b))
-            errors.append(row)
+    for far_out in (0, 1, 2):
+        rng, drawn = np.random.default_rng(SEED), Noisy(WHOLE, TWELVE, 0.02, far_out)
+        errors = [errors_by_scale(np.log(drawn.draw(rng))) for _ in range(DRAWS)]
         ours, plain, fixed = np.sqrt(np.mean(np.square(errors), axis=0))
         print(
-            f"  {off} far out: {ours:.4f} at 1.345 estimated scales, {plain:.4f} never, "
+            f"  {far_out} far out: {ours:.4f} at 1.345 estimated scales, {plain:.4f} never, "
             f"{fixed:.4f} at 0.001"
         )
 
 
+def errors_by_scale(log_loss: Floats) -> list[float]:
+    """Errors of ln b for each of HUBER_SCALES, on one curve drawn from WHOLE."""
+    form, x, even = FORMS["activation"], np.log(TWELVE), np.ones(TWELVE.size)
+    low, high = form.bounds(x, log_loss)
+    starts = form.starts(x, log_loss, even)
+    b, errors = form.parameters.index("b"), []
+    for scale in HUBER_SCALES:
+        problem = Problem(lambda p, _: form.log_loss(p, x), log_loss, even, low, high, scale)
+        first = solve(problem, starts, steps=30).best(8)
+        found = solve(problem, first.parameters).best(1)
+        errors.append(found.parameters[0, b] - np.log(WHOLE.b))
+    return errors
+
+
+SURFACE = LossSurface(floor=1.7, amplitude=4.0, active=100.0, b=0.4)
+WIDTHS = np.repeat([200.0, 1000.0, 5000.0, 25_000.0], 7)
+SAMPLES_OF_WIDTHS = np.tile(np.geomspace(3, 1e5, 7), 4)
+
+
 def joint() -> None:
     """L(N, D) over four widths."""
-    truth = LossSurface(floor=1.7, amplitude=4.0, active=100.0, b=0.4)
-    widths, data = (
-        np.repeat([200.0, 1000.0, 5000.0, 25_000.0], 7),
-        np.tile(np.geomspace(3, 1e5, 7), 4),
-    )
     print(
         f"recovery of L(N, D) = 1.7 + 4 (1 + c D/(bN))^(-b), c = 100, b = 0.4, 28 losses, {DRAWS} "
         "draws a row"
     )
-    for scatter, off in ((0.005, 0), (0.02, 0), (0.02, 2)):
-        rng, held, away = np.random.default_rng(SEED), [], []
-        for _ in range(DRAWS):
-            noise = rng.normal(0, scatter, data.size)
-            noise[rng.choice(data.size, off, replace=False)] += 10 * scatter
-            summary = fit_loss(
-                data, truth.loss(widths, data) * np.exp(noise), size=widths
-            ).summary()
-            known = np.array([getattr(truth, str(name)) for name in summary.index])
-            held.append(((summary.lower <= known) & (known <= summary.upper)).to_numpy())
-            away.append(np.log(summary.estimate / known).to_numpy())
-        shares = ", ".join(
-            f"{n} {s:.3f}" for n, s in zip(summary.index, np.mean(held, axis=0), strict=True)
-        )
-        bias = ", ".join(
-            f"{n} {s:+.4f}" for n, s in zip(summary.index, np.median(away, axis=0), strict=True)
-        )
+    for scatter, far_out in ((0.005, 0), (0.02, 0), (0.02, 2)):
+        rng = np.random.default_rng(SEED)
+        found = pd.concat([joint_fit_of_one(scatter, far_out, rng) for _ in range(DRAWS)])
+        by_name = found.groupby(level=0, sort=False)
+        held, off = by_name["held"].mean(), by_name["off"].median()
+        shares = ", ".join(f"{name} {share:.3f}" for name, share in held.items())
+        bias = ", ".join(f"{name} {median:+.4f}" for name, median in off.items())
         print(
-            f"  noise {scatter}, {off} far out: intervals hold {shares}; median ln(estimate/truth) "
-            f"{bias}"
+            f"  noise {scatter}, {far_out} far out: intervals hold {shares}; median "
+            f"ln(estimate/truth) {bias}"
         )
+
+
+def joint_fit_of_one(scatter: float, far_out: int, rng: np.random.Generator) -> pd.DataFrame:
+    """A row per parameter: whether its interval holds the truth, and ln(estimate/truth)."""
+    noise = rng.normal(0, scatter, WIDTHS.size)
+    noise[rng.choice(WIDTHS.size, far_out, replace=False)] += FACTOR_OF_OUTLIERS * scatter
+    loss = SURFACE.loss(WIDTHS, SAMPLES_OF_WIDTHS) * np.exp(noise)
+    summary = fit_loss(SAMPLES_OF_WIDTHS, loss, size=WIDTHS).summary()
+    known = np.array([getattr(SURFACE, str(name)) for name in summary.index])
+    held = (summary["lower"] <= known) & (known <= summary["upper"])
+    return pd.DataFrame({"held": held, "off": np.log(summary["estimate"] / known)})
 
 
 def consistency() -> None:
     """The test that counts and losses share b and the knee: false alarms and power."""
-    sizes = np.geomspace(2, 1e5, 14)
     print(
         "F test at 5 % that losses share b and knee with counts of 2000 units over 2000 samples, "
         f"{DRAWS} draws a row"
     )
     for factor in (1.0, 1.2, 1.5, 2.0):
-        rng, alarms, held = np.random.default_rng(SEED), 0, 0
-        truth = LossLaw(0.5, 2, 15, 0.3 * factor)
-        for _ in range(DRAWS):
-            counts = ActivationCounts(rng.binomial(2000, rng.beta(0.3, 15 - 0.3, 2000)), 2000)
-            loss = noisy(truth, sizes, 0.01, 0, rng)
-            found = fit_loss(sizes, loss, counts=fit(counts)).consistency
-            assert found is not None
-            alarms += found.p_value < 0.05
-            held += found.table.loc["b", "lower"] <= factor <= found.table.loc["b", "upper"]
+        one = partial(consistency_of_one, factor, np.random.default_rng(SEED))
+        alarms, held = np.mean([one() for _ in range(DRAWS)], axis=0)
         print(
-            f"  b of the losses {factor:g} times that of the counts: rejected in "
-            f"{alarms / DRAWS:.3f}; interval of the ratio holds it in {held / DRAWS:.3f}"
+            f"  b of the losses {factor:g} times that of the counts: rejected in {alarms:.3f}; "
+            f"interval of the ratio holds it in {held:.3f}"
         )
+
+
+def consistency_of_one(factor: float, rng: np.random.Generator) -> tuple[bool, bool]:
+    """Whether the test rejects losses whose b is `factor` times that of the counts, and whether the
+    interval of the ratio holds the factor.
+    """
+    knee, b = 15, 0.3
+    rates = rng.beta(b, knee - b, 2000)
+    counts = ActivationCounts(rng.binomial(2000, rates), 2000)
+    truth = LossLaw(floor=0.5, amplitude=2, knee=knee, b=b * factor)
+    drawn = Noisy(truth, np.geomspace(2, 1e5, 14), scatter=0.01)
+    found = fit_loss(drawn.sizes, drawn.draw(rng), counts=fit(counts)).consistency
+    assert found is not None
+    ratio = found.table.loc["b"]
+    return found.p_value < 0.05, bool(ratio["lower"] <= factor <= ratio["upper"])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 
 import mpmath as mp
 import numpy as np
+import pandas as pd
 from scipy import stats
 from scipy.special import betaln
 
@@ -20,7 +21,7 @@ from actilaw.theory.activation_law import ActivationLaw
 from actilaw.theory.sampling import draw_binomial
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from builders.exact import answers, corners, scattered  # the 120-digit answers that the tests use
+from builders.exact import Point, answers, corners, scattered  # 120 digits, as in the tests
 
 SEED = 31415
 
@@ -35,8 +36,11 @@ def best_of_three(work: Callable[[], Any]) -> float:
 
 
 def beside(what: str, ours: Callable[[], Any], plain_name: str, plain: Callable[[], Any]) -> None:
-    a, b = best_of_three(ours), best_of_three(plain)
-    print(f"  {what}: {a:.3f} s; {plain_name}: {b:.3f} s; ratio {b / a:.2f}")
+    seconds, plain_seconds = best_of_three(ours), best_of_three(plain)
+    print(
+        f"  {what}: {seconds:.3f} s; {plain_name}: {plain_seconds:.3f} s; "
+        f"ratio {plain_seconds / seconds:.2f}"
+    )
 
 
 def digits() -> None:
@@ -45,36 +49,42 @@ def digits() -> None:
     print(
         "  N 2..1e12, D 1..1e18, b 1e-6..1e3, c from 1e-18 N to (1 - 1e-15) N; answers above 1e-300"
     )
-    errors: dict[str, list[float]] = {}
-    peers: list[float] = []
-    for p in points:
-        law = ActivationLaw(p.units, p.active, p.b)
-        got = {
-            "idle_fraction": law.idle_fraction(p.samples, exact=True),
-            "working": law.working(p.samples),
-            "count_pmf": law.count_pmf(p.k, p.samples),
-            "wake_probability": law.wake_probability(p.samples, p.more),
-        }
-        exact = answers(p)
-        for name, value in exact.items():
-            if value > 1e-300:
-                errors.setdefault(name, []).append(float(abs(mp.mpf(float(got[name])) / value - 1)))
-        if exact["count_pmf"] > 1e-300:
-            with np.errstate(all="ignore"):
-                peer = float(stats.betabinom(p.samples, p.b, law.beta).pmf(p.k))
-            off = abs(mp.mpf(peer) / exact["count_pmf"] - 1) if np.isfinite(peer) else np.inf
-            peers.append(float(off))
-    for name, found in errors.items():
-        print(f"  {name:17} worst {max(found):.1e}, median {np.median(found):.1e}, of {len(found)}")
-    wrong = np.mean(np.array(peers) > 1e-9)
+    errors = pd.DataFrame([errors_at(point) for point in points])
+    scipys = errors.pop("SciPy").dropna()
+    for name in errors:
+        found = errors[name].dropna()
+        print(f"  {name:17} worst {found.max():.1e}, median {found.median():.1e}, of {len(found)}")
     print(
-        f"  SciPy betabinom.pmf: median {np.median(peers):.1e}, beyond 1e-9 at {wrong:.0%} of "
-        f"{len(peers)}"
+        f"  SciPy betabinom.pmf: median {scipys.median():.1e}, beyond 1e-9 at "
+        f"{(scipys > 1e-9).mean():.0%} of {len(scipys)}"
     )
-    print(f"  all four within 1e-9: {max(map(max, errors.values())) <= 1e-9}")
+    print(f"  all four within 1e-9: {errors.max().max() <= 1e-9}")
 
 
-def speed() -> None:
+def errors_at(point: Point) -> dict[str, float]:
+    """Relative errors by name, ours and SciPy's; without the answers too small for doubles."""
+    law = ActivationLaw(point.units, point.active, point.b)
+    ours = {
+        "idle_fraction": law.idle_fraction(point.samples, exact=True),
+        "working": law.working(point.samples),
+        "count_pmf": law.count_pmf(point.k, point.samples),
+        "wake_probability": law.wake_probability(point.samples, point.more),
+    }
+    exact = {name: value for name, value in answers(point).items() if value > 1e-300}
+    errors = {name: relative_error(float(ours[name]), value) for name, value in exact.items()}
+    if "count_pmf" in exact:
+        with np.errstate(all="ignore"):
+            scipys = float(stats.betabinom(point.samples, point.b, law.beta).pmf(point.k))
+        errors["SciPy"] = relative_error(scipys, exact["count_pmf"])
+    return errors
+
+
+def relative_error(value: float, exact: Any) -> float:
+    """Infinite for a value that is no number."""
+    return float(abs(mp.mpf(value) / exact - 1)) if np.isfinite(value) else np.inf
+
+
+def speed_of_draws() -> None:
     rng = np.random.default_rng(SEED)
     print("draws, ours beside the plain way")
     for active, b in ((1e3, 0.5), (10.0, 0.05), (1e5, 3.0)):
@@ -92,11 +102,13 @@ def speed() -> None:
         first = time.perf_counter() - start
         again = best_of_three(lambda law=law: law.draw_histogram(10**15, rng))
         print(
-            f"  histogram of 1e12 units at D = 1e15, b = {b:g}: {first:.3f} s, again {again:.3f} "
-            "s; "
-            f"{drawn.units.size} bins, {drawn.working:,} working, expected "
+            f"  histogram of 1e12 units at D = 1e15, b = {b:g}: {first:.3f} s, again {again:.3f} s"
+            f"; {drawn.units.size} bins, {drawn.working:,} working, expected "
             f"{law.working(10**15):,.0f}"
         )
+
+
+def speed_of_expectations() -> None:
     print("expected working units for 1e6 values of D, beside scipy.special.betaln doing the same")
     grid = np.geomspace(1, 1e12, 10**6)
     for units, active, b in ((1e6, 100.0, 0.5), (100.0, 10.0, 0.3)):
@@ -129,5 +141,6 @@ def huge_binomials() -> None:
 
 if __name__ == "__main__":
     digits()
-    speed()
+    speed_of_draws()
+    speed_of_expectations()
     huge_binomials()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from matplotlib.axes import Axes
 
@@ -18,12 +17,13 @@ from actilaw.study.networks import TopK, digits, learning_curve, train_autoencod
 
 HERE = Path(__file__).parent
 SIZES = [5, 10, 20, 40, 80, 160, 320, 640, 1347]
-FORECAST, MEASURED = "#00897b", "#263238"
 STYLE = {
+    "axes.prop_cycle": plt.cycler(color=["#00897b"]),  # of the site: curve, band and dots
     "axes.spines.right": False,
     "axes.spines.top": False,
     "font.size": 10,
     "legend.frameon": False,
+    "lines.markersize": 4,
     "svg.fonttype": "none",  # text stays text, in the reader's font
     "svg.hashsalt": "actilaw",  # the same file from the same figure
 }
@@ -38,40 +38,13 @@ def dead_latents(axes: Axes) -> None:
         for batch in vectors.split(32):
             autoencoder(batch)
     counts = recording.census()["activation"]
-
-    counted = np.unique(np.geomspace(1, counts.samples, 60).astype(int))
-    ahead = np.unique(np.geomspace(counts.samples, 100 * counts.samples, 60).astype(int))
-    forecast = fit(counts).forecast(ahead)
-    axes.semilogx(counted, counts.rarefied(counted), color=MEASURED, label="counted")
-    axes.semilogx(ahead, forecast["expected"], color=FORECAST, label="forecast")
-    axes.fill_between(
-        ahead,
-        forecast["lower"],
-        forecast["upper"],
-        color=FORECAST,
-        alpha=0.2,
-        lw=0,
-        label="95 % interval",
-    )
-    axes.axhline(counts.units, color="0.6", lw=1, ls=":", label="all latents")
-    axes.set(xlabel="samples", ylabel="working latents", ylim=(0, None))
+    fit(counts).plot(axes)
+    axes.set(xlabel="samples", ylabel=f"working latents, of {counts.units:,}")
 
 
 def loss_curve(axes: Axes) -> None:
     curve = learning_curve(digits(), SIZES, units=256, steps=300)
-    sizes = np.geomspace(5, 13_470, 80)
-    forecast = fit_loss(curve["samples"], curve["loss"]).forecast(sizes)
-    axes.loglog(sizes, forecast["expected"], color=FORECAST, label="fitted curve")
-    axes.fill_between(
-        sizes,
-        forecast["lower"],
-        forecast["upper"],
-        color=FORECAST,
-        alpha=0.2,
-        lw=0,
-        label="95 % interval",
-    )
-    axes.loglog(curve["samples"], curve["loss"], "o", ms=4, color=MEASURED, label="measured")
+    fit_loss(curve["samples"], curve["loss"]).plot(axes)
     axes.set(xlabel="training images", ylabel="test loss, nats per image")
 
 

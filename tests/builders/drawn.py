@@ -25,7 +25,7 @@ def draw_blocks(
     )
 
 
-def draw_bursts(
+def draw_runs_of_eight(
     rates: np.ndarray, blocks: int, size: int, rng: np.random.Generator
 ) -> ActivationCounts:
     """Counts of units that, where they fire, fire on eight samples in a row."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import mpmath as mp
 import numpy as np
 
 DIGITS = 120
+Mpf = Any  # a number of mpmath, which makes their class as it is imported
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,11 @@ class Point:
     more: int
 
 
-def log_beta(a: mp.mpf, b: mp.mpf) -> mp.mpf:
+def log_beta(a: Mpf, b: Mpf) -> Mpf:
     return mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
 
 
-def answers(p: Point) -> dict[str, mp.mpf]:
+def answers(p: Point) -> dict[str, Mpf]:
     """Idle fraction, working units, probability of the count, and wake probability."""
     with mp.workdps(DIGITS):
         units, active, b = mp.mpf(p.units), mp.mpf(p.active), mp.mpf(p.b)

@@ -14,7 +14,9 @@ N_BLOCKS, BLOCK_SIZE = 32, 32
 
 
 def counts_of(fired: NDArray[np.bool_]) -> ActivationCounts:
-    """Counts of a layer that fired so; (N_BLOCKS * BLOCK_SIZE, n_units)."""
+    """Counts of a layer from which units were active on which samples; (N_BLOCKS * BLOCK_SIZE,
+    n_units).
+    """
     by_block = fired.reshape(N_BLOCKS, BLOCK_SIZE, -1).sum(axis=1)
     return ActivationCounts(
         fired.sum(axis=0),
@@ -38,9 +40,9 @@ def draw_layer(seed: int, units: int = 600, change: float = 0.0) -> ActivationCo
     return counts_of(rng.random((N_BLOCKS * BLOCK_SIZE, units)) < rates * (1 + slopes * time))
 
 
-def draw_bursts(seed: int, spread: float = 0.5) -> NDArray[np.bool_]:
-    """Firing of 600 units, where each sample excites all of them by a factor of its own, lognormal
-    with this spread; (1024, 600).
+def draw_bursts(seed: int | np.random.Generator, spread: float = 0.5) -> NDArray[np.bool_]:
+    """Activity of 600 units, where each sample excites all of them by a factor of its own,
+    lognormal with this spread; (1024, 600). A generator in the place of the seed is drawn from.
     """
     rng = np.random.default_rng(seed)
     gain = np.exp(rng.normal(-(spread**2) / 2, spread, (N_BLOCKS * BLOCK_SIZE, 1)))

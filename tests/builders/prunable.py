@@ -15,19 +15,11 @@ INPUTS = torch.rand(64, 5, generator=torch.Generator().manual_seed(0))
 def half_idle() -> nn.Sequential:
     """5 → 12 → 8 → 3 with some units that cannot fire on inputs in 0..1."""
     torch.manual_seed(0)
-    model = nn.Sequential(
-        OrderedDict(
-            a=nn.Linear(5, 12),
-            relu_a=nn.ReLU(),
-            b=nn.Linear(12, 8),
-            relu_b=nn.ReLU(),
-            c=nn.Linear(8, 3),
-        )
-    )
+    a, b, c = nn.Linear(5, 12), nn.Linear(12, 8), nn.Linear(8, 3)
     with torch.no_grad():
-        model.a.bias[::3] = -100
-        model.b.bias[[1, 5]] = -100
-    return model
+        a.bias[::3] = -100
+        b.bias[[1, 5]] = -100
+    return nn.Sequential(OrderedDict(a=a, relu_a=nn.ReLU(), b=b, relu_b=nn.ReLU(), c=c))
 
 
 def census_of(model: nn.Module, inputs: Tensor, **arguments) -> Census:

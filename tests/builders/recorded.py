@@ -77,8 +77,11 @@ def assert_same(one: Census, other: Census) -> None:
             b.active_squares,
             b.nonfinite,
         )
-        for x, y in ((a.counts, b.counts), (a.first, b.first), (a.blocks.counts, b.blocks.counts)):
-            np.testing.assert_array_equal(x, y)
+        np.testing.assert_array_equal(a.counts, b.counts)
+        np.testing.assert_array_equal(a.first, b.first)
+        assert a.blocks is not None
+        assert b.blocks is not None
+        np.testing.assert_array_equal(a.blocks.counts, b.blocks.counts)
         np.testing.assert_array_equal(a.blocks.samples, b.blocks.samples)
         assert a.blocks.size == b.blocks.size
 
@@ -93,12 +96,13 @@ def kept_activations(
     def keep(value: Tensor) -> None:
         kept.append(value.detach().float().numpy().copy())
 
+    def keep_output(_module: nn.Module, _inputs: object, out: Tensor | tuple[Tensor, ...]) -> None:
+        keep(out[0] if isinstance(out, tuple) else out)
+
     if at_input:
         hook = module.register_forward_pre_hook(lambda _m, inputs: keep(inputs[0]))
     else:
-        hook = module.register_forward_hook(
-            lambda _m, _i, out: keep(out[0] if isinstance(out, tuple) else out)
-        )
+        hook = module.register_forward_hook(keep_output)
     run()
     hook.remove()
     return np.concatenate(kept)

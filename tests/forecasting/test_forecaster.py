@@ -15,7 +15,7 @@ from actilaw import ActivationCounts, fit
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
 from actilaw.forecasting.forecaster import lookback_inflation
-from builders.drawn import draw_blocks, draw_bursts, draw_counts
+from builders.drawn import draw_blocks, draw_counts, draw_runs_of_eight
 
 
 @pytest.mark.slow
@@ -38,7 +38,7 @@ def test_any_counts_are_forecast_within_bounds_or_refused(counts: list[int]) -> 
 def test_bursts_bias_counts_and_not_blocks() -> None:
     rng = np.random.default_rng(5)
     rates = rng.beta(0.4, 60, 8000)
-    early = draw_bursts(rates, 24, 32, rng)
+    early = draw_runs_of_eight(rates, 24, 32, rng)
     later = rng.binomial(9 * early.samples // 8, rates / 8)
     truth = np.count_nonzero(early.counts + later)
     with_blocks = fit(early).forecast(10 * early.samples).iloc[0]
