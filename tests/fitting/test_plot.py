@@ -9,6 +9,7 @@ from builders.drawn import draw_counts
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 
@@ -21,8 +22,10 @@ def test_the_accumulation_curve_shows_counts_and_forecast(fitted: FittedLaw) -> 
     axes = Figure().subplots()
     assert fitted.plot(ax=axes) is axes
     assert axes.get_ylabel() == "working units K"
-    assert {line.get_label() for line in axes.lines} >= {"counted", "forecast"}
-    assert len(axes.collections) == 1  # the interval
+    assert [line.get_label() for line in axes.lines] == ["counted", "forecast", "all units"]
+    [interval] = axes.collections
+    assert interval.get_label() == "95% interval"
+    assert to_rgb(interval.get_facecolor()[0]) == to_rgb(axes.lines[1].get_color())
 
 
 def test_counts_are_shown_beside_the_closed_form(fitted: FittedLaw) -> None:

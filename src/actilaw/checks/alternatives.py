@@ -1,5 +1,5 @@
 """Simple laws of counts that others would try first, each at its maximum of likelihood: lognormal,
-exponential and power law, the usual rivals of a heavy tail (Clauset, Shalizi & Newman 2009).
+exponential and power law, the usual alternatives to a heavy tail (Clauset, Shalizi & Newman 2009).
 
 Each function takes the counts of a layer and returns the log probabilities of its distinct counts,
 ascending, (n_distinct,), so that they can be compared unit by unit with those of the activation

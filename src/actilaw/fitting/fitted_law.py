@@ -224,7 +224,7 @@ class FittedLaw:
 
         samples = self.counts.samples
         ahead = log_grid(samples, PLOTTED_FACTOR * samples, 40)
-        return plot_accumulation(self.counts, self.forecast(ahead), ax)
+        return plot_accumulation(self.counts, self.forecast(ahead, level=0.95), level=0.95, ax=ax)
 
     def plot_counts(self, ax: Axes | None = None) -> Axes:
         """Units per count beside the closed form, on logarithmic axes.

@@ -15,13 +15,14 @@ with needs_extra("report"):
 
 
 def plot_accumulation(
-    counts: ActivationCounts, forecast: pd.DataFrame, ax: Axes | None = None
+    counts: ActivationCounts, forecast: pd.DataFrame, *, level: float, ax: Axes | None = None
 ) -> Axes:
     """Working units against samples: counted (rarefied), and forecast with its interval.
 
     Args:
         counts: of one layer.
         forecast: columns samples, expected, lower, upper.
+        level: of its intervals, for the legend.
         ax: axes to draw on; new ones if left out.
 
     Returns:
@@ -30,9 +31,17 @@ def plot_accumulation(
     axes = _new_axes() if ax is None else ax
     part = log_grid(1, counts.samples, 40)
     axes.semilogx(part, counts.rarefied(part), "o", label="counted")
-    axes.semilogx(forecast["samples"], forecast["expected"], label="forecast")
-    axes.fill_between(forecast["samples"], forecast["lower"], forecast["upper"], alpha=0.2)
-    axes.axhline(counts.units, color="grey", linestyle=":")
+    [line] = axes.semilogx(forecast["samples"], forecast["expected"], label="forecast")
+    axes.fill_between(
+        forecast["samples"],
+        forecast["lower"],
+        forecast["upper"],
+        color=line.get_color(),
+        alpha=0.2,
+        linewidth=0,
+        label=f"{level:.0%} interval",
+    )
+    axes.axhline(counts.units, color="grey", linestyle=":", label="all units")
     axes.set(xlabel="samples D", ylabel="working units K", ylim=(0, None))
     axes.legend()
     return axes
