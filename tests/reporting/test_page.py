@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -115,3 +116,14 @@ def test_the_page_tells_what_was_removed(tmp_path, counts: ActivationCounts) -> 
     text = page_of(report(Census({"relu": counts}), tmp_path / "page.html", pruned=pruned)).text
     assert "units in relu2,00050075.0%" in text
     assert "parameters10,0002,50075.0%" in text
+
+
+def test_a_page_can_be_written_where_the_package_is_not_installed(
+    tmp_path, counts: ActivationCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_metadata(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("actilaw.support.version.version", no_metadata)
+    text = page_of(report(Census({"relu": counts}), tmp_path / "page.html")).text
+    assert "by actilaw unknown" in text

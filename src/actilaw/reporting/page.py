@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +20,7 @@ from actilaw.pruning.result import PruneResult
 from actilaw.reporting import figures, markup
 from actilaw.reporting.text import estimate_rows
 from actilaw.support.files import write_atomically
+from actilaw.support.version import installed_version
 
 EARLY_PART = 0.1  # share of the samples from which an early forecast is made
 
@@ -65,7 +65,7 @@ def write_page(
 def _title(census: Census) -> str:
     layers = "1 layer" if len(census) == 1 else f"{len(census)} layers"
     return f"""<h1>Which units work</h1>
-<p class="quiet">{layers}, by actilaw {escape(version("actilaw"))}. The activation law is that of
+<p class="quiet">{layers}, by actilaw {escape(installed_version())}. The activation law is that of
 Zhang &amp; Sui (2024), arXiv 2412.18073; points are counted, lines are fitted, bands hold 95 %.</p>
 """
 
