@@ -50,6 +50,7 @@ def test_the_page_says_what_was_counted_and_needs_nothing_but_itself(
         f"{counts.working:,}",
         "working units K",
         f"{counts.samples:,}",
+        "Accumulation curve",
         "Idle fraction",
     ):
         assert said in page.text

@@ -60,7 +60,7 @@ def simulate_command(
 def _show(found: Simulation, draw: bool) -> None:
     print(_landmarks(found))
     drawn = ("drawn",) if draw else ()
-    curve = [("Growth", [_curve_row(point) for point in found.growth])]
+    curve = [("Accumulation curve", [_curve_row(point) for point in found.accumulation_curve])]
     head = ("samples", "working", "mean field", "idle", *drawn)
     print_sections("", head, curve, all_numbers=True)
     bins = [part for part in found.counts if part.units > FEWEST_UNITS or part.drawn]

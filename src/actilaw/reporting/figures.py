@@ -25,7 +25,7 @@ LANDMARK = "#8a929c"
 HORIZON = 100  # figures reach to this many times the samples counted
 
 
-def growth(
+def accumulation_curve(
     counts: ActivationCounts, fitted: FittedLaw, early: FittedLaw | None = None
 ) -> go.Figure:
     """Working units against samples: counted, by the law, and forecast from all samples and from an

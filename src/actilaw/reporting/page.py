@@ -112,9 +112,9 @@ def _cards(section: FittedSection) -> list[str]:
     counts, fitted = section.counts, section.fitted
     return [
         markup.figure_card(
-            "Growth",
+            "Accumulation curve",
             "How many units work after D samples.",
-            figures.growth(counts, fitted, section.early),
+            figures.accumulation_curve(counts, fitted, section.early),
         ),
         markup.figure_card(
             "Law of counts",
