@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from actilaw.backtesting.backtest import BacktestResult, compare, early_parts
+from actilaw.backtesting.backtest import REPORTED_EARLY_SHARE, BacktestResult, compare, early_parts
 from actilaw.cli.options import AsJson
 from actilaw.cli.progress import progress_bar
 from actilaw.cli.tables import print_json, print_sections
@@ -119,7 +119,7 @@ def run_demo(
     with record(model) as recording:
         model(task.inputs)
     census = recording.census()
-    fitted, early = fit(census[LAYER]), fit(early_parts(census[LAYER], [0.1])[0])
+    fitted, early = fit(census[LAYER]), fit(early_parts(census[LAYER], REPORTED_EARLY_SHARE)[0])
 
     progress("removing idle units")
     pruned = prune(model, census, task.test_inputs[:8])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from actilaw.backtesting.backtest import compare, early_parts
+from actilaw.backtesting.backtest import REPORTED_EARLY_SHARE, compare, early_parts
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError
@@ -21,8 +21,6 @@ from actilaw.reporting import figures, markup
 from actilaw.reporting.text import estimate_rows
 from actilaw.support.files import write_atomically
 from actilaw.support.version import installed_version
-
-EARLY_PART = 0.1  # share of the samples from which an early forecast is made
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def _layer(name: str, counts: ActivationCounts) -> str:
 def _early(counts: ActivationCounts) -> FittedLaw | None:
     """The law fitted to the first part of the samples, if there is one that can be fitted."""
     try:
-        return next((fit(early) for early in early_parts(counts, [EARLY_PART])), None)
+        return next((fit(early) for early in early_parts(counts, REPORTED_EARLY_SHARE)), None)
     except CountsError:
         return None
 
