@@ -115,7 +115,7 @@ def test_the_page_tells_what_was_removed(tmp_path, counts: ActivationCounts) -> 
         output_change=0.0,
     )
     text = page_of(report(Census({"relu": counts}), tmp_path / "page.html", pruned=pruned)).text
-    assert "units in relu2,00050075.0%" in text
+    assert "relu2,00050075.0%" in text
     assert "parameters10,0002,50075.0%" in text
 
 

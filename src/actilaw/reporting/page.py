@@ -152,7 +152,10 @@ def _pruned(pruned: PruneResult) -> str:
         for name, row in pruned.summary().iterrows()
     ]
     table = markup.table(("", "before", "after", "removed"), rows)
-    what = "Units that no recorded sample activated, taken out of the weight matrices."
+    what = (
+        "Units that no recorded sample activated, taken out of the weight matrices: the units of "
+        "each layer before and after, and the parameters of the whole network."
+    )
     return f"<h2>Removed</h2><p>{what}</p>{table}"
 
 
