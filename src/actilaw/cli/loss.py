@@ -15,6 +15,7 @@ from actilaw.cli.tables import multiples, print_json, print_sections, read_colum
 from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.loss.profile_likelihood import bounded_sides
 from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number
 from actilaw.support.validation import fraction
 
@@ -128,10 +129,13 @@ def _print_fit(title: str, fitted: FittedLoss, level: float) -> None:
 
 
 def _range(lower: float, upper: float) -> str:
-    bounded_below = lower not in (0, -np.inf)
-    if upper == np.inf:
-        return f"above {number(lower)}" if bounded_below else "any"
-    return f"{number(lower)} to {number(upper)}" if bounded_below else f"below {number(upper)}"
+    """The interval of a parameter in words, on the sides that are bounded."""
+    bounded_below, bounded_above = bounded_sides(lower, upper)
+    if bounded_below and bounded_above:
+        return f"{number(lower)} to {number(upper)}"
+    if bounded_below:
+        return f"above {number(lower)}"
+    return f"below {number(upper)}" if bounded_above else "any"
 
 
 def _print_comparison(compared: pd.DataFrame) -> None:
