@@ -77,7 +77,7 @@ def test_the_figure_is_one_page_that_holds_everything(tmp_path):
             [*LAYER, "--plot", "/no/such/folder/x.html"],
             "cannot write /no/such/folder/x.html: the folder /no/such/folder does not exist",
         ),
-        ([*LAYER, "--draw", "--seed", "-1"], "expected --seed >= 0, but got -1"),
+        ([*LAYER, "--draw", "--seed", "-1"], "expected whole --seed in 0.. ... but got -1"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, said):

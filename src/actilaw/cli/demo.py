@@ -14,7 +14,7 @@ import pandas as pd
 import typer
 
 from actilaw.backtesting.backtest import REPORTED_EARLY_SHARE, BacktestResult, compare, early_parts
-from actilaw.cli.options import AsJson
+from actilaw.cli.options import AsJson, Seed
 from actilaw.cli.progress import progress_bar
 from actilaw.cli.tables import print_json, print_sections
 from actilaw.errors import needs_extra
@@ -41,14 +41,7 @@ def demo_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path(
         "actilaw-demo.html"
     ),
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=2**63 - 1,
-            help="Of the split of the data, the weights and the order of training.",
-        ),
-    ] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Run the main job on a real network: train, record, fit, forecast, prune, report. Takes under

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import typer
 
+from actilaw.cli.options import AsJson, Level
 from actilaw.cli.tables import multiples, print_json, print_sections, read_columns, records
 from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import fit_loss
@@ -20,7 +21,7 @@ from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number
 from actilaw.support.validation import fraction
 
 
-def loss(
+def loss_command(
     file: Annotated[
         Path, typer.Argument(help="A CSV file, a row per training.", show_default=False)
     ],
@@ -48,12 +49,8 @@ def loss(
     compare: Annotated[
         bool, typer.Option("--compare", help="Set every form beside the others, best first.")
     ] = False,
-    level: Annotated[
-        float, typer.Option(help="Probability that an interval is meant to hold.")
-    ] = 0.95,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of a table.")
-    ] = False,
+    level: Level = 0.95,
+    as_json: AsJson = False,
 ) -> None:
     """Fit the loss law L(D) = floor + amplitude (1 + D/knee)^(-b), and forecast the loss at more
     data.
