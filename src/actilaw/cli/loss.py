@@ -56,13 +56,11 @@ def loss_command(
     data.
     """
     fraction("level", level)
-    names = [samples_column, loss_column] + ([size_column] if size_column else [])
-    table = read_columns(file, *names)
-    samples, losses = table[samples_column], table[loss_column]
-    sizes = table[size_column] if size_column else None
-    fitted = fit_loss(samples, losses, form, size=sizes)
-    ahead = _forecasts(fitted, multiples(forecast, float(samples.max())), level)
-    compared = compare_loss_forms(samples, losses, size=sizes) if compare else None
+    fitted = _fit_columns(file, samples_column, loss_column, size_column, form=form)
+    ahead = _forecasts(fitted, forecast, level)
+    compared = None
+    if compare:
+        compared = compare_loss_forms(fitted.samples, fitted.loss, size=fitted.size)
     if as_json:
         print_json(_document(fitted, ahead, compared, level))
         return
@@ -72,12 +70,35 @@ def loss_command(
         _print_comparison(compared)
 
 
-def _forecasts(
-    fitted: FittedLoss, samples: list[float], level: float
-) -> dict[float | None, pd.DataFrame]:
-    """A forecast for each size of network; under None where there is but one."""
+def loss_as_json(fitted: FittedLoss, level: float = 0.95) -> dict[str, Any]:
+    """A fitted loss curve as part of a JSON document."""
+    return {
+        "form": fitted.form.name,
+        "formula": fitted.form.formula,
+        "parameters": fitted.summary(level).to_dict(orient="index"),
+        "undetermined": fitted.undetermined,
+        "remarks": fitted.remarks(level),
+        "residual": fitted.residual,
+    }
+
+
+def _fit_columns(file: Path, samples: str, loss: str, size: str | None, *, form: str) -> FittedLoss:
+    """The loss curve fitted to the named columns of a CSV file; `size` is None for none."""
+    table = read_columns(file, *[name for name in (samples, loss, size) if name])
+    return fit_loss(table[samples], table[loss], form, size=table[size] if size else None)
+
+
+def _forecasts(fitted: FittedLoss, samples: str, level: float) -> dict[float | None, pd.DataFrame]:
+    """A forecast for each size of network; under None where there is but one.
+
+    Args:
+        fitted: the loss curve.
+        samples: sizes of training set as the option --forecast gives them.
+        level: of the intervals.
+    """
+    grid = multiples(samples, float(fitted.samples.max()))
     sizes = [None] if fitted.size is None else np.unique(fitted.size).tolist()
-    return {size: fitted.forecast(samples, level=level, size=size) for size in sizes}
+    return {size: fitted.forecast(grid, level=level, size=size) for size in sizes}
 
 
 def _headed(ahead: dict[float | None, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
@@ -96,19 +117,14 @@ def _document(
     compared: pd.DataFrame | None,
     level: float,
 ) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "form": fitted.form.name,
-        "formula": fitted.form.formula,
-        "parameters": fitted.summary(level).to_dict(orient="index"),
-        "undetermined": fitted.undetermined,
-        "remarks": fitted.remarks(level),
-        "residual": fitted.residual,
-        "forecast": records(pd.concat(list(ahead.values()))),
+    """The fit, its forecasts and, where asked for, the comparison of forms as JSON."""
+    document = loss_as_json(fitted, level) | {"forecast": records(pd.concat(list(ahead.values())))}
+    if compared is None:
+        return document
+    return document | {
+        "comparison": records(compared.reset_index(names="form")),
+        "held_out": compared.attrs["held_out"],
     }
-    if compared is not None:
-        document["comparison"] = records(compared.reset_index(names="form"))
-        document["held_out"] = compared.attrs["held_out"]
-    return document
 
 
 def _print_fit(title: str, fitted: FittedLoss, level: float) -> None:
