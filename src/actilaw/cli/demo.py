@@ -58,8 +58,11 @@ def demo_command(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Run the main job on a real network: train, record, fit, forecast, prune, report. Takes under
-    two minutes.
+    """Run the main job on a real network, in under a minute.
+
+    Trains a network on images of digits, records which units work, fits the law,
+    forecasts, removes the idle units, follows the loss over sizes of the training
+    set, and writes a page with the figures.
     """
     with progress_bar() as bar:
         task = bar.add_task("starting", total=STEPS_OF_THE_DEMO + 1)

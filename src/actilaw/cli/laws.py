@@ -33,7 +33,7 @@ T = TypeVar("T")
 def fit_command(
     file: CensusFile, family: Family = None, level: Level = 0.95, as_json: AsJson = False
 ) -> None:
-    """Fit the activation law to each layer: estimates with standard errors."""
+    """Fit the activation law to each layer: estimates, standard errors."""
     fraction("level", level)
     fits = _by_layer(file, lambda counts: fit(counts, family))
     if as_json:
@@ -62,7 +62,10 @@ def forecast_command(
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Forecast how many units of each layer work after more data, or at another width."""
+    """Forecast working units after more data, or at another width.
+
+    For each layer: the number of units expected, and its interval.
+    """
     fraction("level", level)
     if samples is None:
         samples = "10x,100x" if units is None else "1x"
@@ -83,8 +86,9 @@ def forecast_command(
 
 
 def backtest_command(file: CensusFile, level: Level = 0.95, as_json: AsJson = False) -> None:
-    """Forecast each layer from the first part of its samples by every method, and compare with
-    what all samples showed.
+    """Forecast from the first samples, and compare with what all showed.
+
+    Every method forecasts for each layer, so that their errors can be compared.
     """
     tables = _by_layer(file, lambda counts: backtest(counts, level=level))
     parts = {
@@ -109,7 +113,10 @@ def check_command(
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Test the theory's claims on each layer: an estimate, its interval and a verdict for each."""
+    """Test the theory's claims on each layer.
+
+    Each test gives an estimate, its interval and a verdict.
+    """
     fitted = None
     if loss is not None:
         measured = read_columns(loss, "samples", "loss")

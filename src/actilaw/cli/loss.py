@@ -23,7 +23,7 @@ from actilaw.support.validation import fraction
 
 def loss_command(
     file: Annotated[
-        Path, typer.Argument(help="A CSV file, a row per training.", show_default=False)
+        Path, typer.Argument(help="A CSV file, a row per training run.", show_default=False)
     ],
     samples_column: Annotated[
         str, typer.Option(help="Column with the size of the training set.")
@@ -52,8 +52,9 @@ def loss_command(
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the loss law L(D) = floor + amplitude (1 + D/knee)^(-b), and forecast the loss at more
-    data.
+    """Fit the loss law to measured losses, and forecast at more data.
+
+    The law is L(D) = floor + amplitude (1 + D/knee)^(-b); for others see --form.
     """
     fraction("level", level)
     fitted = _fit_columns(file, samples_column, loss_column, size_column, form=form)

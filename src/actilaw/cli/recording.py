@@ -66,8 +66,9 @@ def record_command(
     ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Count on how many samples of a data set each unit is active. A run that was killed continues
-    from where it was last saved.
+    """Count on how many samples of a data set each unit is active.
+
+    A run that was killed continues from where it was last saved.
     """
     if (data is None) == (text is None):
         raise InputError(
@@ -122,7 +123,10 @@ def merge_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write their sum.")],
     as_json: AsJson = False,
 ) -> None:
-    """Add up censuses of the same layers over disjoint samples; their order does not matter."""
+    """Add up censuses of the same layers over disjoint samples.
+
+    Their order does not matter.
+    """
     census = functools.reduce(Census.merge, [Census.load(file) for file in files])
     census.save(output)
     _show_census(census, output, as_json)

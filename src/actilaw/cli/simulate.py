@@ -38,8 +38,9 @@ def simulate_command(
     as_json: AsJson = False,
     plot: Annotated[Path | None, typer.Option(help="Write a figure to this .html file.")] = None,
 ) -> None:
-    """Show what the activation law expects of a layer: working and idle units over samples, knee,
-    inflection and counts.
+    """Show what the activation law expects of a layer.
+
+    Working and idle units against samples, knee, inflection and counts.
     """
     if plot is not None and plot.suffix != ".html":
         raise InputError(
