@@ -35,6 +35,16 @@ def test_help_lists_every_command() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does_in_a_line(command: str) -> None:
+    """Typer keeps line breaks: a line too long for a narrow terminal would break twice."""
+    first, *rest = (get_command(app).commands[command].help or "").splitlines()
+    assert 0 < len(first) <= 70
+    assert first.endswith(".")
+    assert rest[:1] in ([], [""])
+    assert max(map(len, rest), default=0) <= 78
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_every_parameter_says_what_it_is(command: str) -> None:
     shown = actilaw(command, "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -60,7 +70,9 @@ def test_a_process_of_its_own_prints_the_same(census: Path) -> None:
         (("fit", "nowhere"), ("there is no file", "nowhere")),
         (("fit", "text"), ("expected a census, but", "is not one or is damaged")),
         (("demo", "-o", "/nowhere/page.html"), ("folder /nowhere does not exist",)),
-        (("demo", "--seed", "-1"), ("--seed",)),
+        (("demo", "--seed", "-1"), ("expected whole --seed in 0..", "but got -1")),
+        (("demo", "--seed", str(2**64)), ("expected whole --seed in 0..",)),
+        (("demo", "--seed", "first"), ("--seed",)),
         (("fit",), ("Missing argument",)),
         (("fit", "text", "--jason"), ("No such option",)),
         (("gauss",), ("No such command", "gauss")),

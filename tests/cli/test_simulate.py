@@ -19,7 +19,7 @@ def test_json_is_alone_on_stdout_and_agrees_with_the_law():
     law = ActivationLaw(1e12, 1e6, 0.5)
     assert found["landmarks"]["knee"] == law.knee == 5e5
     assert found["landmarks"]["inflection"] == 1e6
-    last = found["growth"][-1]
+    last = found["accumulation_curve"][-1]
     assert last["samples"] == 10**15
     assert last["working"] == pytest.approx(law.working(10**15))
     assert last["drawn"] is None
@@ -34,7 +34,7 @@ def test_a_drawn_layer_is_whole_and_repeats_with_its_seed():
     )
     assert first == again != other
     assert sum(cell["drawn"] for cell in first["counts"]) == 10**12
-    assert 10**12 - first["counts"][0]["drawn"] == first["growth"][-1]["drawn"]
+    assert 10**12 - first["counts"][0]["drawn"] == first["accumulation_curve"][-1]["drawn"]
     for cell in first["counts"]:
         assert abs(cell["drawn"] - cell["units"]) < 6 * (cell["units"] + 1) ** 0.5
 
@@ -77,7 +77,7 @@ def test_the_figure_is_one_page_that_holds_everything(tmp_path):
             [*LAYER, "--plot", "/no/such/folder/x.html"],
             "cannot write /no/such/folder/x.html: the folder /no/such/folder does not exist",
         ),
-        ([*LAYER, "--draw", "--seed", "-1"], "expected --seed >= 0, but got -1"),
+        ([*LAYER, "--draw", "--seed", "-1"], "expected whole --seed in 0.. ... but got -1"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, said):

@@ -12,6 +12,7 @@ from scipy.optimize import least_squares
 from scipy.stats import t as student
 
 from actilaw import LossLaw, fit_loss
+from actilaw.loss.profile_likelihood import bounded_sides
 from builders.losses import EVEN, SIZES, TRUTH, even_law, noisy_law
 
 
@@ -125,3 +126,19 @@ def test_neither_units_nor_order_matter(seed: int, of_samples: float, of_loss: f
     one, other = fit_loss(SIZES, loss), fit_loss(of_samples * SIZES[order], of_loss * loss[order])
     factors = np.array([of_loss, of_loss, of_samples, 1.0])[:, np.newaxis]
     np.testing.assert_allclose(other.summary(), one.summary() * factors, rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "bounded"),
+    [
+        (1.0, 2.0, (True, True)),
+        (-2.0, 3.0, (True, True)),
+        (0.0, 2.0, (False, True)),
+        (1.0, np.inf, (True, False)),
+        (-np.inf, np.inf, (False, False)),
+    ],
+)
+def test_an_interval_without_an_end_is_open(
+    lower: float, upper: float, bounded: tuple[bool, bool]
+) -> None:
+    assert bounded_sides(lower, upper) == bounded

@@ -10,8 +10,9 @@ def test_summary_says_before_and_after() -> None:
     model = half_idle()
     census = census_of(model, INPUTS, layers="relu_a")
     table = prune(model, census, INPUTS[:4]).summary()
-    assert table.loc["units in relu_a", "before"] == 12
-    assert table.loc["units in relu_a", "after"] == census["relu_a"].working
+    assert table.loc["relu_a", "before"] == 12
+    assert table.loc["relu_a", "after"] == census["relu_a"].working
+    assert list(table.index) == ["relu_a", "parameters"]
     assert table.loc["parameters", "before"] == sum(p.numel() for p in model.parameters())
 
 
@@ -22,4 +23,4 @@ def test_a_result_shows_itself_in_a_line() -> None:
         f"<PruneResult: {result.units_removed} units removed, {result.parameters_after} of "
         f"{result.parameters_before} parameters left>"
     )
-    assert "units in relu_a" in result._repr_html_()
+    assert "<th>relu_a</th>" in result._repr_html_()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -49,6 +50,7 @@ def test_the_page_says_what_was_counted_and_needs_nothing_but_itself(
         f"{counts.working:,}",
         "working units K",
         f"{counts.samples:,}",
+        "Accumulation curve",
         "Idle fraction",
     ):
         assert said in page.text
@@ -113,5 +115,16 @@ def test_the_page_tells_what_was_removed(tmp_path, counts: ActivationCounts) -> 
         output_change=0.0,
     )
     text = page_of(report(Census({"relu": counts}), tmp_path / "page.html", pruned=pruned)).text
-    assert "units in relu2,00050075.0%" in text
+    assert "relu2,00050075.0%" in text
     assert "parameters10,0002,50075.0%" in text
+
+
+def test_a_page_can_be_written_where_the_package_is_not_installed(
+    tmp_path, counts: ActivationCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_metadata(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("actilaw.support.version.version", no_metadata)
+    text = page_of(report(Census({"relu": counts}), tmp_path / "page.html")).text
+    assert "by actilaw unknown" in text

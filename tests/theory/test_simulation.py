@@ -14,18 +14,20 @@ LAW = ActivationLaw(1000, 20, 0.5)
 
 def test_expectations_are_those_of_the_law() -> None:
     found = simulate(LAW, 3000)
-    samples = [point.samples for point in found.growth]
+    samples = [point.samples for point in found.accumulation_curve]
     assert samples == [1, 10, 100, 1000, 3000]
-    assert [point.working for point in found.growth] == pytest.approx(LAW.working(samples))
-    assert [point.mean_field for point in found.growth] == pytest.approx(
+    assert [point.working for point in found.accumulation_curve] == pytest.approx(
+        LAW.working(samples)
+    )
+    assert [point.mean_field for point in found.accumulation_curve] == pytest.approx(
         LAW.working(samples, exact=False)
     )
-    assert [point.idle_fraction for point in found.growth] == pytest.approx(
+    assert [point.idle_fraction for point in found.accumulation_curve] == pytest.approx(
         LAW.idle_fraction(samples)
     )
     assert found.landmarks["knee"] == LAW.knee
     assert found.landmarks["mean_count"] == 60
-    assert all(point.drawn is None for point in [*found.growth, *found.counts])
+    assert all(point.drawn is None for point in [*found.accumulation_curve, *found.counts])
 
 
 def test_bins_of_counts_are_decades_that_hold_every_unit() -> None:
@@ -41,7 +43,7 @@ def test_bins_of_counts_are_decades_that_hold_every_unit() -> None:
 def test_a_drawn_layer_is_whole_and_repeats_with_its_seed() -> None:
     one, again, other = (simulate(LAW, 3000, np.random.default_rng(seed)) for seed in (3, 3, 4))
     assert one == again != other
-    drawn = [point.drawn for point in one.growth]
+    drawn = [point.drawn for point in one.accumulation_curve]
     assert drawn == sorted(drawn)
     assert sum(part.drawn for part in one.counts) == 1000
     assert one.counts[0].drawn == 1000 - drawn[-1]

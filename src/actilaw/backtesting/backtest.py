@@ -26,6 +26,7 @@ from actilaw.support.validation import fraction
 RATE_DENSITY = "rate_density"  # what `fit(counts)` forecasts from
 METHODS = (RATE_DENSITY, *FAMILIES, *BASELINES)
 EARLY_SHARES = (1 / 30, 1 / 10, 1 / 3)
+REPORTED_EARLY_SHARE = 0.1  # the report and the demo forecast from it
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import typer
 
 from actilaw.cli.demo import demo_command
 from actilaw.cli.laws import backtest_command, check_command, fit_command, forecast_command
-from actilaw.cli.loss import loss
+from actilaw.cli.loss import loss_command
 from actilaw.cli.recording import merge_command, record_command
 from actilaw.cli.report import report_command
 from actilaw.cli.simulate import simulate_command
@@ -31,7 +31,7 @@ app.command("fit")(fit_command)
 app.command("forecast")(forecast_command)
 app.command("backtest")(backtest_command)
 app.command("check")(check_command)
-app.command("loss")(loss)
+app.command("loss")(loss_command)
 app.command("simulate")(simulate_command)
 app.command("report")(report_command)
 

@@ -8,15 +8,23 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 import typer
 
-from actilaw.backtesting.backtest import BacktestResult, compare, early_parts
-from actilaw.cli.options import AsJson
+from actilaw.backtesting.backtest import (
+    REPORTED_EARLY_SHARE,
+    BacktestResult,
+    compare,
+    early_parts,
+)
+from actilaw.cli.laws import law_as_json
+from actilaw.cli.loss import loss_as_json
+from actilaw.cli.options import AsJson, Seed
 from actilaw.cli.progress import progress_bar
 from actilaw.cli.tables import print_json, print_sections
+from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
@@ -29,39 +37,54 @@ from actilaw.reporting.report import report
 from actilaw.reporting.text import Row, Sections, estimate_rows, number
 from actilaw.support.files import check_writable
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from actilaw.study.networks import Task
+
 LAYER = "relu"
 UNITS = 4096
+LOSS_UNITS = 1024  # of the networks whose loss is followed
 TRAINING_SIZES = (5, 10, 20, 40, 80, 160, 320, 640, 1347)
-CALLS_OF_PROGRESS = 4 + len(TRAINING_SIZES)
+STEPS_OF_THE_DEMO = 4 + len(TRAINING_SIZES)
 
-Progress = Callable[[str], None]
+OnStep = Callable[[str], None]  # is given a description as each step begins
 
 
 def demo_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path(
         "actilaw-demo.html"
     ),
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=2**63 - 1,
-            help="Of the split of the data, the weights and the order of training.",
-        ),
-    ] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Run the main job on a real network: train, record, fit, forecast, prune, report. Takes under
-    two minutes.
+    """Run the main job on a real network, in under a minute.
+
+    Trains a network on images of digits, records which units work, fits the law,
+    forecasts, removes the idle units, follows the loss over sizes of the training
+    set, and writes a page with the figures.
     """
     with progress_bar() as bar:
-        task = bar.add_task("starting", total=CALLS_OF_PROGRESS + 1)
+        task = bar.add_task("starting", total=STEPS_OF_THE_DEMO + 1)
         found = run_demo(output, seed, lambda step: bar.update(task, advance=1, description=step))
     if as_json:
         print_json(_as_json(found))
     else:
         print_sections(*_as_table(found))
         print(f"\nPage with the figures: {found.page}")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well a network does on test data.
+
+    Attributes:
+        loss: mean cross-entropy, in nats.
+        accuracy: in 0..1.
+    """
+
+    loss: float
+    accuracy: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +95,7 @@ class Demo:
         fitted: the law fitted to all samples.
         early: the law fitted to the first tenth of them.
         pruned: the network without its idle units.
-        loss_before, loss_after: mean cross-entropy on test data before and after removal, in nats.
-        accuracy_before, accuracy_after: accuracy on test data, in 0..1.
+        before, after: scores of the network before and after removal.
         loss: the loss law over sizes of the training set.
         page: where the report is.
     """
@@ -81,10 +103,8 @@ class Demo:
     fitted: FittedLaw
     early: FittedLaw
     pruned: PruneResult
-    loss_before: float
-    loss_after: float
-    accuracy_before: float
-    accuracy_after: float
+    before: Scores
+    after: Scores
     loss: FittedLoss
     page: Path
 
@@ -95,96 +115,91 @@ class Demo:
 
 
 def run_demo(
-    path: str | os.PathLike[str], seed: int = 0, progress: Progress = lambda step: None
+    path: str | os.PathLike[str], seed: int = 0, on_step: OnStep = lambda step: None
 ) -> Demo:
     """Train an over-wide network on images of digits and answer the four questions about it.
 
     Args:
         path: of the HTML page.
         seed: of the split, the weights and the order of training.
-        progress: called with a description as each of `CALLS_OF_PROGRESS` steps begins.
+        on_step: called with a description as each of `STEPS_OF_THE_DEMO` steps begins.
 
     Raises:
         FileError: before any training, if the page cannot be written.
         MissingExtraError: if torch or scikit-learn is not installed.
     """
     with needs_extra("demo"):
-        from actilaw.study.networks import digits, evaluate, learning_curve, train
+        from actilaw.study.networks import digits
     check_writable(path)
     task = digits(seed)
-    progress(f"training {UNITS:,} hidden units")
-    model = train(task, UNITS, seed=seed)
-
-    progress("recording which samples activate each unit, fitting the law")
-    with record(model) as recording:
-        model(task.inputs)
-    census = recording.census()
-    fitted, early = fit(census[LAYER]), fit(early_parts(census[LAYER], [0.1])[0])
-
-    progress("removing idle units")
+    model, census = _train_and_record(task, seed, on_step)
+    fitted = fit(census[LAYER])
+    early = fit(early_parts(census[LAYER], REPORTED_EARLY_SHARE)[0])
+    on_step("removing idle units")
     pruned = prune(model, census, task.test_inputs[:8])
-    loss_before, accuracy_before = evaluate(model, task.test_inputs, task.test_labels)
-    loss_after, accuracy_after = evaluate(pruned.model, task.test_inputs, task.test_labels)
-
-    curves = []
-    for size in TRAINING_SIZES:
-        progress(f"following the loss: {size:,} training images, three times")
-        curves.append(learning_curve(task, [size], seeds=range(seed, seed + 3), units=1024))
-    curve = pd.concat(curves)
-    loss = fit_loss(curve["samples"], curve["loss"])
-
-    progress("writing the page")
+    before, after = _scores(model, task), _scores(pruned.model, task)
+    loss = _fit_loss_over_sizes(task, seed, on_step)
+    on_step("writing the page")
     page = report(census, path, loss=loss, pruned=pruned)
     return Demo(
         fitted=fitted,
         early=early,
         pruned=pruned,
-        loss_before=loss_before,
-        loss_after=loss_after,
-        accuracy_before=accuracy_before,
-        accuracy_after=accuracy_after,
+        before=before,
+        after=after,
         loss=loss,
         page=page.resolve(),
     )
 
 
+def _train_and_record(task: Task, seed: int, on_step: OnStep) -> tuple[nn.Module, Census]:
+    """The trained network, and the counts of its units on the images that it was trained on."""
+    from actilaw.study.networks import train
+
+    on_step(f"training {UNITS:,} hidden units")
+    model = train(task, UNITS, seed=seed)
+    on_step("recording which samples activate each unit, fitting the law")
+    with record(model) as recording:
+        model(task.inputs)
+    return model, recording.census()
+
+
+def _scores(model: nn.Module, task: Task) -> Scores:
+    from actilaw.study.networks import evaluate
+
+    return Scores(*evaluate(model, task.test_inputs, task.test_labels))
+
+
+def _fit_loss_over_sizes(task: Task, seed: int, on_step: OnStep) -> FittedLoss:
+    """The loss law fitted to the test losses of networks trained on ever more images."""
+    from actilaw.study.networks import learning_curve
+
+    curves = []
+    for size in TRAINING_SIZES:
+        on_step(f"following the loss: {size:,} training images, three times")
+        curves.append(learning_curve(task, [size], seeds=range(seed, seed + 3), units=LOSS_UNITS))
+    curve = pd.concat(curves)
+    return fit_loss(curve["samples"], curve["loss"])
+
+
 def _as_json(demo: Demo) -> dict[str, Any]:
-    """The demo's numbers as one JSON document."""
-    return _law_as_json(demo.fitted) | {
+    """The demo's numbers as one JSON document: fit and loss as `actilaw fit` and `actilaw loss`
+    print them.
+    """
+    return {
+        "fit": {LAYER: law_as_json(demo.fitted)},
         "forecast": asdict(demo.forecast),
         "prune": {
             "units_removed": demo.pruned.units_removed,
             "parameters_before": demo.pruned.parameters_before,
             "parameters_after": demo.pruned.parameters_after,
-            "loss_before": demo.loss_before,
-            "loss_after": demo.loss_after,
-            "accuracy_before": demo.accuracy_before,
-            "accuracy_after": demo.accuracy_after,
+            "loss_before": demo.before.loss,
+            "loss_after": demo.after.loss,
+            "accuracy_before": demo.before.accuracy,
+            "accuracy_after": demo.after.accuracy,
         },
-        "loss_law": {
-            "floor": demo.loss.floor,
-            "amplitude": demo.loss.law.amplitude,
-            "knee": demo.loss.knee,
-            "b": demo.loss.b,
-            "standard_errors": demo.loss.standard_errors,
-            "undetermined": list(demo.loss.undetermined),
-        },
+        "loss": loss_as_json(demo.loss),
         "report": str(demo.page),
-    }
-
-
-def _law_as_json(fitted: FittedLaw) -> dict[str, Any]:
-    counts, law, errors = fitted.counts, fitted.law, fitted.standard_errors
-    return {
-        "units": counts.units,
-        "samples": counts.samples,
-        "active": law.active,
-        "active_standard_error": errors["active"],
-        "working": counts.working,
-        "b": law.b,
-        "b_standard_error": errors["b"],
-        "alpha": law.alpha,
-        "alpha_standard_error": errors["alpha"],
     }
 
 
@@ -220,6 +235,6 @@ def _removal_rows(demo: Demo) -> list[Row]:
     return [
         ("units", number(counts.working), f"of {counts.units:,}"),
         ("parameters", number(pruned.parameters_after), f"of {pruned.parameters_before:,}"),
-        ("test loss", f"{demo.loss_after:.5f}", f"before {demo.loss_before:.5f}"),
-        ("test accuracy", f"{demo.accuracy_after:.2%}", f"before {demo.accuracy_before:.2%}"),
+        ("test loss", f"{demo.after.loss:.5f}", f"before {demo.before.loss:.5f}"),
+        ("test accuracy", f"{demo.after.accuracy:.2%}", f"before {demo.before.accuracy:.2%}"),
     ]

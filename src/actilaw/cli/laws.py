@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,9 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError
 from actilaw.fitting.fit import fit
+from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fit import fit_loss
-from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number
+from actilaw.reporting.text import Row, Sections, estimate_rows, forecast_rows, number
 from actilaw.support.validation import fraction
 
 T = TypeVar("T")
@@ -32,26 +33,13 @@ T = TypeVar("T")
 def fit_command(
     file: CensusFile, family: Family = None, level: Level = 0.95, as_json: AsJson = False
 ) -> None:
-    """Fit the activation law to each layer: estimates with standard errors."""
+    """Fit the activation law to each layer: estimates, standard errors."""
     fraction("level", level)
     fits = _by_layer(file, lambda counts: fit(counts, family))
-    summaries = {name: fitted.summary(level) for name, fitted in fits.items()}
     if as_json:
-        print_json(
-            {
-                name: summaries[name].to_dict(orient="index")
-                | {"family": fitted.family, "aic": fitted.aic}
-                for name, fitted in fits.items()
-            }
-        )
+        print_json({name: law_as_json(fitted, level) for name, fitted in fits.items()})
         return
-    sections = [
-        (
-            name,
-            [*estimate_rows(summaries[name]), ("AIC", number(fitted.aic), f"as {fitted.family}")],
-        )
-        for name, fitted in fits.items()
-    ]
+    sections = [(name, _estimates(fitted)) for name, fitted in fits.items()]
     print_sections(f"Activation law of {file}", ("", "estimate", "standard error"), sections)
 
 
@@ -74,7 +62,10 @@ def forecast_command(
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Forecast how many units of each layer work after more data, or at another width."""
+    """Forecast working units after more data, or at another width.
+
+    For each layer: the number of units expected, and its interval.
+    """
     fraction("level", level)
     if samples is None:
         samples = "10x,100x" if units is None else "1x"
@@ -85,38 +76,29 @@ def forecast_command(
         return fit(counts, family).forecast(grid, units=widths, level=level)
 
     tables = _by_layer(file, forecast_layer)
-    if as_json:
-        print_json({name: records(table) for name, table in tables.items()})
-        return
-    title = f"Working units forecast from {file}"
     if units is None:
-        print_sections(title, *forecast_rows(tables.items(), level, ",.0f"))
-        return
-    head = ("units", "expected", f"{level:.0%} interval", "samples", "assuming")
-    sections = [
-        (name, [_width_row(row) for _, row in table.iterrows()]) for name, table in tables.items()
-    ]
-    print_sections(title, head, sections)
+        head, sections = forecast_rows(tables.items(), level, ",.0f")
+    else:
+        head = ("units", "expected", f"{level:.0%} interval", "samples", "assuming")
+        sections = _sections(tables, _width_row)
+    title = f"Working units forecast from {file}"
+    _print_tables(tables, as_json, title=title, head=head, sections=sections)
 
 
 def backtest_command(file: CensusFile, level: Level = 0.95, as_json: AsJson = False) -> None:
-    """Forecast each layer from the first part of its samples by every method, and compare with
-    what all samples showed.
+    """Forecast from the first samples, and compare with what all showed.
+
+    Every method forecasts for each layer, so that their errors can be compared.
     """
     tables = _by_layer(file, lambda counts: backtest(counts, level=level))
-    if as_json:
-        print_json({name: records(table) for name, table in tables.items()})
-        return
-    head = ("", "forecast", f"{level:.0%} interval", "missed", "")
-    sections = [
-        (
-            f"{name}: {_backtest_heading(part.iloc[0])}",
-            [_backtest_row(row) for _, row in part.iterrows()],
-        )
+    parts = {
+        f"{name}: {_backtest_heading(part.iloc[0])}": part
         for name, table in tables.items()
         for _, part in table.groupby("from_samples")
-    ]
-    print_sections(f"Backtest of {file}", head, sections)
+    }
+    head = ("", "forecast", f"{level:.0%} interval", "missed", "")
+    sections = _sections(parts, _backtest_row)
+    _print_tables(tables, as_json, title=f"Backtest of {file}", head=head, sections=sections)
 
 
 def check_command(
@@ -131,20 +113,28 @@ def check_command(
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Test the theory's claims on each layer: an estimate, its interval and a verdict for each."""
+    """Test the theory's claims on each layer.
+
+    Each test gives an estimate, its interval and a verdict.
+    """
     fitted = None
     if loss is not None:
         measured = read_columns(loss, "samples", "loss")
         fitted = fit_loss(measured["samples"], measured["loss"])
     tables = _by_layer(file, lambda counts: check(counts, loss=fitted, level=level))
-    if as_json:
-        print_json({name: records(table) for name, table in tables.items()})
-        return
     head = ("test", "estimate", f"{level:.0%} interval", "verdict")
-    sections = [
-        (name, [_check_row(row) for _, row in table.iterrows()]) for name, table in tables.items()
-    ]
-    print_sections(f"Tests of the theory on {file}", head, sections)
+    sections = _sections(tables, _check_row)
+    title = f"Tests of the theory on {file}"
+    _print_tables(tables, as_json, title=title, head=head, sections=sections)
+
+
+def law_as_json(fitted: FittedLaw, level: float = 0.95) -> dict[str, Any]:
+    """A fitted law as part of a JSON document: its summary, its family and its AIC."""
+    summary = fitted.summary(level).to_dict(orient="index")
+    return {str(name): row for name, row in summary.items()} | {
+        "family": fitted.family,
+        "aic": fitted.aic,
+    }
 
 
 def _by_layer(file: Path, function: Callable[[ActivationCounts], T]) -> dict[str, T]:
@@ -160,6 +150,29 @@ def _by_layer(file: Path, function: Callable[[ActivationCounts], T]) -> dict[str
     for refusal in refusals:
         print(f"actilaw: left out {refusal}", file=sys.stderr)
     return results
+
+
+def _sections(tables: dict[str, pd.DataFrame], row: Callable[[pd.Series], Row]) -> Sections:
+    """A section per table under its heading, with a printed row for each of its rows."""
+    return [
+        (heading, [row(series) for _, series in table.iterrows()])
+        for heading, table in tables.items()
+    ]
+
+
+def _print_tables(
+    tables: dict[str, pd.DataFrame], as_json: bool, *, title: str, head: Row, sections: Sections
+) -> None:
+    """Print the tables of layers as one JSON document, or the sections made of them."""
+    if as_json:
+        print_json({name: records(table) for name, table in tables.items()})
+    else:
+        print_sections(title, head, sections)
+
+
+def _estimates(fitted: FittedLaw) -> list[Row]:
+    rows = estimate_rows(fitted.summary())
+    return [*rows, ("AIC", number(fitted.aic), f"as {fitted.family}")]
 
 
 def _width_row(row: pd.Series) -> Row:

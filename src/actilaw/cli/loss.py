@@ -11,17 +11,19 @@ import numpy as np
 import pandas as pd
 import typer
 
+from actilaw.cli.options import AsJson, Level
 from actilaw.cli.tables import multiples, print_json, print_sections, read_columns, records
 from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.loss.profile_likelihood import bounded_sides
 from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number
 from actilaw.support.validation import fraction
 
 
-def loss(
+def loss_command(
     file: Annotated[
-        Path, typer.Argument(help="A CSV file, a row per training.", show_default=False)
+        Path, typer.Argument(help="A CSV file, a row per training run.", show_default=False)
     ],
     samples_column: Annotated[
         str, typer.Option(help="Column with the size of the training set.")
@@ -47,24 +49,19 @@ def loss(
     compare: Annotated[
         bool, typer.Option("--compare", help="Set every form beside the others, best first.")
     ] = False,
-    level: Annotated[
-        float, typer.Option(help="Probability that an interval is meant to hold.")
-    ] = 0.95,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of a table.")
-    ] = False,
+    level: Level = 0.95,
+    as_json: AsJson = False,
 ) -> None:
-    """Fit the loss law L(D) = floor + amplitude (1 + D/knee)^(-b), and forecast the loss at more
-    data.
+    """Fit the loss law to measured losses, and forecast at more data.
+
+    The law is L(D) = floor + amplitude (1 + D/knee)^(-b); for others see --form.
     """
     fraction("level", level)
-    names = [samples_column, loss_column] + ([size_column] if size_column else [])
-    table = read_columns(file, *names)
-    samples, losses = table[samples_column], table[loss_column]
-    sizes = table[size_column] if size_column else None
-    fitted = fit_loss(samples, losses, form, size=sizes)
-    ahead = _forecasts(fitted, multiples(forecast, float(samples.max())), level)
-    compared = compare_loss_forms(samples, losses, size=sizes) if compare else None
+    fitted = _fit_columns(file, samples_column, loss_column, size_column, form=form)
+    ahead = _forecasts(fitted, forecast, level)
+    compared = None
+    if compare:
+        compared = compare_loss_forms(fitted.samples, fitted.loss, size=fitted.size)
     if as_json:
         print_json(_document(fitted, ahead, compared, level))
         return
@@ -74,12 +71,35 @@ def loss(
         _print_comparison(compared)
 
 
-def _forecasts(
-    fitted: FittedLoss, samples: list[float], level: float
-) -> dict[float | None, pd.DataFrame]:
-    """A forecast for each size of network; under None where there is but one."""
+def loss_as_json(fitted: FittedLoss, level: float = 0.95) -> dict[str, Any]:
+    """A fitted loss curve as part of a JSON document."""
+    return {
+        "form": fitted.form.name,
+        "formula": fitted.form.formula,
+        "parameters": fitted.summary(level).to_dict(orient="index"),
+        "undetermined": fitted.undetermined,
+        "remarks": fitted.remarks(level),
+        "residual": fitted.residual,
+    }
+
+
+def _fit_columns(file: Path, samples: str, loss: str, size: str | None, *, form: str) -> FittedLoss:
+    """The loss curve fitted to the named columns of a CSV file; `size` is None for none."""
+    table = read_columns(file, *[name for name in (samples, loss, size) if name])
+    return fit_loss(table[samples], table[loss], form, size=table[size] if size else None)
+
+
+def _forecasts(fitted: FittedLoss, samples: str, level: float) -> dict[float | None, pd.DataFrame]:
+    """A forecast for each size of network; under None where there is but one.
+
+    Args:
+        fitted: the loss curve.
+        samples: sizes of training set as the option --forecast gives them.
+        level: of the intervals.
+    """
+    grid = multiples(samples, float(fitted.samples.max()))
     sizes = [None] if fitted.size is None else np.unique(fitted.size).tolist()
-    return {size: fitted.forecast(samples, level=level, size=size) for size in sizes}
+    return {size: fitted.forecast(grid, level=level, size=size) for size in sizes}
 
 
 def _headed(ahead: dict[float | None, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
@@ -98,19 +118,14 @@ def _document(
     compared: pd.DataFrame | None,
     level: float,
 ) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "form": fitted.form.name,
-        "formula": fitted.form.formula,
-        "parameters": fitted.summary(level).to_dict(orient="index"),
-        "undetermined": fitted.undetermined,
-        "remarks": fitted.remarks(level),
-        "residual": fitted.residual,
-        "forecast": records(pd.concat(list(ahead.values()))),
+    """The fit, its forecasts and, where asked for, the comparison of forms as JSON."""
+    document = loss_as_json(fitted, level) | {"forecast": records(pd.concat(list(ahead.values())))}
+    if compared is None:
+        return document
+    return document | {
+        "comparison": records(compared.reset_index(names="form")),
+        "held_out": compared.attrs["held_out"],
     }
-    if compared is not None:
-        document["comparison"] = records(compared.reset_index(names="form"))
-        document["held_out"] = compared.attrs["held_out"]
-    return document
 
 
 def _print_fit(title: str, fitted: FittedLoss, level: float) -> None:
@@ -128,10 +143,13 @@ def _print_fit(title: str, fitted: FittedLoss, level: float) -> None:
 
 
 def _range(lower: float, upper: float) -> str:
-    bounded_below = lower not in (0, -np.inf)
-    if upper == np.inf:
-        return f"above {number(lower)}" if bounded_below else "any"
-    return f"{number(lower)} to {number(upper)}" if bounded_below else f"below {number(upper)}"
+    """The interval of a parameter in words, on the sides that are bounded."""
+    bounded_below, bounded_above = bounded_sides(lower, upper)
+    if bounded_below and bounded_above:
+        return f"{number(lower)} to {number(upper)}"
+    if bounded_below:
+        return f"above {number(lower)}"
+    return f"below {number(upper)}" if bounded_above else "any"
 
 
 def _print_comparison(compared: pd.DataFrame) -> None:

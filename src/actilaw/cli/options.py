@@ -7,6 +7,13 @@ from typing import Annotated
 
 import typer
 
+from actilaw.support.validation import one_whole
+
+
+def _whole_seed(seed: int) -> int:
+    return one_whole("--seed", seed)
+
+
 CensusFile = Annotated[
     Path,
     typer.Argument(
@@ -17,6 +24,13 @@ CensusFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 Level = Annotated[
     float, typer.Option(help="Confidence level of the intervals, between 0 and 1: 0.95 is 95 %.")
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        callback=_whole_seed,
+        help="Seed of the random numbers, from 0 on; the same seed repeats a run.",
+    ),
 ]
 Family = Annotated[
     str | None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,9 @@ from actilaw.counts.census import Census
 from actilaw.errors import InputError, needs_extra
 from actilaw.recording.criteria import rule_from
 from actilaw.reporting.monitor import monitor
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def record_command(
@@ -66,46 +70,34 @@ def record_command(
     ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Count on how many samples of a data set each unit is active. A run that was killed continues
-    from where it was last saved.
+    """Count on how many samples of a data set each unit is active.
+
+    A run that was killed continues from where it was last saved.
     """
-    if (data is None) == (text is None):
-        raise InputError(
-            "expected either --data package.module:function or --text FILE: say what to run the "
-            "model on"
-        )
-    with needs_extra("torch"):
-        from actilaw.recording import to_file
-    if text is not None:
-        network, batches = to_file.language_model(model, text, length, batch)
-    else:
-        network, batches = to_file.imported(model), to_file.imported(str(data))
-    sample = per or ("sample" if text is None else "position")
+    per = per or ("sample" if text is None else "position")
+    network, batches = _model_and_batches(model, data, text, length=length, batch=batch)
     about = {
         "model": model,
         "data": str(data or text),
         "layers": layers,
         "criterion": criterion,
-        "per": sample,
+        "per": per,
         "mask": str(mask),
         "length": str(length),
         "batch": str(batch),
     }
-    finished = output.exists() and bool(Census.load(output).about.get("finished"))
-    with progress_bar() as bar:
-        task = bar.add_task("recording", total=None)
-        census = to_file.record_to_file(
-            network,
-            batches,
-            output,
-            layers=_names(layers),
-            criterion=criterion if criterion == "auto" else rule_from(criterion),
-            per=sample,
-            mask=mask,
-            about=about,
-            save_every=save_every,
-            progress=lambda done: bar.update(task, description=f"recording, {done:,} batches"),
-        )
+    finished = _is_finished(output)
+    census = _record_with_bar(
+        network,
+        batches,
+        output,
+        layers=_names(layers),
+        criterion=criterion if criterion == "auto" else rule_from(criterion),
+        per=per,
+        mask=mask,
+        about=about,
+        save_every=save_every,
+    )
     if finished:
         print(
             f"actilaw: {output} was finished before, and not counted again: remove it to do so",
@@ -122,10 +114,49 @@ def merge_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write their sum.")],
     as_json: AsJson = False,
 ) -> None:
-    """Add up censuses of the same layers over disjoint samples; their order does not matter."""
+    """Add up censuses of the same layers over disjoint samples.
+
+    Their order does not matter.
+    """
     census = functools.reduce(Census.merge, [Census.load(file) for file in files])
     census.save(output)
     _show_census(census, output, as_json)
+
+
+def _model_and_batches(
+    model: str, data: str | None, text: Path | None, *, length: int, batch: int
+) -> tuple[nn.Module, Iterable[Any]]:
+    """What is to be run, from the options --model, and --data or --text."""
+    if (data is None) == (text is None):
+        raise InputError(
+            "expected either --data package.module:function or --text FILE: say what to run the "
+            "model on"
+        )
+    with needs_extra("torch"):
+        from actilaw.recording.to_file import imported, language_model
+    if text is not None:
+        return language_model(model, text, length, batch)
+    return imported(model), imported(str(data))
+
+
+def _is_finished(output: Path) -> bool:
+    """Whether the file holds the census of a run that counted all batches."""
+    return output.exists() and bool(Census.load(output).about.get("finished"))
+
+
+def _record_with_bar(
+    network: nn.Module, batches: Iterable[Any], output: Path, **options: Any
+) -> Census:
+    """`record_to_file` with these options, and a bar that says how many batches it has read."""
+    with needs_extra("torch"):
+        from actilaw.recording.to_file import record_to_file
+    with progress_bar() as bar:
+        task = bar.add_task("recording", total=None)
+
+        def show(done: int) -> None:
+            bar.update(task, description=f"recording, {done:,} batches")
+
+        return record_to_file(network, batches, output, progress=show, **options)
 
 
 def _names(layers: str) -> str | list[str]:

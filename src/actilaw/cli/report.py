@@ -18,5 +18,8 @@ def report_command(
         "report.html"
     ),
 ) -> None:
-    """Write a self-contained HTML page on a census: estimates, forecasts and figures."""
+    """Write a self-contained HTML page on a census.
+
+    It has the estimates, the forecasts and the figures of each layer.
+    """
     print(f"Page with the figures: {report(Census.load(file), output).resolve()}")

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from actilaw.cli.options import AsJson
+from actilaw.cli.options import AsJson, Seed
 from actilaw.cli.tables import print_json, print_sections
 from actilaw.errors import InputError
 from actilaw.reporting.simulation import write_simulation
@@ -34,19 +34,18 @@ def simulate_command(
     draw: Annotated[
         bool, typer.Option("--draw", help="Draw one layer beside the expectations.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     plot: Annotated[Path | None, typer.Option(help="Write a figure to this .html file.")] = None,
 ) -> None:
-    """Show what the activation law expects of a layer: working and idle units over samples, knee,
-    inflection and counts.
+    """Show what the activation law expects of a layer.
+
+    Working and idle units against samples, knee, inflection and counts.
     """
     if plot is not None and plot.suffix != ".html":
         raise InputError(
             f"expected --plot with the suffix .html, but got '{plot}': the figure is one HTML page"
         )
-    if seed < 0:
-        raise InputError(f"expected --seed >= 0, but got {seed}")
     law = ActivationLaw(units, active, b)
     found = simulate(law, samples, np.random.default_rng(seed) if draw else None)
     if plot is not None:
@@ -60,7 +59,7 @@ def simulate_command(
 def _show(found: Simulation, draw: bool) -> None:
     print(_landmarks(found))
     drawn = ("drawn",) if draw else ()
-    curve = [("Growth", [_curve_row(point) for point in found.growth])]
+    curve = [("Accumulation curve", [_curve_row(point) for point in found.accumulation_curve])]
     head = ("samples", "working", "mean field", "idle", *drawn)
     print_sections("", head, curve, all_numbers=True)
     bins = [part for part in found.counts if part.units > FEWEST_UNITS or part.drawn]

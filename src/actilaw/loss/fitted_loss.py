@@ -14,7 +14,12 @@ from actilaw.loss.consistency import Consistency
 from actilaw.loss.form import Form
 from actilaw.loss.forms import KnownShape
 from actilaw.loss.measurements import Measurements
-from actilaw.loss.profile_likelihood import ProfileLikelihood, loss_bounds, parameter_bounds
+from actilaw.loss.profile_likelihood import (
+    ProfileLikelihood,
+    bounded_sides,
+    loss_bounds,
+    parameter_bounds,
+)
 from actilaw.support.arrays import Floats
 from actilaw.support.numerics import central_difference
 from actilaw.support.validation import fraction, log_of_positive
@@ -316,7 +321,7 @@ class FittedLoss:
 
 def _remark(name: str, lower: float, upper: float, level: float) -> str:
     """What the interval of a parameter leaves open; nothing where it is bounded on both sides."""
-    bounded_below, bounded_above = lower not in (0, -np.inf), upper < np.inf
+    bounded_below, bounded_above = bounded_sides(lower, upper)
     if bounded_below and bounded_above:
         return ""
     if not bounded_below and not bounded_above:

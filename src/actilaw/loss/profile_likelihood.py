@@ -117,6 +117,17 @@ def loss_bounds(profile: ProfileLikelihood, form: Form, at: Floats, level: float
     return (sign * distance).reshape(-1, 2)
 
 
+def bounded_sides(lower: float, upper: float) -> tuple[bool, bool]:
+    """Whether the losses bound a parameter below, and whether above, by its interval.
+
+    Args:
+        lower: of the interval; 0, or minus infinity for a parameter that may be negative, is no
+            bound.
+        upper: of the interval; infinity is no bound.
+    """
+    return lower not in (0, -np.inf), upper < np.inf
+
+
 def _both_sides(n: int) -> tuple[Fits, Floats]:
     """Two bounds for each of n quantities: whose bound each is, and on which side; (2n,) each."""
     return np.repeat(np.arange(n), 2), np.tile([-1.0, 1.0], n)

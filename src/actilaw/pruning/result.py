@@ -40,11 +40,11 @@ class PruneResult:
         return sum(units.size for units in self.removed.values())
 
     def summary(self) -> pd.DataFrame:
-        """A row per layer, "units in <layer>", and a row "parameters" for the whole network:
+        """A row per layer, by name, in units, and last a row "parameters" of the whole network:
         columns before, after and removed, the last as a share in 0..1.
         """
         rows = {
-            f"units in {name}": (self.units_before[name], self.units_before[name] - units.size)
+            name: (self.units_before[name], self.units_before[name] - units.size)
             for name, units in self.removed.items()
         }
         rows["parameters"] = (self.parameters_before, self.parameters_after)

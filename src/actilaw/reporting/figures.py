@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.log_histogram import log_histogram
-from actilaw.fitting.fitted_law import FittedLaw
+from actilaw.fitting.fitted_law import PLOTTED_FACTOR, FittedLaw
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.numerics import log_grid
 
@@ -22,23 +22,21 @@ FORECAST = "#c2410c"
 EARLY = "#8a6d3b"
 LANDMARK = "#8a929c"
 
-HORIZON = 100  # figures reach to this many times the samples counted
 
-
-def growth(
+def accumulation_curve(
     counts: ActivationCounts, fitted: FittedLaw, early: FittedLaw | None = None
 ) -> go.Figure:
     """Working units against samples: counted, by the law, and forecast from all samples and from an
     early part.
     """
     figure = _figure("samples D", "working units K")
-    _band(figure, fitted.curve(log_grid(1, HORIZON * counts.samples)), "activation law", LAW)
+    _band(figure, fitted.curve(log_grid(1, PLOTTED_FACTOR * counts.samples)), "activation law", LAW)
     if early is not None:
-        forecast = early.forecast(log_grid(early.counts.samples, HORIZON * counts.samples))
+        forecast = early.forecast(log_grid(early.counts.samples, PLOTTED_FACTOR * counts.samples))
         _band(
             figure, forecast, f"forecast from {early.counts.samples:,} samples", EARLY, dash="dash"
         )
-    ahead = fitted.forecast(log_grid(counts.samples, HORIZON * counts.samples))
+    ahead = fitted.forecast(log_grid(counts.samples, PLOTTED_FACTOR * counts.samples))
     _band(figure, ahead, f"from all {counts.samples:,}", FORECAST)
     seen = log_grid(1, counts.samples, 40)
     _points(figure, seen, counts.rarefied(seen))
@@ -69,7 +67,7 @@ def count_law(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
 def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     """Idle fraction against samples on log axes: flat before the knee, a power law after it."""
     figure = _figure("samples D", "idle fraction (N − K)/N", y_type="log")
-    d = log_grid(1, HORIZON * counts.samples)
+    d = log_grid(1, PLOTTED_FACTOR * counts.samples)
     law = fitted.law
     _line(figure, d, law.idle_fraction(d), "law, exact", LAW)
     _line(figure, d, law.idle_fraction(d, exact=False), "law, mean field", LAW, dash="dot")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
-from actilaw.backtesting.backtest import compare, early_parts
+from actilaw.backtesting.backtest import REPORTED_EARLY_SHARE, compare, early_parts
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError
@@ -21,8 +20,7 @@ from actilaw.pruning.result import PruneResult
 from actilaw.reporting import figures, markup
 from actilaw.reporting.text import estimate_rows
 from actilaw.support.files import write_atomically
-
-EARLY_PART = 0.1  # share of the samples from which an early forecast is made
+from actilaw.support.version import installed_version
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def write_page(
 def _title(census: Census) -> str:
     layers = "1 layer" if len(census) == 1 else f"{len(census)} layers"
     return f"""<h1>Which units work</h1>
-<p class="quiet">{layers}, by actilaw {escape(version("actilaw"))}. The activation law is that of
+<p class="quiet">{layers}, by actilaw {escape(installed_version())}. The activation law is that of
 Zhang &amp; Sui (2024), arXiv 2412.18073; points are counted, lines are fitted, bands hold 95 %.</p>
 """
 
@@ -86,7 +84,7 @@ def _layer(name: str, counts: ActivationCounts) -> str:
 def _early(counts: ActivationCounts) -> FittedLaw | None:
     """The law fitted to the first part of the samples, if there is one that can be fitted."""
     try:
-        return next((fit(early) for early in early_parts(counts, [EARLY_PART])), None)
+        return next((fit(early) for early in early_parts(counts, REPORTED_EARLY_SHARE)), None)
     except CountsError:
         return None
 
@@ -112,9 +110,9 @@ def _cards(section: FittedSection) -> list[str]:
     counts, fitted = section.counts, section.fitted
     return [
         markup.figure_card(
-            "Growth",
+            "Accumulation curve",
             "How many units work after D samples.",
-            figures.growth(counts, fitted, section.early),
+            figures.accumulation_curve(counts, fitted, section.early),
         ),
         markup.figure_card(
             "Law of counts",
@@ -154,7 +152,10 @@ def _pruned(pruned: PruneResult) -> str:
         for name, row in pruned.summary().iterrows()
     ]
     table = markup.table(("", "before", "after", "removed"), rows)
-    what = "Units that no recorded sample activated, taken out of the weight matrices."
+    what = (
+        "Units that no recorded sample activated, taken out of the weight matrices: the units of "
+        "each layer before and after, and the parameters of the whole network."
+    )
     return f"<h2>Removed</h2><p>{what}</p>{table}"
 
 

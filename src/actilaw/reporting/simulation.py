@@ -1,5 +1,5 @@
-"""The figure of `actilaw simulate`: working units, and the law of counts, of a layer that follows
-the law.
+"""The figure of `actilaw simulate`: the accumulation curve and the law of counts of a layer that
+follows the law.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOWEST_LOG_PROBABILITY = -100  # below it lies only the fall after the cut-off
 
 
 def write_simulation(found: Simulation, path: Path) -> Path:
-    """Write one self-contained HTML page: growth of working units, and the law of counts.
+    """Write one self-contained HTML page: the accumulation curve, and the law of counts.
 
     Raises:
         FileError: if it cannot be written.
@@ -54,10 +54,10 @@ def _draw_working(figure: go.Figure, found: Simulation) -> None:
         line_dash="dash",
         **LEFT_PANEL,
     )
-    if found.growth[0].drawn is not None:
+    if found.accumulation_curve[0].drawn is not None:
         figure.add_scatter(
-            x=[point.samples for point in found.growth],
-            y=[point.drawn for point in found.growth],
+            x=[point.samples for point in found.accumulation_curve],
+            y=[point.drawn for point in found.accumulation_curve],
             mode="markers",
             name="drawn",
             **LEFT_PANEL,

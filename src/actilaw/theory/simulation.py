@@ -54,14 +54,14 @@ class Simulation:
         samples: D, inputs in all.
         landmarks: knee, inflection and cutoff in samples, mean_count in samples per unit,
             inflection_height as a share of units, alpha.
-        growth: points of the accumulation curve, at powers of ten and at `samples`.
+        accumulation_curve: its points, at powers of ten and at `samples`.
         counts: units by count, in bins of a decade each.
     """
 
     law: ActivationLaw
     samples: int
     landmarks: dict[str, float]
-    growth: list[CurvePoint]
+    accumulation_curve: list[CurvePoint]
     counts: list[CountBin]
 
 
@@ -103,12 +103,12 @@ def simulate(
         law=law,
         samples=n,
         landmarks=landmarks,
-        growth=_curve(law, grid, drawn),
+        accumulation_curve=_points_of_curve(law, grid, drawn),
         counts=[CountBin(*parts) for parts in bins],
     )
 
 
-def _curve(law: ActivationLaw, grid: Ints, drawn: Ints | None) -> list[CurvePoint]:
+def _points_of_curve(law: ActivationLaw, grid: Ints, drawn: Ints | None) -> list[CurvePoint]:
     columns = (
         grid.tolist(),
         law.working(grid).tolist(),
