@@ -58,7 +58,7 @@ def demo_command(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Run the main job on a real network, in under a minute.
+    """Run the main job on a real network, in about a minute.
 
     Trains a network on images of digits, records which units work, fits the law,
     forecasts, removes the idle units, follows the loss over sizes of the training
