@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.fitting.families.catalogue import FittedFamily
+from actilaw.fitting.families.mixture import FittedFamily
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.support.arrays import Floats, Ints

@@ -30,7 +30,8 @@ from actilaw.checks.result import (
     TestResult,
 )
 from actilaw.errors import CountsError
-from actilaw.fitting.families.catalogue import FAMILIES, FittedFamily
+from actilaw.fitting.families.catalogue import FAMILIES
+from actilaw.fitting.families.mixture import FittedFamily
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import central_difference
 from actilaw.theory.beta_binomial import count_bins, log_pmf

@@ -24,8 +24,6 @@ from actilaw.fitting.families.heavy_tail import HeavyTail
 from actilaw.fitting.families.mixture import Family, FittedFamily
 from actilaw.fitting.families.multistart import Search, halved, with_atom
 
-__all__ = ["FAMILIES", "Family", "FittedFamily"]
-
 LEAST_GAIN = 1e-6  # nats that a part must add to the log-likelihood to be more than rounding
 TRIED_SILENT_SHARE = 0.01  # with which silent units are added to a fit
 

@@ -110,7 +110,8 @@ class Gated(nn.Module):
 
     def __init__(self, width: int, units: int) -> None:
         super().__init__()
-        self.gate_proj, self.up_proj = (nn.Linear(width, units, bias=False) for _ in range(2))
+        self.gate_proj = nn.Linear(width, units, bias=False)
+        self.up_proj = nn.Linear(width, units, bias=False)
         self.act = nn.SiLU()
         self.down_proj = nn.Linear(units, width, bias=False)
 

@@ -65,7 +65,8 @@ def digits(seed: int = 0) -> Task:
     """1,797 images of handwritten digits, 8 x 8 pixels in 0..1, split 3 to 1 (UCI Optical
     Recognition).
     """
-    images, targets = (np.asarray(part) for part in load_digits(return_X_y=True))
+    images, targets = load_digits(return_X_y=True)
+    images, targets = np.asarray(images), np.asarray(targets)
     return _split(images / 16, targets, 3 * len(targets) // 4, seed)
 
 
