@@ -12,6 +12,7 @@ from actilaw.support.numerics import log_grid
 with needs_extra("report"):
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 
 def plot_accumulation(
@@ -28,19 +29,10 @@ def plot_accumulation(
     Returns:
         The axes.
     """
-    axes = _new_axes() if ax is None else ax
+    axes = given_or_new(ax)
     part = log_grid(1, counts.samples, 40)
     axes.semilogx(part, counts.rarefied(part), "o", label="counted")
-    [line] = axes.semilogx(forecast["samples"], forecast["expected"], label="forecast")
-    axes.fill_between(
-        forecast["samples"],
-        forecast["lower"],
-        forecast["upper"],
-        color=line.get_color(),
-        alpha=0.2,
-        linewidth=0,
-        label=f"{level:.0%} interval",
-    )
+    draw_forecast(axes, forecast, "forecast", band=f"{level:.0%} interval")
     axes.axhline(counts.units, color="grey", linestyle=":", label="all units")
     axes.set(xlabel="samples D", ylabel="working units K", ylim=(0, None))
     axes.legend()
@@ -58,7 +50,7 @@ def plot_counts(counts: ActivationCounts, expected: pd.Series, ax: Axes | None =
     Returns:
         The axes.
     """
-    axes = _new_axes() if ax is None else ax
+    axes = given_or_new(ax)
     counted = log_histogram(counts)
     axes.loglog(counted.count, counted.units, "o", label="counted")
     axes.loglog(expected.index, expected, label=expected.name)
@@ -71,6 +63,31 @@ def plot_counts(counts: ActivationCounts, expected: pd.Series, ax: Axes | None =
     return axes
 
 
-def _new_axes() -> Axes:
-    _, axes = plt.subplots(layout="constrained")
-    return axes
+def given_or_new(ax: Axes | None) -> Axes:
+    """The axes given, or those of a new figure."""
+    return plt.subplots(layout="constrained")[1] if ax is None else ax
+
+
+def draw_forecast(axes: Axes, forecast: pd.DataFrame, name: str, *, band: str | None) -> Line2D:
+    """A forecast as a line in the band of its interval.
+
+    Args:
+        axes: to draw on.
+        forecast: columns samples, expected, lower, upper.
+        name: of the line, for the legend.
+        band: name of the band, for the legend, or None to leave it out.
+
+    Returns:
+        The line.
+    """
+    [line] = axes.plot(forecast["samples"], forecast["expected"], label=name)
+    axes.fill_between(
+        forecast["samples"],
+        forecast["lower"],
+        forecast["upper"],
+        color=line.get_color(),
+        alpha=0.2,
+        linewidth=0,
+        label=band,
+    )
+    return line

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from actilaw.errors import needs_extra
+from actilaw.fitting.plot import draw_forecast, given_or_new
 from actilaw.loss.measurements import Measurements
 
 with needs_extra("report"):
-    from matplotlib import pyplot
     from matplotlib.axes import Axes
 
 
@@ -25,21 +25,12 @@ def plot_loss(
         level: of the intervals, for the legend.
         ax: what to draw on; a new figure if None.
     """
-    axes = pyplot.subplots(layout="constrained")[1] if ax is None else ax
+    axes = given_or_new(ax)
     sizes = [None] if measured.size is None else np.unique(measured.size)
     for size, (name, table) in zip(sizes, forecasts.items(), strict=True):
         part = measured if size is None else measured.where(measured.size == size)
-        [line] = axes.plot(table["samples"], table["expected"], label=name)
         band = f"{level:.0%} interval" if size is None else None
-        axes.fill_between(
-            table["samples"],
-            table["lower"],
-            table["upper"],
-            color=line.get_color(),
-            alpha=0.2,
-            linewidth=0,
-            label=band,
-        )
+        line = draw_forecast(axes, table, name, band=band)
         dots = "measured" if size is None else None
         axes.plot(part.samples, part.loss, "o", color=line.get_color(), label=dots)
     axes.set(xscale="log", yscale="log", xlabel="training samples D", ylabel="loss")
