@@ -1,4 +1,4 @@
-"""Telling a frozen network from one in training, by the version counters that autograd keeps.
+"""Whether a network is frozen or in training, by the version counters that autograd keeps.
 
 Counts of a network in training mix learning with exposure, so a census says which it was.
 PyTorch counts how often each tensor is written to in place; where each parameter lies and its
