@@ -22,7 +22,7 @@ from actilaw.loss.profile_likelihood import (
 )
 from actilaw.support.arrays import Floats
 from actilaw.support.numerics import central_difference
-from actilaw.support.validation import fraction, log_of_positive
+from actilaw.support.validation import fraction, positive_array
 from actilaw.theory import LossLaw, LossSurface
 
 if TYPE_CHECKING:
@@ -307,9 +307,9 @@ class FittedLoss:
             raise InputError("expected size=, to predict for, since the fit was a joint one")
         if not self.form.uses_size and size is not None:
             raise InputError(f"expected no size=, since {self.form.formula} was fitted without it")
-        logs = [log_of_positive("samples", samples)]
+        logs = [np.log(positive_array("samples", samples))]
         if size is not None:
-            logs.append(log_of_positive("size", size))
+            logs.append(np.log(positive_array("size", size)))
         try:
             broadcast = np.broadcast_arrays(*logs)
         except ValueError:

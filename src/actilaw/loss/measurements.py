@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from actilaw.errors import InputError
 from actilaw.support.arrays import Floats
-from actilaw.support.validation import log_of_positive
+from actilaw.support.validation import positive_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,6 @@ def read_measurements(
                 f"{arrays[name].shape}"
             )
     for name, values in arrays.items():
-        log_of_positive(name, values)
+        positive_array(name, values)
     arrays.setdefault("weights", np.ones(shape))
     return Measurements(**arrays)

@@ -64,15 +64,15 @@ def one_whole(name: str, value: float, *, least: int = 0) -> int:
     return int(array)
 
 
-def log_of_positive(name: str, value: ArrayLike) -> Floats:
-    """Logarithms of positive, finite numbers, of any shape."""
+def positive_array(name: str, value: ArrayLike) -> Floats:
+    """`value` as floats, positive and finite, of any shape."""
     array = np.asarray(value, float)
     bad = array[~(np.isfinite(array) & (array > 0))]
     if bad.size:
         raise InputError(
             f"expected positive, finite {name}, but {bad.size} of {array.size} are not ({bad[0]})"
         )
-    return np.log(array)
+    return array
 
 
 def fraction(name: str, value: ArrayLike) -> Floats:
