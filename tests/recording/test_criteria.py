@@ -38,15 +38,34 @@ def test_a_threshold_counts_magnitudes_and_is_written_down() -> None:
 
 
 @pytest.mark.parametrize("rule", [TopK(2), lambda x: x > 2])
-def test_what_is_not_finite_is_found_and_not_activated_by_any_rule(rule) -> None:
+def test_nan_is_never_activated_and_infinity_as_the_rule_says(rule) -> None:
     counting = counter(rule)
     x = np.array([[np.nan, 1, 2, 3, 0], [np.inf, 4, 3, 9, 9], [1, 2, 3, 4, 5.0], [3, 3, 3, 3, 3]])
     counting.update(x[:3])
     counts = counting.counts()
     assert counts.nonfinite == 2
-    assert counts.counts[0] == 0
-    assert counts.active_squares <= 3 * 3**2
+    assert counts.counts[0] == 1  # infinity, and not the NaN
     assert counts.counts[4] >= 1
+
+
+def test_infinity_is_above_zero_for_every_way_to_say_so() -> None:
+    x = np.array([[np.inf, -np.inf, np.nan, 1.0], [0.0, -1.0, 2.0, np.inf]])
+    for rule in (Positive(), lambda x: x > 0, "positive"):
+        model = nn.Sequential(nn.ReLU())
+        with record(model, layers="0", criterion=rule) as recording:
+            model(torch.from_numpy(x))
+        counts = recording.census()["0"]
+        assert counts.counts.tolist() == [1, 0, 1, 2]
+        assert counts.nonfinite == 2
+
+
+def test_equals_are_counted_alike_by_the_rule_and_by_counting() -> None:
+    x = np.array([[1.0, 3, 3, 3, 3], [0, 0, 0, 0, 0], [5, 4, 5, 1, 4]])
+    counting = counter(TopK(2))
+    counting.update(x)
+    for rows in (TopK(2)(x), TopK(2)(torch.from_numpy(x)).numpy()):
+        assert rows.sum(1).tolist() == [2, 2, 2]
+        assert counting.counts().counts.tolist() == rows.sum(0).tolist()
 
 
 @pytest.mark.parametrize("rule", [Positive(), Threshold(0.5), Relative(0.3), TopK(4)])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from actilaw import record
-from actilaw.recording.places import sensible_hook_points
+from actilaw.recording.places import find_places
 from builders.recorded import (
     INPUTS,
     PADDING,
@@ -101,13 +101,15 @@ def test_gated_units_are_what_the_last_projection_takes_in(
 
 
 def test_a_gated_layer_that_is_itself_the_model_has_names_without_a_leading_dot() -> None:
-    points = dict(sensible_hook_points(Gated(nn.SiLU())))
+    points = find_places(Gated(nn.SiLU())).points
     assert list(points) == ["down_proj"]  # and its activation is not counted beside it
-    assert points["down_proj"].made_by == ("gate_proj", "up_proj")
+    assert points["down_proj"].at_input
     layer = nn.TransformerEncoderLayer(8, 2, dim_feedforward=30)
-    assert list(dict(sensible_hook_points(layer))) == ["linear2"]
-    with record(Gated(nn.SiLU())) as recording:
-        assert recording.uncovered == ["down_proj"]
+    assert list(find_places(layer).points) == ["linear2"]
+    model = Gated(nn.SiLU())
+    with record(model) as recording:
+        model(INPUTS)
+    assert recording.uncovered == ["down_proj"]
 
 
 def test_the_first_rule_that_knows_a_module_decides() -> None:
@@ -125,8 +127,7 @@ def test_the_first_rule_that_knows_a_module_decides() -> None:
     class ListedExperts(nn.ModuleList):
         pass
 
-    points = dict(sensible_hook_points(nn.Sequential(Layer(), nn.Linear(6, 9), nn.ReLU())))
+    points = find_places(nn.Sequential(Layer(), nn.Linear(6, 9), nn.ReLU())).points
     assert list(points) == ["0.gate", "2"]
     assert str(points["0.gate"].criterion) == "top(2)"
     assert points["0.gate"].chooses_experts
-    assert points["2"].made_by == ("1",)

@@ -188,7 +188,7 @@ def test_vmap_and_nested_tensors_are_refused_in_a_sentence() -> None:
             nn.Sequential(nn.ReLU()),
             {"criterion": [3]},
             InputError,
-            r"expected rules such as .* but got \[3\]",
+            r"expected criterion='auto', a rule such as .* but got \[3\]",
         ),
         (
             nn.Sequential(nn.ReLU()),

@@ -69,10 +69,13 @@ class Accumulator:
         self.size = 1
         self.entries = 0
         self.reach = 0  # one more than the number of the last entry
-        self._base = 0  # entries seen before the present forward pass
 
     def add(
-        self, x: Tensor, criterion: Criterion, mask: Tensor | None = None, again: bool = False
+        self,
+        x: Tensor,
+        criterion: Criterion,
+        mask: Tensor | None = None,
+        base: int | None = None,
     ) -> None:
         """Count activations.
 
@@ -80,17 +83,17 @@ class Accumulator:
             x: (n_entries, n_positions, n_units).
             criterion: the rule.
             mask: (n_entries, n_positions), true where they count; None for all.
-            again: whether these are the last entries once more, as of a module that is called twice
-                in one forward pass.
+            base: number of the first entry; by default they are new ones. Entries that were counted
+                before are counted once more.
 
         Raises:
             InputError: if the number of units is not that of the entries before.
         """
-        totals = self._totals(x.shape[-1], x.device)
         entries, positions = x.shape[:2]
-        base = self._base = self._base if again else self.entries
-        self._advance(max(self.entries, base + entries))
         rows = rows_of(x, criterion, mask)
+        totals = self._totals(x.shape[-1], x.device)
+        base = self.entries if base is None else base
+        self._advance(max(self.entries, base + entries))
         if self.per == "position":
             rows, per_entry = rows.flattened(), positions
         else:
@@ -99,21 +102,82 @@ class Accumulator:
             part = rows[first * per_entry : last * per_entry]
             self._add_block(totals, block, part, base + first, per_entry)
 
-    def add_active(self, active: Tensor, counted: Tensor, nonfinite: Tensor) -> None:
+    def add_some(
+        self,
+        x: Tensor,
+        criterion: Criterion,
+        mask: Tensor | None,
+        base: int,
+        entries: Tensor,
+        batch_size: int,
+    ) -> None:
+        """Count every position of some entries of a batch, in any order, as a sample.
+
+        Args:
+            x: (n_rows, n_positions, n_units).
+            criterion: the rule.
+            mask: (n_rows, n_positions), true where they count; None for all.
+            base: number of the first entry of the batch.
+            entries: of each row, from 0 in the batch; (n_rows,).
+            batch_size: entries of the batch.
+        """
+        positions = x.shape[1]
+        rows = rows_of(x, criterion, mask).flattened()
+        totals = self._totals(x.shape[-1], x.device)
+        self._advance(max(self.entries, base + batch_size))
+        numbers = (self.start + self.stride * (base + entries)).repeat_interleave(positions)
+        for block in (numbers // self.size).unique().tolist():
+            chosen = (numbers // self.size == block).nonzero().squeeze(1)
+            chosen = chosen[numbers[chosen].argsort(stable=True)]
+            index = chosen.to(x.device)
+            found = self._add_counts(totals, block, rows.chosen(index))
+            if found is not None:
+                newly_working, first = found
+                totals.first[newly_working] = numbers[chosen].to(x.device)[first]
+
+    def add_active(
+        self, active: Tensor, counted: Tensor, nonfinite: Tensor, base: int | None = None
+    ) -> None:
         """Count entries of which it is known which units were active.
 
         Args:
             active: (n_entries, n_units), booleans.
             counted: (n_entries,), which entries count at all.
             nonfinite: (n_entries,), which have a NaN or an infinity.
+            base: number of the first entry; by default they are new ones.
         """
         totals = self._totals(active.shape[-1], active.device)
-        base = self.entries
-        self._advance(base + len(active))
-        rows = rows_of_booleans(active[:, None], finite=None, mask=counted[:, None])
+        base = self.entries if base is None else base
+        self._advance(max(self.entries, base + len(active)))
+        rows = rows_of_booleans(active[:, None], nonfinite=None, mask=counted[:, None])
         for block, first, last in self._parts(base, len(active)):
             self._add_block(totals, block, rows[first:last], base + first, 1)
         totals.sums[1] += (nonfinite & counted).sum()
+
+    def add_newly_active(
+        self, before: Tensor, after: Tensor, counted: Tensor, counted_after: Tensor, base: int
+    ) -> None:
+        """Count units that a further call found active in entries that are counted already.
+
+        Args:
+            before: (n_entries, n_units), which were active before.
+            after: (n_entries, n_units), which are now.
+            counted: (n_entries,), which entries counted before.
+            counted_after: (n_entries,), which count now.
+            base: number of the first entry.
+        """
+        totals = self._totals(after.shape[-1], after.device)
+        squares = int(totals.sums[0])
+        samples = totals.block_samples.clone()
+        rows = rows_of_booleans(
+            (after & ~before)[:, None], nonfinite=None, mask=counted_after[:, None]
+        )
+        for block, first, last in self._parts(base, len(after)):
+            self._add_block(totals, block, rows[first:last], base + first, 1)
+            samples[block] += (counted_after & ~counted)[first:last].sum()
+        totals.block_samples[:] = samples
+        more = after.sum(1).square().sum() - before.sum(1).square().sum()
+        totals.sums[0] = squares + more
 
     def add_indices(self, indices: Tensor, units: int) -> None:
         """Count entries given by their active units alone, in time O(n_active) for each.
@@ -227,6 +291,16 @@ class Accumulator:
             first = last
 
     def _add_block(self, totals: Totals, block: int, rows: Rows, base: int, per_entry: int) -> None:
+        found = self._add_counts(totals, block, rows)
+        if found is not None:
+            newly_working, first = found
+            entry = base + first // per_entry
+            totals.first[newly_working] = self.start + self.stride * entry
+
+    def _add_counts(self, totals: Totals, block: int, rows: Rows) -> tuple[Tensor, Tensor] | None:
+        """Add the counts of one block; the units that work for the first time, and the first row
+        of each.
+        """
         found = count(rows)
         totals.blocks[block] += found.units
         totals.block_samples[block] += (
@@ -235,9 +309,9 @@ class Accumulator:
         totals.sums[0] += found.active.square().sum()
         totals.sums[1] += found.nonfinite.sum()
         newly_working = ((totals.first < 0) & (found.units > 0)).nonzero().squeeze(1)
-        if newly_working.numel():
-            entry = base + first_rows(rows, newly_working) // per_entry
-            totals.first[newly_working] = self.start + self.stride * entry
+        if not newly_working.numel():
+            return None
+        return newly_working, first_rows(rows, newly_working)
 
 
 def _note_first(first: Tensor, units: Tensor, entries: Tensor) -> None:

@@ -22,27 +22,53 @@ SMOOTH = (
     nn.CELU,
     nn.SELU,
     nn.LeakyReLU,
+    nn.RReLU,
     nn.PReLU,
     nn.Softplus,
+    nn.Softsign,
     nn.Tanh,
     nn.Sigmoid,
+    nn.Hardswish,
+    nn.Hardsigmoid,
+    nn.Hardtanh,
+)
+# Zero within a range around zero, and not beyond.
+SHRINKING = (nn.Hardshrink, nn.Softshrink)
+# Smooth activations that other libraries define, by name.
+SMOOTH_ELSEWHERE = (
+    "GELU",
+    "GELUTanh",
+    "GeluTanh",
+    "QuickGELU",
+    "QuickGelu",
+    "NewGELU",
+    "SiLU",
+    "Swish",
+    "Mish",
+    "HardMish",
+    "HardSwish",
+    "HardSigmoid",
+    "Sigmoid",
+    "Tanh",
+    "PReLU",
+    "SmeLU",
 )
 # Classes of activations that sparse autoencoders bring along, by name.
 LATENTS = ("TopK", "BatchTopK", "JumpReLU", "AuxTopK")
 
 
-def criterion_of_activation(name: str, module: nn.Module) -> Criterion | None:
+def criterion_of_activation(module: nn.Module) -> Criterion | None:
     """When a unit of this activation module is activated, or None if it is no activation module."""
     kind = type(module).__name__
     if isinstance(module, RECTIFIERS):
         return Positive()
-    if kind in LATENTS or name.endswith("hook_sae_acts_post"):
+    if isinstance(module, SHRINKING) or kind in LATENTS:
         return Threshold(0.0)
-    if isinstance(module, SMOOTH) or _is_smooth_in_transformers(kind):
+    if isinstance(module, SMOOTH) or kind in SMOOTH_ELSEWHERE or _is_of_transformers(kind):
         return Relative()
     return None
 
 
-def _is_smooth_in_transformers(kind: str) -> bool:
+def _is_of_transformers(kind: str) -> bool:
     """Whether a class of this name is one of the activations that Transformers defines."""
-    return (kind.endswith("Activation") and kind != "LinearActivation") or kind == "GELUTanh"
+    return kind.endswith("Activation") and kind != "LinearActivation"

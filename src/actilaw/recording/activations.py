@@ -49,29 +49,58 @@ def as_tensor(array: Any) -> Tensor:
         ) from None
 
 
+def require_countable(name: str, output: Any) -> bool:
+    """Whether a layer's output holds numbers at all, which a meta or fake tensor does not.
+
+    Raises:
+        InputError: if it is no plain tensor of real numbers.
+    """
+    if not isinstance(output, Tensor):
+        raise InputError(
+            f"expected activations (samples, ..., units) at layer {name!r}, but got "
+            f"{type(output).__name__}: name a layer that returns a tensor"
+        )
+    if torch._C._functorch.is_functorch_wrapped_tensor(output):  # pyright: ignore[reportAttributeAccessIssue]
+        raise InputError(
+            f"layer {name!r} runs inside torch.func (vmap, grad), whose tensors cannot be counted: "
+            "record calls outside it"
+        )
+    if output.is_meta or _is_fake(output):
+        return False
+    if output.is_nested or output.layout != torch.strided or output.is_quantized:
+        kind = (
+            "nested"
+            if output.is_nested
+            else str(output.dtype if output.is_quantized else output.layout)
+        )
+        raise InputError(
+            f"expected a plain tensor at layer {name!r}, but got a {kind} one: name another layer, "
+            "or let the model return plain tensors (enable_nested_tensor=False)"
+        )
+    if output.is_complex():
+        raise InputError(
+            f"expected real activations at layer {name!r}, but got {output.dtype}: name another "
+            "layer"
+        )
+    return True
+
+
+def _is_fake(output: Tensor) -> bool:
+    """Whether it is a tensor of FakeTensorMode, which has a shape and no numbers."""
+    return type(output).__name__ in ("FakeTensor", "FunctionalTensor")
+
+
 def by_position(name: str, output: Any, axis: int) -> Tensor:
     """Activations as (n_samples, n_positions, n_units), from any with the units along `axis`.
 
     Raises:
         InputError: if they are no plain tensor of real numbers with two axes or more.
     """
-    if isinstance(output, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(output):  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(output, Tensor) and output.ndim < 2:
         raise InputError(
-            f"layer {name!r} runs inside torch.func (vmap, grad), whose tensors cannot be counted"
+            f"expected activations (samples, ..., units) at layer {name!r}, but got shape "
+            f"{tuple(output.shape)}"
         )
-    if not isinstance(output, Tensor) or output.ndim < 2:
-        came = (
-            f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-        )
-        raise InputError(
-            f"expected activations (samples, ..., units) at layer {name!r}, but got {came}"
-        )
-    if output.is_nested:
-        raise InputError(
-            f"expected a plain tensor at layer {name!r}, but got a nested one: "
-            "enable_nested_tensor=False"
-        )
-    if output.is_complex():
-        raise InputError(f"expected real activations at layer {name!r}, but got {output.dtype}")
+    require_countable(name, output)
     x = output.detach().movedim(axis, -1)
     return x[:, None] if x.ndim == 2 else x.flatten(1, -2)

@@ -18,11 +18,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from actilaw.errors import InputError
 
 Criterion = Callable[[Any], Any]
-# What a user may give: "auto", "positive", one rule, or several.
-Criteria = str | Criterion | Iterable[Criterion]
+# What a user may give: "auto", a rule or its words, or several.
+Criteria = str | Criterion | Iterable[str | Criterion]
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ class Relative:
 
     def __call__(self, x: Any) -> Any:
         magnitude = abs(x)
-        largest = magnitude.max(-1, keepdims=True)
+        finite = magnitude + 0  # a copy
+        finite[~(magnitude < float("inf"))] = 0
+        largest = finite.max(-1, keepdims=True)
         largest = getattr(largest, "values", largest)  # torch gives values and indices
         return magnitude > self.share * largest
 
@@ -81,7 +85,9 @@ class Relative:
 
 @dataclass(frozen=True)
 class TopK:
-    """Activated if among the `k` largest of its row: routed experts; k >= 1."""
+    """Activated if among the `k` largest of its row, the first ones of equals: routed experts;
+    k >= 1.
+    """
 
     k: int
 
@@ -90,7 +96,14 @@ class TopK:
             raise InputError(f"expected k of 1 or more, but got {self.k}")
 
     def __call__(self, x: Any) -> Any:
-        return (x[..., None, :] > x[..., :, None]).sum(-1) < self.k
+        k = min(self.k, x.shape[-1])
+        if hasattr(x, "topk"):
+            least = x.topk(k, dim=-1).values[..., -1:]
+        else:
+            least = np.partition(x, -k, axis=-1)[..., -k, None]
+        above, equal = x > least, x == least
+        left = k - above.sum(-1)[..., None]
+        return above | (equal & (equal.cumsum(-1) <= left))
 
     def __str__(self) -> str:
         return f"top({self.k})"
@@ -112,18 +125,19 @@ def criteria_from(given: Criteria) -> list[Criterion]:
     Raises:
         InputError: if these are no rules.
     """
-    if isinstance(given, str):
-        if given == "auto":
-            return []
-        if given == "positive":
-            return [POSITIVE]
-        raise InputError(
-            "expected criterion='auto', 'positive', or a rule such as Threshold(0.1), but got "
-            f"{given!r}"
-        )
-    rules = [given] if callable(given) else list(given)
+    if isinstance(given, str) and given == "auto":
+        return []
+    if isinstance(given, str) or callable(given):
+        given = [given]
+    try:
+        rules = [rule_from(rule) if isinstance(rule, str) else rule for rule in given]
+    except TypeError:
+        rules = []
     if not rules or not all(callable(rule) for rule in rules):
-        raise InputError(f"expected rules such as Positive() or Threshold(0.1), but got {given!r}")
+        raise InputError(
+            "expected criterion='auto', a rule such as Positive(), Threshold(0.1) or "
+            f"'relative(0.1)', or a list of rules, but got {given!r}"
+        )
     return rules
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -53,13 +53,13 @@ def number_chosen(model: nn.Module, router: str) -> int:
     return next((number for number in numbers if isinstance(number, int)), 1)
 
 
-def chosen_experts(experts: nn.Module, inputs: tuple[Any, ...]) -> Tensor:
-    """What the router chose, as ones among zeros (n_tokens, n_experts): of what experts take in,
-    the whole numbers.
+def chosen_experts(experts: nn.Module, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """What the router chose, and the same as ones among zeros (n_tokens, n_experts): of what
+    experts take in, the whole numbers (n_tokens, n_chosen).
     """
-    indices = next(x for x in inputs if isinstance(x, Tensor) and not x.is_floating_point())
+    indices = next(x for x in inputs if not x.is_floating_point())
     fused = (p for p in experts.parameters(recurse=False) if p.ndim == 3)
     number = next(fused).shape[0]
     # One more column, for tokens that none takes: their index lies beyond the last expert.
     ones = torch.zeros(len(indices), number + 1, device=indices.device)
-    return ones.scatter(1, indices.clamp(0, number), 1.0)[:, :number]
+    return indices, ones.scatter(1, indices.clamp(0, number), 1.0)[:, :number]

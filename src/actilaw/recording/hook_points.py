@@ -15,17 +15,14 @@ class HookPoint:
 
     Attributes:
         module: the module whose output, or input, holds the units.
-        criterion: when a unit counts as activated.
-        axis: of the units.
+        criterion: when a unit counts as activated; None if what the values are decides, "above
+            zero" for those that come from a rectifier, and "stands out" for all others.
         at_input: whether units are what the module takes in.
-        made_by: names of the parametrised modules that make the units.
         chooses_experts: whether units are experts and the module takes in, or makes, the choice
             among them.
     """
 
     module: nn.Module
-    criterion: Criterion
-    axis: int = -1
+    criterion: Criterion | None
     at_input: bool = False
-    made_by: tuple[str, ...] = ()
     chooses_experts: bool = False

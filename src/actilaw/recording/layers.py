@@ -1,64 +1,83 @@
 """The choice of layers: from what a user asks for to hook points with names.
 
-By default these are the places that `places` knows; a user names modules by globs, a list or a
-function instead.
+By default these are the places that `places` knows, and activation functions wherever they are
+called; a user names modules by globs, a list or a function instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from torch import nn
 
 from actilaw.errors import InputError, ModelError
-from actilaw.recording.criteria import Criteria, Criterion, Positive, criteria_from, describe
 from actilaw.recording.hook_points import HookPoint
-from actilaw.recording.places import sensible_hook_points
-from actilaw.recording.unit_makers import axis_of_units, makes_units
+from actilaw.recording.places import find_places
 
 Layers = str | Iterable[str] | Callable[[str, nn.Module], bool]
 
 NAMES_SHOWN = 20  # of modules, in a message
+# Modules of PyTorch that call activation functions though they are no activation modules.
+CALLING_FUNCTIONS = (nn.Transformer, nn.TransformerDecoder, nn.TransformerEncoder)
 
 
-def find_hook_points(
-    model: nn.Module, layers: Layers = "auto", criterion: Criteria = "auto"
-) -> dict[str, HookPoint]:
-    """The hook points of `model` by the name of the module, and of the rule where several are asked
-    for.
+@dataclass(frozen=True)
+class Choice:
+    """What is to be counted in a model.
+
+    Attributes:
+        points: the hook points, by the name of the module.
+        wholes: names of modules inside which no activation function is counted.
+        functions: whether activation functions are counted where they are called.
+    """
+
+    points: dict[str, HookPoint]
+    wholes: tuple[str, ...]
+    functions: bool
+
+
+def choose_layers(model: nn.Module, layers: Layers = "auto") -> Choice:
+    """What `layers` asks to be counted.
 
     Raises:
-        ModelError: if no layer is found, or one that is named is not there.
-        InputError: if `criterion` is no rule.
+        ModelError: if there is no such layer, or one that is named is not there.
+        InputError: if `layers` is no name, glob, list of these, or function.
     """
-    found = dict(sensible_hook_points(model))
-    if not (isinstance(layers, str) and layers == "auto"):
-        found = {name: found.get(name) or _output_of(model, name) for name in _named(model, layers)}
-    if not found:
-        names = [name for name, _ in model.named_modules() if name]
-        raise ModelError(
-            f"expected a model with a layer of units, but layers={layers!r} matches none of the "
-            f"{len(names)} modules of {type(model).__name__}: name the modules whose outputs are "
-            f"units, layers=['...'] out of {_listed(names)}"
-        )
-    return _by_rule(found, criteria_from(criterion))
+    places = find_places(model)
+    if isinstance(layers, str) and layers == "auto":
+        if not places.points and _is_of_torch_alone(model):
+            raise _nothing_found(model, layers)
+        return Choice(places.points, places.wholes, functions=True)
+    known = places.points
+    named = {
+        name: known.get(name) or HookPoint(model.get_submodule(name), None)
+        for name in _named(model, layers)
+    }
+    if not named:
+        raise _nothing_found(model, layers)
+    return Choice(named, (), functions=False)
 
 
-def uncovered(model: nn.Module, points: Iterable[HookPoint]) -> list[str]:
-    """Parametrised modules that make no units that are counted; norms and embeddings aside."""
-    covered = {name for point in points for name in point.made_by}
-    return [
-        name
-        for name, module in model.named_modules()
-        if makes_units(module) and "Norm" not in type(module).__name__ and name not in covered
-    ]
+def _is_of_torch_alone(model: nn.Module) -> bool:
+    """Whether every module is PyTorch's own, of which it is known that it calls no activation
+    function.
+    """
+    return all(
+        type(module).__module__.startswith("torch.nn.")
+        and not isinstance(module, CALLING_FUNCTIONS)
+        for module in model.modules()
+    )
 
 
-def _output_of(model: nn.Module, name: str) -> HookPoint:
-    """A module that a user names and no rule knows: its output, above zero."""
-    return HookPoint(model.get_submodule(name), Positive(), axis=axis_of_units(model, name))
+def _nothing_found(model: nn.Module, layers: object) -> ModelError:
+    names = [name for name, _ in model.named_modules() if name]
+    return ModelError(
+        f"expected a model with a layer of units, but layers={layers!r} matches none of the "
+        f"{len(names)} modules of {type(model).__name__}: name the modules whose outputs are "
+        f"units, layers=['...'] out of {listed(names)}"
+    )
 
 
 def _named(model: nn.Module, layers: Layers) -> list[str]:
@@ -66,10 +85,22 @@ def _named(model: nn.Module, layers: Layers) -> list[str]:
     modules = {name: module for name, module in model.named_modules() if name}
     if callable(layers):
         return [name for name, module in modules.items() if layers(name, module)]
-    globs = [layers] if isinstance(layers, str) else list(layers)
+    globs = [layers] if isinstance(layers, str) else _globs(layers)
     if len(globs) > 1:
         _refuse_unmatched(globs, list(modules))
     return [name for name in modules if any(fnmatchcase(name, glob) for glob in globs)]
+
+
+def _globs(layers: Iterable[str]) -> list[str]:
+    globs = list(layers) if isinstance(layers, Iterable) else [layers]
+    if not globs or not all(isinstance(glob, str) for glob in globs):
+        other = next((glob for glob in globs if not isinstance(glob, str)), layers)
+        raise InputError(
+            "expected layers='auto', a name or glob of modules, a list of them, or a function of "
+            f"(name, module), but got {type(other).__name__}: name modules as "
+            "model.named_modules() does"
+        )
+    return globs
 
 
 def _refuse_unmatched(globs: Sequence[str], names: Sequence[str]) -> None:
@@ -77,24 +108,10 @@ def _refuse_unmatched(globs: Sequence[str], names: Sequence[str]) -> None:
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
             raise ModelError(
-                f"expected layers that the model has, but {glob!r} matches none of {_listed(names)}"
+                f"expected layers that the model has, but {glob!r} matches none of {listed(names)}"
             )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names in a message, the first ones of many."""
     return ", ".join(names[:NAMES_SHOWN]) or "none"
-
-
-def _by_rule(found: Mapping[str, HookPoint], rules: Sequence[Criterion]) -> dict[str, HookPoint]:
-    """Every hook point by every rule; with its own rule if none is asked for."""
-    points: dict[str, HookPoint] = {}
-    for name, point in found.items():
-        for rule in rules or [point.criterion]:
-            key = name if len(rules) < 2 else f"{name} {describe(rule)}"
-            if key in points:
-                raise InputError(
-                    f"expected rules that differ in name, but two are {describe(rule)!r}: name the "
-                    "functions"
-                )
-            points[key] = replace(point, criterion=rule)
-    return points

@@ -7,7 +7,7 @@ whole, so that no rule looks inside them; what is left are activation modules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,7 +25,6 @@ from actilaw.recording.experts import (
     router_beside,
 )
 from actilaw.recording.hook_points import HookPoint
-from actilaw.recording.unit_makers import axis_of_units, maker_of
 
 # A gated unit is a product of two: it is what the last of these modules takes in.
 GATED_PROJECTIONS = (
@@ -49,19 +48,39 @@ class Place:
     whole: bool
 
 
-def sensible_hook_points(model: nn.Module) -> Iterator[tuple[str, HookPoint]]:
-    """The hook points that the rules find in a model, in the order of its modules."""
-    inside: tuple[str, ...] = ()  # prefixes of the names in places that are known as a whole
+@dataclass(frozen=True)
+class Places:
+    """Where the units of a model are.
+
+    Attributes:
+        points: the hook points, by name, in the order of the model's modules.
+        wholes: names of modules that are known as a whole: no activation inside is looked for.
+    """
+
+    points: dict[str, HookPoint]
+    wholes: tuple[str, ...]
+
+
+def find_places(model: nn.Module) -> Places:
+    """The places that the rules find in a model."""
+    points: dict[str, HookPoint] = {}
+    wholes: list[str] = []
     for name, module in model.named_modules():
-        if name.startswith(inside):
+        if inside(name, wholes):
             continue
         place = _first_place(model, name, module)
         if place is None:
             continue
         if place.point is not None:
-            yield place.point
+            points[place.point[0]] = place.point[1]
         if place.whole:
-            inside += (_child(name, ""),)
+            wholes.append(name)
+    return Places(points, tuple(wholes))
+
+
+def inside(name: str, wholes: Iterable[str]) -> bool:
+    """Whether a module is part of one that is known as a whole."""
+    return any(name.startswith(child(whole, "")) for whole in wholes)
 
 
 def _first_place(model: nn.Module, name: str, module: nn.Module) -> Place | None:
@@ -81,13 +100,8 @@ def _experts(model: nn.Module, name: str, module: nn.Module) -> Place | None:
     router = router_beside(model, name)
     if router is None or not are_fused(module):
         return Place(None, whole=_is_part(name))
-    point = HookPoint(
-        module,
-        TopK(number_chosen(model, router)),
-        at_input=True,
-        made_by=(router,),
-        chooses_experts=True,
-    )
+    top_k = TopK(number_chosen(model, router))
+    point = HookPoint(module, top_k, at_input=True, chooses_experts=True)
     return Place((router, point), whole=_is_part(name))
 
 
@@ -98,7 +112,7 @@ def _router(model: nn.Module, name: str, module: nn.Module) -> Place | None:
     if fused_experts_beside(model, name):
         return Place(None, whole=_is_part(name))
     top_k = TopK(cast(Any, module).top_k)
-    point = HookPoint(module, top_k, made_by=(name,), chooses_experts=True)
+    point = HookPoint(module, top_k, chooses_experts=True)
     return Place((name, point), whole=_is_part(name))
 
 
@@ -106,14 +120,9 @@ def _gated_feed_forward(model: nn.Module, name: str, module: nn.Module) -> Place
     """A gated feed-forward layer: its units are what the last projection takes in."""
     for parts in GATED_PROJECTIONS:
         if all(isinstance(getattr(module, part, None), nn.Module) for part in parts):
-            names = [_child(name, part) for part in parts]
-            point = HookPoint(
-                getattr(module, parts[-1]),
-                _criterion_of_gate(module),
-                at_input=True,
-                made_by=tuple(names[:-1]),
-            )
-            return Place((names[-1], point), whole=True)
+            last = getattr(module, parts[-1])
+            point = HookPoint(last, _criterion_of_gate(module), at_input=True)
+            return Place((child(name, parts[-1]), point), whole=True)
     return None
 
 
@@ -128,23 +137,34 @@ def _transformer_layer(model: nn.Module, name: str, module: nn.Module) -> Place 
     if not isinstance(module, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
         return None
     rectified = module.activation in (functional.relu, functional.relu6)
-    point = HookPoint(
-        module.linear2,
-        Positive() if rectified else Relative(),
-        at_input=True,
-        made_by=(_child(name, "linear1"),),
-    )
-    return Place((_child(name, "linear2"), point), whole=True)
+    criterion = Positive() if rectified else Relative()
+    point = HookPoint(module.linear2, criterion, at_input=True)
+    return Place((child(name, "linear2"), point), whole=True)
+
+
+def _sparse_autoencoder(model: nn.Module, name: str, module: nn.Module) -> Place | None:
+    """A sparse autoencoder of SAELens: its latents, once, and not the activation before them."""
+    latents = getattr(module, "hook_sae_acts_post", None)
+    if not isinstance(latents, nn.Module):
+        return None
+    point = HookPoint(latents, Threshold(0.0))
+    return Place((child(name, "hook_sae_acts_post"), point), whole=True)
+
+
+def _hooked_feed_forward(model: nn.Module, name: str, module: nn.Module) -> Place | None:
+    """A feed-forward layer of TransformerLens: what its hook after the activation sees."""
+    after = getattr(module, "hook_post", None)
+    if not isinstance(after, nn.Module) or not hasattr(module, "hook_pre"):
+        return None
+    return Place((child(name, "hook_post"), HookPoint(after, None)), whole=True)
 
 
 def _activation(model: nn.Module, name: str, module: nn.Module) -> Place | None:
     """An activation module: its output."""
-    criterion = criterion_of_activation(name, module)
+    criterion = criterion_of_activation(module)
     if criterion is None or not _is_part(name):
         return None
-    made_by = (maker_of(model, name),)
-    point = HookPoint(module, criterion, axis=axis_of_units(model, name), made_by=made_by)
-    return Place((name, point), whole=False)
+    return Place((name, HookPoint(module, criterion)), whole=True)
 
 
 Rule = Callable[[nn.Module, str, nn.Module], Place | None]
@@ -153,6 +173,8 @@ RULES: tuple[Rule, ...] = (
     _router,
     _gated_feed_forward,
     _transformer_layer,
+    _sparse_autoencoder,
+    _hooked_feed_forward,
     _activation,
 )
 
@@ -162,6 +184,6 @@ def _is_part(name: str) -> bool:
     return name != ""
 
 
-def _child(name: str, part: str) -> str:
+def child(name: str, part: str) -> str:
     """The name of a part of the module `name`."""
     return f"{name}.{part}" if name else part

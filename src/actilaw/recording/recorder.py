@@ -1,5 +1,4 @@
-"""Counting by forward hooks, while a network runs, on how many samples each of its units is
-activated.
+"""Counting, while a network runs, on how many samples each of its units is activated.
 
 Memory follows the number of units, never the number of samples; the network's outputs, gradients
 and random state stay as they are.
@@ -7,33 +6,33 @@ and random state stay as they are.
 
 from __future__ import annotations
 
+import uuid
 import warnings
+from collections.abc import Mapping
 from types import TracebackType
 
+import torch
 from torch import nn
 
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError, ModelError
 from actilaw.recording.accumulator import Accumulator
 from actilaw.recording.activations import canonical_per
-from actilaw.recording.criteria import Criteria, describe
+from actilaw.recording.compiled_model import CompiledModel, is_compiled
+from actilaw.recording.counted_place import CountedPlace, require_distinct
+from actilaw.recording.criteria import Criteria, criteria_from, describe, rule_from
 from actilaw.recording.distributed import place_among_ranks, sum_over_ranks
-from actilaw.recording.forward_passes import ForwardPasses
-from actilaw.recording.hooks import Hooks, forget_compiled_code
-from actilaw.recording.layers import Layers, find_hook_points, uncovered
+from actilaw.recording.fingerprint import weights_fingerprint
+from actilaw.recording.layers import Layers, choose_layers, listed
 from actilaw.recording.masks import Mask, MaskReader
-from actilaw.recording.repeated_calls import RepeatedCalls
+from actilaw.recording.observer import Observer
+from actilaw.recording.unit_makers import makes_units
 from actilaw.recording.weight_watch import WeightWatch, regime
 
 
 class Recorder:
-    """Counts activations of a model's layers while a `with` block runs; see `actilaw.record`.
-
-    Attributes:
-        uncovered: names of parametrised modules whose outputs lead to no layer that is counted.
-    """
-
-    uncovered: list[str]
+    """Counts activations of a model's layers while a `with` block runs; see `actilaw.record`."""
 
     def __init__(
         self,
@@ -49,31 +48,46 @@ class Recorder:
                 f"expected a torch module to record, but got {type(model).__name__}: load the "
                 "model first"
             )
-        per = canonical_per(per)
-        model = _unwrapped(model)
+        self._per = canonical_per(per)
+        compiled = is_compiled(model)
+        self._model = model = _unwrapped(model)
         masks = MaskReader(model, mask)
-        points = find_hook_points(model, layers, criterion)
-        self.uncovered = uncovered(model, points.values())
-        start, stride = place_among_ranks()
-        self._layers = [
-            RepeatedCalls(name, point, Accumulator(name, per, start=start, stride=stride))
-            for name, point in points.items()
-        ]
-        self._passes = ForwardPasses(self._layers, masked=mask is not None)
-        self._hooks = Hooks(model, list(points.values()), masks, self._passes)
+        self._rules = criteria_from(criterion)
+        require_distinct(self._rules)
+        choice = choose_layers(model, layers)
+        self._functions = choice.functions
+        self._start, self._stride = place_among_ranks()
+        self._observer = Observer(model, choice, self._rules, masks, self._new_accumulator)
         self._weights = WeightWatch(model)
+        self._compiled = CompiledModel(model, self._observer, masks, compiled)
+        self._ids = (uuid.uuid4().hex,)
+        self._running = False
         if resume is not None:
             self._resume(resume)
 
+    @property
+    def uncovered(self) -> list[str]:
+        """Names of the modules with weights whose outputs lead to no layer that was counted, norms
+        and embeddings aside; of all of them before the first forward pass.
+        """
+        covered = self._observer.makers
+        return [
+            name
+            for name, module in self._model.named_modules()
+            if makes_units(module) and name not in covered
+        ]
+
     def __enter__(self) -> Recorder:
-        if self._hooks.attached:
+        if self._running:
             raise InputError(
                 "this recording is already running: leave its block before entering it again"
             )
-        if any(layer.accumulator.entries for layer in self._layers):
+        if any(place.counted for place in self._observer.places()):
             self._weights.check()  # they may have changed since the block was left
         self._weights.restart()
-        self._hooks.attach()
+        self._observer.before_pass = self._weights.look
+        self._compiled.start()
+        self._running = True
         return self
 
     def __exit__(
@@ -82,13 +96,13 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._hooks.detach()
-        self._passes.end(completed=False)
+        self._running = False
+        self._compiled.stop()
         self._weights.check()
-        forget_compiled_code()
 
     def census(self, across_ranks: bool = False) -> Census:
-        """The counts so far, per layer; may be asked for while recording and after it.
+        """The counts so far, per layer; may be asked for while recording and after it. Of a batch
+        that is in the middle of the model, what layers have counted already is in it.
 
         Args:
             across_ranks: sum over all processes of torch.distributed; every process must ask. What
@@ -99,57 +113,128 @@ class Recorder:
             CountsError: if no sample has passed through any of the layers yet.
             InputError: if `across_ranks` is asked for and torch.distributed is not set up.
         """
-        self._passes.end(completed=False)
-        self._weights.check()
-        accumulators = [layer.accumulator for layer in self._layers]
-        trained = self._weights.changed
-        if across_ranks:
-            accumulators, trained = sum_over_ranks(accumulators, trained)
-        results = {
-            layer.name: accumulator.result(describe(layer.point.criterion), regime(trained))
-            for layer, accumulator in zip(self._layers, accumulators, strict=True)
-        }
+        with self._observer.at_rest():
+            self._weights.check()
+            layers = {
+                name: layer
+                for place in self._observer.places()
+                for name, layer in place.layers().items()
+            }
+            accumulators = [layer.accumulator for layer in layers.values()]
+            trained = self._weights.changed
+            if across_ranks:
+                accumulators, trained = sum_over_ranks(accumulators, trained)
+            results = {
+                name: accumulator.result(describe(layer.criterion), regime(trained))
+                for (name, layer), accumulator in zip(layers.items(), accumulators, strict=True)
+            }
+        return self._census_of(results, trained)
+
+    def _census_of(self, results: Mapping[str, ActivationCounts | None], trained: bool) -> Census:
         counted = {name: counts for name, counts in results.items() if counts is not None}
+        places = [place.name for place in self._observer.places() if not place.dropped]
         if not counted:
             raise CountsError(
-                f"nothing was recorded in {', '.join(results)}: run the model on data inside the "
+                f"nothing was recorded in {listed(places)}: run the model on data inside the "
                 "`with` block"
+                if places
+                else "nothing was recorded, since no activation was found: run the model inside "
+                "the `with` block, or name the modules whose outputs are units, layers=['...']"
             )
-        if len(counted) < len(results):
-            not_reached = ", ".join(name for name in results if name not in counted)
+        missing = [name for name in results if name not in counted]
+        missing += [
+            place.name
+            for place in self._observer.places()
+            if not place.layers() and not place.dropped
+        ]
+        if missing:
             warnings.warn(
-                f"no sample passed through {not_reached}: left out of the census", stacklevel=2
+                f"no sample passed through {', '.join(missing)}: left out of the census",
+                stacklevel=3,
             )
-        return Census(counted)
+        return Census(counted)  # XXX
+
+    def _fingerprint(self, trained: bool) -> str | None:
+        """Of the weights that were recorded, if they stayed the same."""
+        if trained:
+            return None
+        try:
+            with torch._C.DisableTorchFunction():
+                return weights_fingerprint(self._model)
+        except ModelError:  # on the meta device, or not initialised
+            return None
+
+    def _new_accumulator(self, name: str) -> Accumulator:
+        return Accumulator(name, self._per, start=self._start, stride=self._stride)
 
     def _resume(self, census: Census) -> None:
         """Go on from the counts of an earlier recording."""
-        names = [layer.name for layer in self._layers]
-        if set(census) != set(names):
+        places = {place.name: place for place in self._observer.places()}
+        for name, counts in census.items():
+            base, group, rule = self._parsed(name, counts)
+            if base not in places:
+                if not self._functions or (places and "." not in name and base not in name):
+                    pass
+                places[base] = self._place_of_function(base, name, census)
+            self._go_on(places[base], group, rule, counts)
+            self._weights.changed |= counts.regime != "frozen"
+        self._ids = (*getattr(census, "recordings", ()), *self._ids)
+
+    def _place_of_function(self, base: str, name: str, census: Census) -> CountedPlace:
+        """The place of a layer that no module is known for: a function that is called."""
+        names = [module for module, _ in self._model.named_modules()]
+        parent = base.removesuffix("()").rpartition(".")[0]
+        if not self._functions or (base not in names and parent not in names):
+            expected = [place.name for place in self._observer.places()]
             raise InputError(
-                f"expected a census of the layers {', '.join(names)} to go on from, but it has "
+                f"expected a census of the layers {listed(expected)} to go on from, but it has "
                 f"{', '.join(census)}: record with the same model, layers and rules"
             )
-        for layer in self._layers:
-            counts = census[layer.name]
-            rule, per = describe(layer.point.criterion), layer.accumulator.per
-            if (counts.criterion, counts.per) != (rule, per):
-                raise InputError(
-                    f"layer {layer.name!r} was counted by {counts.criterion} per {counts.per}, "
-                    f"not by {rule} per {per}: go on with the same rules"
-                )
-            layer.accumulator.resume(counts)
-            self._weights.changed |= counts.regime != "frozen"
+        return self._observer.function_place(base)
+
+    def _parsed(self, name: str, counts: ActivationCounts) -> tuple[str, int, str]:
+        """The place of a layer, its number there, and its rule, from its name in a census."""
+        base = name
+        if len(self._rules) > 1:
+            base = name.removesuffix(f" {counts.criterion}")
+        place, mark, number = base.rpartition("#")
+        if mark and number.isdigit():
+            return place, int(number), counts.criterion
+        return base, 0, counts.criterion
+
+    def _go_on(self, place: CountedPlace, group: int, rule: str, counts: ActivationCounts) -> None:
+        own = place.point.criterion if place.point is not None else None
+        allowed = [describe(known) for known in self._rules or ([own] if own else [])]
+        if counts.per != self._per or (allowed and rule not in allowed):
+            raise InputError(
+                f"layer {place.name!r} was counted by {counts.criterion} per {counts.per}, not by "
+                f"{', '.join(allowed) or rule} per {self._per}: go on with the same rules"
+            )
+        place.expect(group + 1)
+        for layer in place.of_group(group, own or rule_from(rule)):
+            if describe(layer.criterion) == rule:
+                layer.accumulator.resume(counts)
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
-    """The module itself, without the wrapping of torch.compile or DistributedDataParallel: its
-    layers keep their names.
+    """The module itself, without the wrapping of torch.compile or of data parallelism: its layers
+    keep their names.
     """
     while isinstance(inner := getattr(model, "_orig_mod", None) or _replica(model), nn.Module):
         model = inner
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            "expected a module that Python runs, but got a scripted one, whose layers cannot be "
+            "seen: record it before scripting"
+        )
     return model
 
 
 def _replica(model: nn.Module) -> nn.Module | None:
-    return model.module if isinstance(model, nn.parallel.DistributedDataParallel) else None
+    if isinstance(model, nn.DataParallel) and len(model.device_ids) > 1:
+        raise ModelError(
+            f"expected a model on one device, but DataParallel copies it to {model.device_ids} in "
+            "every forward pass: use DistributedDataParallel"
+        )
+    wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
+    return model.module if isinstance(model, wrappers) else None

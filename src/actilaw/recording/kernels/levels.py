@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, TopK
+from actilaw.errors import InputError
+from actilaw.recording.criteria import Criterion, Positive, Relative, Threshold, describe
 from actilaw.recording.kernels.dispatch import largest_magnitudes
 from actilaw.recording.kernels.rows import BITS, Rows
 
@@ -31,29 +32,34 @@ def rows_of(x: Tensor, criterion: Criterion, mask: Tensor | None = None) -> Rows
     elif isinstance(criterion, Relative):
         low = _bits_at_or_below(largest_magnitudes(x).double() * criterion.share, x.dtype)
     else:
-        return rows_of_booleans(_activated(x, criterion), torch.isfinite(x), mask)
+        return rows_of_booleans(_activated(x, criterion), ~torch.isfinite(x), mask)
     magnitude = not isinstance(criterion, Positive)
     return Rows(x.view(integer), low, magnitude=magnitude, infinity=infinity, mask=mask)
 
 
-def rows_of_booleans(active: Tensor, finite: Tensor | None, mask: Tensor | None) -> Rows:
-    """Rows of which it is known what was active, (n_rows, n_positions, n_units), and what was
-    finite; all of it if None.
+def rows_of_booleans(active: Tensor, nonfinite: Tensor | None, mask: Tensor | None) -> Rows:
+    """Rows of which it is known what was active, (n_rows, n_positions, n_units), and what was not
+    finite; nothing if None.
+
+    As in numbers, what stands at "infinity" is not finite, and is active; what stands above it, as
+    a NaN does, is not.
     """
     bits = active.to(torch.int16)
-    if finite is not None:
-        # What is not finite stands above "infinity" here, so that it is found, and does not count
-        # as activated.
-        bits = torch.where(finite, bits, 3).to(torch.int16).contiguous()
+    if nonfinite is not None:
+        bits = torch.where(nonfinite, 3 - bits, bits).to(torch.int16).contiguous()
     low = torch.zeros_like(bits[..., 0])
     return Rows(bits, low, magnitude=False, infinity=2, mask=mask)
 
 
 def _activated(x: Tensor, criterion: Criterion) -> Tensor:
-    if isinstance(criterion, TopK):
-        chosen = x.topk(min(criterion.k, x.shape[-1]), dim=-1).indices
-        return torch.zeros_like(x, dtype=torch.bool).scatter_(-1, chosen, True)
-    return criterion(x).bool()
+    active = criterion(x)
+    if not isinstance(active, Tensor) or active.shape != x.shape:
+        came = tuple(active.shape) if isinstance(active, Tensor) else type(active).__name__
+        raise InputError(
+            f"expected the rule {describe(criterion)} to return booleans of the shape of the "
+            f"activations, {tuple(x.shape)}, but got {came}"
+        )
+    return active.bool() & ~x.isnan()
 
 
 def _bits_at_or_below(level: Tensor, precision: torch.dtype) -> Tensor:

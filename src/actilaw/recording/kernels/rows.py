@@ -52,6 +52,11 @@ class Rows:
         bits, low = self.bits.flatten(0, 1)[:, None], self.low.reshape(-1, 1)
         return replace(self, bits=bits, low=low, mask=mask)
 
+    def chosen(self, index: Tensor) -> Rows:
+        """The rows of these numbers alone, in this order."""
+        mask = None if self.mask is None else self.mask[index]
+        return replace(self, bits=self.bits[index], low=self.low[index], mask=mask)
+
     def of_units(self, units: Tensor) -> Rows:
         """The same rows with the chosen units (n,) alone."""
         return replace(self, bits=self.bits[..., units])

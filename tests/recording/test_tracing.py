@@ -1,4 +1,6 @@
-"""Which module makes the units of an activation, and along which axis they lie."""
+"""Which module makes the units of an activation, and along which axis they lie, as following the
+tensors tells.
+"""
 
 from __future__ import annotations
 
@@ -66,5 +68,8 @@ class Block(nn.Module):
 
 def test_channels_are_the_units_of_a_convolution_wherever_it_is_registered() -> None:
     images = torch.randn(7, 1, 8, 10)
-    counts = recorded(Block(), [images])["relu"]
-    assert (counts.units, counts.samples) == (6, 7)
+    census = recorded(Block(), [images])
+    assert [(name, counts.units, counts.samples) for name, counts in census.items()] == [
+        ("relu#0", 6, 7),
+        ("relu#1", 6, 7),
+    ]

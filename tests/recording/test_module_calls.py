@@ -1,4 +1,4 @@
-"""Hooks see a network and leave it as it is."""
+"""Calls are seen, and the network stays as it is."""
 
 from __future__ import annotations
 
@@ -51,3 +51,17 @@ def test_a_copy_made_while_recording_is_not_counted() -> None:
         copy.deepcopy(model)(INPUTS)
         model(INPUTS)
     assert recording.census()["1"].samples == 100
+
+
+def test_two_recordings_of_one_model_see_the_same_and_end_in_any_order() -> None:
+    model = mlp()
+    one, other = record(model), record(model, per="position")
+    one.__enter__()
+    other.__enter__()
+    model(INPUTS[:60])
+    one.__exit__(None, None, None)
+    model(INPUTS[60:])
+    other.__exit__(None, None, None)
+    model(INPUTS)
+    assert (one.census()["1"].samples, other.census()["1"].samples) == (60, 100)
+    assert nn.Module.__call__.__name__ == "_wrapped_call_impl"

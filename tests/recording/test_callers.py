@@ -1,4 +1,4 @@
-"""What belongs to a forward pass: layers by themselves, and layers computed again."""
+"""Who called a module: layers by themselves, and layers computed again."""
 
 from __future__ import annotations
 
