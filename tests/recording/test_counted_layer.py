@@ -89,24 +89,19 @@ def test_a_first_forward_cut_short_teaches_nothing_about_the_calls() -> None:
 class Sometimes(nn.Module):
     """Calls one layer again on some batches."""
 
-    def __init__(self, keeps: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.make, self.relu, self.keeps = nn.Linear(6, 30), nn.ReLU(), keeps
+        self.make, self.relu = nn.Linear(6, 30), nn.ReLU()
 
     def forward(self, x: Tensor, again: bool) -> Tensor:
         out = self.relu(self.make(x))
-        if again:
-            kept = out if self.keeps else None
-            del out
-            out = self.relu(self.make(-x))
-            del kept
-        return out
+        return self.relu(self.make(-x)) if again else out
 
 
 def test_a_layer_that_is_called_again_only_later_is_counted_once_per_sample() -> None:
-    model = Sometimes(keeps=True)
-    with record(model) as recording:
+    model = Sometimes()
+    with record(model) as recording, torch.no_grad():
         model(INPUTS[:40], False)
         model(INPUTS[40:], True)
     with torch.no_grad():
@@ -119,9 +114,11 @@ def test_a_layer_that_is_called_again_only_later_is_counted_once_per_sample() ->
     assert counts.first.tolist() == np.where(active.any(0), active.argmax(0), -1).tolist()
 
 
-def test_what_the_first_call_returned_has_to_live_until_an_unexpected_second_one() -> None:
-    model = Sometimes(keeps=False)
-    with record(model), torch.no_grad():
+def test_what_is_too_large_to_keep_is_refused_when_it_is_called_again(monkeypatch) -> None:
+    monkeypatch.setattr("actilaw.recording.counted_layer.MOST_KEPT", 100)
+    model = Sometimes()
+    with record(model) as recording, torch.no_grad():
         model(INPUTS[:40], False)
-        with pytest.raises(InputError, match=r"called once for a batch.*is gone"):
+        with pytest.raises(InputError, match=r"called once for a batch.*was not kept"):
             model(INPUTS[40:], True)
+    assert recording.census()["relu"].samples == 100

@@ -11,7 +11,7 @@ stride, ...: the order in which one process would have seen them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from actilaw.errors import InputError
 from actilaw.recording.criteria import Criterion
 from actilaw.recording.kernels.dispatch import count, first_rows
 from actilaw.recording.kernels.levels import rows_of, rows_of_booleans
-from actilaw.recording.kernels.rows import Rows
+from actilaw.recording.kernels.rows import Counted, Rows
 from actilaw.support.arrays import Ints
 
 
@@ -53,6 +53,31 @@ class Totals:
         return cls(zeros(MOST_BLOCKS, units), zeros(MOST_BLOCKS), zeros(units) - 1, zeros(2))
 
 
+@dataclass(frozen=True)
+class Found:
+    """What was found in samples of a batch.
+
+    Attributes:
+        active: which units were active; (n_samples, n_units), bool.
+        counted: which samples have a position that counts; (n_samples,), bool.
+        nonfinite: which have a NaN or an infinity; (n_samples,), bool.
+    """
+
+    active: Tensor
+    counted: Tensor
+    nonfinite: Tensor
+
+    def __getitem__(self, samples: Tensor) -> Found:
+        return Found(self.active[samples], self.counted[samples], self.nonfinite[samples])
+
+    def __or__(self, other: Found) -> Found:
+        return Found(
+            self.active | other.active,
+            self.counted | other.counted,
+            self.nonfinite | other.nonfinite,
+        )
+
+
 class Accumulator:
     """Running counts of one layer.
 
@@ -76,15 +101,17 @@ class Accumulator:
         criterion: Criterion,
         mask: Tensor | None = None,
         base: int | None = None,
-    ) -> None:
+        keep: bool = False,
+    ) -> Found | None:
         """Count activations.
 
         Args:
             x: (n_entries, n_positions, n_units).
             criterion: the rule.
             mask: (n_entries, n_positions), true where they count; None for all.
-            base: number of the first entry; by default they are new ones. Entries that were counted
-                before are counted once more.
+            base: number of the first entry; by default they are new ones. With per="position",
+                entries that were counted before are counted once more.
+            keep: whether to return which units were active; for per="sample".
 
         Raises:
             InputError: if the number of units is not that of the entries before.
@@ -98,9 +125,13 @@ class Accumulator:
             rows, per_entry = rows.flattened(), positions
         else:
             per_entry = 1
+        parts: list[Counted] = []
         for block, first, last in self._parts(base, entries):
             part = rows[first * per_entry : last * per_entry]
-            self._add_block(totals, block, part, base + first, per_entry)
+            found = count(part, keep)
+            self._add_counts(totals, block, part, found, base + first, per_entry)
+            parts.append(found)
+        return _found(parts, mask) if keep and parts else None
 
     def add_some(
         self,
@@ -125,59 +156,38 @@ class Accumulator:
         rows = rows_of(x, criterion, mask).flattened()
         totals = self._totals(x.shape[-1], x.device)
         self._advance(max(self.entries, base + batch_size))
-        numbers = (self.start + self.stride * (base + entries)).repeat_interleave(positions)
-        for block in (numbers // self.size).unique().tolist():
-            chosen = (numbers // self.size == block).nonzero().squeeze(1)
-            chosen = chosen[numbers[chosen].argsort(stable=True)]
-            index = chosen.to(x.device)
-            found = self._add_counts(totals, block, rows.chosen(index))
-            if found is not None:
-                newly_working, first = found
-                totals.first[newly_working] = numbers[chosen].to(x.device)[first]
-
-    def add_active(
-        self, active: Tensor, counted: Tensor, nonfinite: Tensor, base: int | None = None
-    ) -> None:
-        """Count entries of which it is known which units were active.
-
-        Args:
-            active: (n_entries, n_units), booleans.
-            counted: (n_entries,), which entries count at all.
-            nonfinite: (n_entries,), which have a NaN or an infinity.
-            base: number of the first entry; by default they are new ones.
-        """
-        totals = self._totals(active.shape[-1], active.device)
-        base = self.entries if base is None else base
-        self._advance(max(self.entries, base + len(active)))
-        rows = rows_of_booleans(active[:, None], nonfinite=None, mask=counted[:, None])
-        for block, first, last in self._parts(base, len(active)):
-            self._add_block(totals, block, rows[first:last], base + first, 1)
-        totals.sums[1] += (nonfinite & counted).sum()
+        numbers = self._numbers(base, entries).repeat_interleave(positions)
+        for block, chosen in self._by_block(numbers):
+            part = rows.chosen(chosen.to(x.device))
+            self._add_counts(totals, block, part, count(part), numbers[chosen])
 
     def add_newly_active(
-        self, before: Tensor, after: Tensor, counted: Tensor, counted_after: Tensor, base: int
+        self, found: Found, before: Found, base: int, entries: Tensor, batch_size: int
     ) -> None:
-        """Count units that a further call found active in entries that are counted already.
+        """Count what one more call found in some samples of a batch, on top of what was counted of
+        them before.
 
         Args:
-            before: (n_entries, n_units), which were active before.
-            after: (n_entries, n_units), which are now.
-            counted: (n_entries,), which entries counted before.
-            counted_after: (n_entries,), which count now.
-            base: number of the first entry.
+            found: in these samples by now, what was found before among it.
+            before: in the same samples.
+            base: number of the first entry of the batch.
+            entries: of each row, from 0 in the batch, each once; (n_rows,).
+            batch_size: entries of the batch.
         """
-        totals = self._totals(after.shape[-1], after.device)
-        squares = int(totals.sums[0])
-        samples = totals.block_samples.clone()
-        rows = rows_of_booleans(
-            (after & ~before)[:, None], nonfinite=None, mask=counted_after[:, None]
-        )
-        for block, first, last in self._parts(base, len(after)):
-            self._add_block(totals, block, rows[first:last], base + first, 1)
-            samples[block] += (counted_after & ~counted)[first:last].sum()
-        totals.block_samples[:] = samples
-        more = after.sum(1).square().sum() - before.sum(1).square().sum()
-        totals.sums[0] = squares + more
+        totals = self._totals(found.active.shape[-1], found.active.device)
+        self._advance(max(self.entries, base + batch_size))
+        numbers, squares = self._numbers(base, entries), totals.sums[0].clone()
+        device = found.active.device
+        for block, chosen in self._by_block(numbers):
+            index = chosen.to(device)
+            more = found.active[index] & ~before.active[index]
+            rows = rows_of_booleans(more[:, None], nonfinite=None, mask=None)
+            self._add_counts(totals, block, rows, count(rows), numbers[chosen])
+            totals.block_samples[block] -= len(index)  # they count below, if for the first time
+            totals.block_samples[block] += (found.counted & ~before.counted)[index].sum()
+        n_before, n_now = before.active.sum(1), found.active.sum(1)
+        totals.sums[0] = squares + n_now.square().sum() - n_before.square().sum()
+        totals.sums[1] += (found.nonfinite & ~before.nonfinite).sum()
 
     def add_indices(self, indices: Tensor, units: int) -> None:
         """Count entries given by their active units alone, in time O(n_active) for each.
@@ -290,18 +300,36 @@ class Accumulator:
             yield block, first, last
             first = last
 
-    def _add_block(self, totals: Totals, block: int, rows: Rows, base: int, per_entry: int) -> None:
-        found = self._add_counts(totals, block, rows)
-        if found is not None:
-            newly_working, first = found
-            entry = base + first // per_entry
-            totals.first[newly_working] = self.start + self.stride * entry
+    def _numbers(self, base: int, entries: Tensor) -> Tensor:
+        """Numbers of the entries of a batch among all, on the CPU."""
+        return self.start + self.stride * (base + entries.cpu())
 
-    def _add_counts(self, totals: Totals, block: int, rows: Rows) -> tuple[Tensor, Tensor] | None:
-        """Add the counts of one block; the units that work for the first time, and the first row
-        of each.
+    def _by_block(self, numbers: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """The rows of each block, those with the lowest numbers first."""
+        blocks = numbers // self.size
+        for block in blocks.unique().tolist():
+            chosen = (blocks == block).nonzero().squeeze(1)
+            yield block, chosen[numbers[chosen].argsort(stable=True)]
+
+    def _add_counts(
+        self,
+        totals: Totals,
+        block: int,
+        rows: Rows,
+        found: Counted,
+        base: int | Tensor,
+        per_entry: int = 1,
+    ) -> None:
+        """Add what was found in rows of one block.
+
+        Args:
+            totals: to add to.
+            block: its number.
+            rows: in the order of their entries.
+            found: in them.
+            base: the first entry of this process; or the numbers of all rows among all entries.
+            per_entry: rows of one entry.
         """
-        found = count(rows)
         totals.blocks[block] += found.units
         totals.block_samples[block] += (
             len(rows.bits) if rows.mask is None else rows.mask.any(1).sum()
@@ -309,9 +337,21 @@ class Accumulator:
         totals.sums[0] += found.active.square().sum()
         totals.sums[1] += found.nonfinite.sum()
         newly_working = ((totals.first < 0) & (found.units > 0)).nonzero().squeeze(1)
-        if not newly_working.numel():
-            return None
-        return newly_working, first_rows(rows, newly_working)
+        if newly_working.numel():
+            first = first_rows(rows, newly_working)
+            if isinstance(base, Tensor):
+                totals.first[newly_working] = base.to(first.device)[first]
+            else:
+                entry = base + first // per_entry
+                totals.first[newly_working] = self.start + self.stride * entry
+
+
+def _found(parts: Sequence[Counted], mask: Tensor | None) -> Found:
+    """What was found in consecutive rows of a batch."""
+    active = torch.cat([part.rows for part in parts if part.rows is not None])
+    nonfinite = torch.cat([part.nonfinite for part in parts])
+    counted = torch.ones_like(nonfinite) if mask is None else mask.any(1)
+    return Found(active, counted, nonfinite)
 
 
 def _note_first(first: Tensor, units: Tensor, entries: Tensor) -> None:

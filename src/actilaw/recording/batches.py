@@ -38,20 +38,9 @@ class Batch:
         self.entered: set[Any] = set()
         self.visits: dict[CountedLayer, Visit] = {}
         self.closed = False
-        self.depth = 0  # of the calls of parts of the model on it
-
-    @property
-    def running(self) -> bool:
-        """Whether it is in the middle of a part of the model."""
-        return self.depth > 0
-
-    def put_away(self) -> None:
-        """Count what layers hold; they may find more."""
-        for layer, visit in self.visits.items():
-            layer.put_away(visit)
 
     def close(self, completed: bool = True) -> None:
-        """Put away what layers hold.
+        """Let go of what layers keep of it.
 
         Args:
             completed: whether it went through the whole model, so that the calls of each layer are
@@ -65,6 +54,6 @@ class Batch:
 
 def batch_size(tensors: Sequence[Tensor]) -> int | None:
     """The size of the first axis of the first argument that has two or more, or of any."""
-    sizes = [tensor.shape[0] for tensor in tensors if tensor.ndim > 1]
-    sizes += [tensor.shape[0] for tensor in tensors if tensor.ndim == 1]
+    sizes = [tensor.size(0) for tensor in tensors if tensor.ndim > 1]
+    sizes += [tensor.size(0) for tensor in tensors if tensor.ndim == 1]
     return sizes[0] if sizes else None

@@ -140,9 +140,7 @@ class CompiledHooks:
         own_rule = POSITIVE  # of no effect: the first forward pass has chosen the rules
         with self._lock, own_work():
             x = output.detach()
-            place.add(
-                group, by_layout(place.name, x, where, batch), _gone, frozenset(), batch, own_rule
-            )
+            place.add(group, by_layout(place.name, x, where, batch), frozenset(), batch, own_rule)
 
     def end(self) -> None:
         """The forward pass is over."""
@@ -150,10 +148,6 @@ class CompiledHooks:
             with self._lock, own_work():
                 self._batch.close()
         self._batch = None
-
-
-def _gone() -> None:
-    """Compiled code keeps no activations."""
 
 
 class _Hook:

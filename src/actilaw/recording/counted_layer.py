@@ -1,54 +1,28 @@
 """One layer that is counted: a unit counts once per sample, however many calls of the layer in a
 batch find it active, and whichever samples each call sees.
 
-How often a layer is called in a batch, the first batch shows: until that ends, what was active is
-held; afterwards only where there were several calls.
+The first call is counted at once, and what it found is kept, a byte for each sample and unit, until
+the batch is over; a later call adds what it finds beyond that. On accelerators, where keeping costs
+memory traffic, only layers that were called several times before are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from actilaw.errors import InputError
-from actilaw.recording.accumulator import Accumulator
+from actilaw.recording.accumulator import Accumulator, Found
 from actilaw.recording.arrangement import Arranged
 from actilaw.recording.criteria import Criterion
 from actilaw.recording.kernels.dispatch import count
 from actilaw.recording.kernels.levels import rows_of
 from actilaw.recording.origins import Feeder
 
-Again = Callable[[], Arranged | None]
-
-
-@dataclass
-class Held:
-    """What the calls of one batch found so far, for all of its samples.
-
-    Attributes:
-        active: (n_samples, n_units), which units were active in any call.
-        counted: (n_samples,), which samples have a position that counts.
-        nonfinite: (n_samples,), which have a NaN or an infinity.
-    """
-
-    active: Tensor
-    counted: Tensor
-    nonfinite: Tensor
-
-    def note(self, other: Held, samples: Tensor | None) -> None:
-        """Add what another call found, on these samples or on all."""
-        if samples is None:
-            self.active |= other.active
-            self.counted |= other.counted
-            self.nonfinite |= other.nonfinite
-            return
-        index = samples.to(self.active.device)
-        for mine, more in zip(vars(self).values(), vars(other).values(), strict=True):
-            found = torch.zeros_like(mine, dtype=torch.int32)
-            mine |= found.index_add_(0, index, more.to(torch.int32)) > 0
+MOST_KEPT = 1 << 27  # bytes of one layer and batch
 
 
 @dataclass
@@ -59,17 +33,13 @@ class Visit:
         base: entries of the layer before this batch.
         calls: of the layer in this batch.
         feeders: numbers of the calls that fed it, by name.
-        held: what was found and is not counted yet, or was counted already.
-        counted: whether `held`, or the first call, was counted.
-        first: gives the first call's activations again, or None once they are gone.
+        found: what the calls found in all samples of the batch, or None if that is not kept.
     """
 
     base: int
     calls: int = 0
     feeders: dict[str, set[int]] = field(default_factory=dict)
-    held: Held | None = None
-    counted: bool = False
-    first: Again | None = None
+    found: Found | None = None
 
 
 class CountedLayer:
@@ -82,7 +52,7 @@ class CountedLayer:
 
     def __init__(self, criterion: Criterion, accumulator: Accumulator) -> None:
         self.criterion, self.accumulator = criterion, accumulator
-        self.usual_calls: int | None = None  # in the batches before; None until one is complete
+        self._usual_calls: int | None = None  # in the batches before; None until one is complete
 
     @property
     def name(self) -> str:
@@ -93,105 +63,97 @@ class CountedLayer:
         """The layer is reached by a batch for the first time."""
         return Visit(self.accumulator.entries)
 
-    def add(self, visit: Visit, activations: Arranged, again: Again) -> None:
+    def add(self, visit: Visit, activations: Arranged) -> None:
         """Count one call of the layer.
 
-        Args:
-            visit: of the present batch.
-            activations: of the call, which are not kept.
-            again: gives them again, or None once they are gone.
-
         Raises:
-            InputError: if it is called again, was called once before, and what it returned first is
-                gone.
+            InputError: if it is called again, and what it found before was not kept, or was found
+                in other samples or units.
         """
         if not activations.x.numel():
             return
         if self.accumulator.per == "position":
             self._add_positions(visit, activations)
-        elif visit.calls == 0 and self.usual_calls == 1 and activations.samples is None:
-            self._add_rows(visit, activations)
-            visit.counted = True
-            visit.first = again
+        elif visit.calls == 0 and activations.samples is None:
+            keep = self._keeps(activations)
+            visit.found = self._add_all(visit, activations, keep)
         else:
-            if visit.counted and visit.held is None:
-                visit.held = self._again(visit)
-            self._hold(visit, activations)
+            self._add_more(visit, activations)
         visit.calls += 1
 
     def leave(self, visit: Visit, completed: bool) -> None:
-        """Count what is held; a batch that an error cut short says nothing about the usual
-        calls.
-        """
-        self.put_away(visit)
+        """The batch is over; one that an error cut short says nothing about the usual calls."""
         if completed and visit.calls:
-            self.usual_calls = max(visit.calls, self.usual_calls or 0)
-        visit.held = visit.first = None
+            self._usual_calls = max(visit.calls, self._usual_calls or 0)
+        visit.found = None
 
-    def put_away(self, visit: Visit) -> None:
-        """Count what is held."""
-        held = visit.held
-        if held is not None and not visit.counted:
-            self.accumulator.add_active(held.active, held.counted, held.nonfinite, visit.base)
-            visit.counted = True
+    def _keeps(self, given: Arranged) -> bool:
+        cheap = given.x.device.type == "cpu" and len(given.x) * given.x.shape[-1] <= MOST_KEPT
+        return cheap or self._usual_calls != 1
 
     def _add_positions(self, visit: Visit, given: Arranged) -> None:
         if given.samples is None:
-            self._add_rows(visit, given)
-            return
-        if given.samples.numel():
+            self._add_all(visit, given, keep=False)
+        elif given.samples.numel():
             self.accumulator.add_some(
                 given.x, self.criterion, given.mask, visit.base, given.samples, given.batch_size
             )
 
-    def _add_rows(self, visit: Visit, given: Arranged) -> None:
-        self.accumulator.add(given.x, self.criterion, given.mask, visit.base)
+    def _add_all(self, visit: Visit, given: Arranged, keep: bool) -> Found | None:
+        return self.accumulator.add(given.x, self.criterion, given.mask, visit.base, keep)
 
-    def _again(self, visit: Visit) -> Held:
-        """What the first call of this batch found, which was counted at once."""
-        activations = None if visit.first is None else visit.first()
-        if activations is None:
+    def _add_more(self, visit: Visit, given: Arranged) -> None:
+        """Count what a further call, or one on some of the samples, found."""
+        size, units = given.batch_size, given.x.shape[-1]
+        if visit.calls and visit.found is None:
             raise InputError(
-                f"expected layer {self.name!r} to be called once for a batch, as in the first, but "
-                "it is called again, and what it returned then is gone: count with "
-                "per='position', where every call counts"
+                f"expected layer {self.name!r} to be called once for a batch, as before, but it is "
+                "called again, and what it found first was not kept: count with per='position', "
+                "where every call counts"
             )
-        return self._found(activations)
-
-    def _hold(self, visit: Visit, given: Arranged) -> None:
-        found = self._found(given)
-        held = visit.held
-        if held is None:
-            if given.samples is None:
-                visit.held = found
-                return
-            units, device = given.x.shape[-1], given.x.device
-            flags = torch.zeros(given.batch_size, dtype=torch.bool, device=device)
-            held = visit.held = Held(
-                torch.zeros(given.batch_size, units, dtype=torch.bool, device=device),
-                flags,
-                flags.clone(),
-            )
-        if len(held.active) != given.batch_size or held.active.shape[1] != given.x.shape[-1]:
+        if visit.found is None:
+            flags = torch.zeros(size, dtype=torch.bool, device=given.x.device)
+            nothing = torch.zeros(size, units, dtype=torch.bool, device=given.x.device)
+            visit.found = Found(nothing, flags, flags.clone())
+        if visit.found.active.shape != (size, units):
             raise InputError(
                 f"expected layer {self.name!r} to see the same samples and units whenever it is "
-                f"called for a batch, but it saw {tuple(held.active.shape)} and then "
-                f"{(given.batch_size, given.x.shape[-1])}: count with per='position'"
+                f"called for a batch, but it saw {tuple(visit.found.active.shape)} and then "
+                f"{(size, units)}: count with per='position'"
             )
-        if visit.counted:
-            before = Held(held.active.clone(), held.counted.clone(), held.nonfinite.clone())
-            held.note(found, given.samples)
-            self.accumulator.add_newly_active(
-                before.active, held.active, before.counted, held.counted, visit.base
-            )
-        else:
-            held.note(found, given.samples)
+        samples, found = _by_sample(self._found(given), given)
+        index = samples.to(given.x.device)
+        before = visit.found[index]
+        now = before | found
+        self.accumulator.add_newly_active(now, before, visit.base, samples, size)
+        for mine, new in zip(vars(visit.found).values(), vars(now).values(), strict=True):
+            mine[index] = new
 
-    def _found(self, given: Arranged) -> Held:
+    def _found(self, given: Arranged) -> Found:
         rows = rows_of(given.x, self.criterion, given.mask)
-        nonfinite = count(rows).nonfinite
-        counted = torch.ones_like(nonfinite) if given.mask is None else given.mask.any(1)
-        return Held(rows.active().any(1), counted, nonfinite)
+        found = count(rows, keep=True)
+        assert found.rows is not None
+        every = torch.ones_like(found.nonfinite)
+        return Found(
+            found.rows, every if given.mask is None else given.mask.any(1), found.nonfinite
+        )
+
+
+def _by_sample(found: Found, given: Arranged) -> tuple[Tensor, Found]:
+    """The samples of a call, each once, and what was found in each."""
+    if given.samples is None:
+        return torch.arange(len(found.active)), found
+    samples, place = given.samples.unique(return_inverse=True)
+    if len(samples) == len(given.samples):
+        order = place.argsort()
+        return samples, found[order.to(given.x.device)]
+    index = place.to(given.x.device)
+
+    def any_of(flags: Tensor) -> Tensor:
+        none = torch.zeros(len(samples), *flags.shape[1:], dtype=torch.int32, device=flags.device)
+        return none.index_add_(0, index, flags.to(torch.int32)) > 0
+
+    return samples, Found(any_of(found.active), any_of(found.counted), any_of(found.nonfinite))
 
 
 class Feeding:
@@ -204,7 +166,7 @@ class Feeding:
     def __init__(self) -> None:
         self._fed: list[set[frozenset[str]]] = []  # by layer, the sets of names that fed it
 
-    def layer_of(self, feeders: frozenset[Feeder], visits: list[Visit | None]) -> int:
+    def layer_of(self, feeders: frozenset[Feeder], visits: Sequence[Visit | None]) -> int:
         """The number of the layer; one more than there are for a new one.
 
         Args:
@@ -231,7 +193,9 @@ class Feeding:
     def _seen(self, names: frozenset[str]) -> int | None:
         return next((i for i, known in enumerate(self._fed) if names in known), None)
 
-    def _called_again(self, feeders: frozenset[Feeder], visits: list[Visit | None]) -> int | None:
+    def _called_again(
+        self, feeders: frozenset[Feeder], visits: Sequence[Visit | None]
+    ) -> int | None:
         """A layer that another call of one of these feeders fed."""
         for i, visit in enumerate(visits):
             if visit is not None and any(

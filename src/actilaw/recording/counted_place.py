@@ -12,7 +12,7 @@ from actilaw.errors import InputError
 from actilaw.recording.accumulator import Accumulator
 from actilaw.recording.arrangement import Arranged
 from actilaw.recording.batches import Batch
-from actilaw.recording.counted_layer import Again, CountedLayer, Feeding
+from actilaw.recording.counted_layer import CountedLayer, Feeding
 from actilaw.recording.criteria import Criterion, describe
 from actilaw.recording.hook_points import HookPoint
 from actilaw.recording.origins import Feeder
@@ -67,7 +67,6 @@ class CountedPlace:
         self,
         group: int,
         activations: Arranged,
-        again: Again,
         feeders: frozenset[Feeder],
         batch: Batch,
         own_rule: Criterion,
@@ -79,7 +78,7 @@ class CountedPlace:
                 visit = batch.visits[layer] = layer.enter()
             for name, number in feeders:
                 visit.feeders.setdefault(name, set()).add(number)
-            layer.add(visit, activations, again)
+            layer.add(visit, activations)
 
     def of_group(self, group: int, own_rule: Criterion) -> list[CountedLayer]:
         """The layers fed alike, one for each rule."""

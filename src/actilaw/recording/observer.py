@@ -7,9 +7,7 @@ from __future__ import annotations
 import itertools
 import threading
 import warnings
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,11 +18,10 @@ from actilaw.errors import InputError
 from actilaw.recording.accumulator import Accumulator
 from actilaw.recording.activation_functions import criterion_of_function, is_activation, may_gate
 from actilaw.recording.activations import require_countable
-from actilaw.recording.arrangement import Arranged, Layout, NotOfSamplesError, arranged, layout
+from actilaw.recording.arrangement import Layout, NotOfSamplesError, arranged, layout
 from actilaw.recording.axes import Axes, Run
 from actilaw.recording.batches import Batch, batch_size
 from actilaw.recording.callers import is_no_forward_pass, method_of
-from actilaw.recording.counted_layer import Again
 from actilaw.recording.counted_place import CountedPlace
 from actilaw.recording.criteria import Criterion, Positive, Relative
 from actilaw.recording.experts import chosen_experts
@@ -121,15 +118,6 @@ class Observer:
             self._functions[name] = CountedPlace(name, None, self._rules, self._accumulator)
         return self._functions[name]
 
-    @contextmanager
-    def at_rest(self) -> Iterator[None]:
-        """While nothing is counted, and all is that was held of batches that run no longer."""
-        with self.lock, own_work():
-            for batch in self._partial.values():
-                if not batch.running:
-                    batch.put_away()
-            yield
-
     def calls_of_pass(self) -> dict[CountedPlace, list[tuple[int, Layout]]] | None:
         """The calls of every place in the last forward pass of the whole model, in order, each with
         the number of its layer and its layout; None if that may differ from batch to batch.
@@ -162,7 +150,7 @@ class Observer:
 
     def watches(self, module: nn.Module) -> bool:
         """Whether a module is one of the model, or wraps it for torch.compile."""
-        return module in self._names or module._modules.get("_orig_mod") is self._model
+        return module in self._names or getattr(module, "_orig_mod", None) is self._model
 
     def call(
         self, module: nn.Module, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -203,16 +191,12 @@ class Observer:
         if not is_traced(self._origins):
             tracer = self._new_tracer()
             tracer.__enter__()
-        completed, batch = False, running.batch
-        if batch is not None:
-            batch.depth += 1
+        completed = False
         try:
             out = self._run(running, module, call, args, kwargs)
             completed = True
             return out
         finally:
-            if batch is not None:
-                batch.depth -= 1
             if tracer is not None:
                 leave(tracer)
             if whole and running.batch is not None:
@@ -304,7 +288,7 @@ class Observer:
     def _note_inputs(self, tensors: list[Tensor], batch: Batch) -> None:
         positions = batch.mask.shape[1] if batch.mask is not None and batch.mask.ndim == 2 else None
         for tensor in tensors:
-            if tensor.ndim and tensor.shape[0] == batch.size:
+            if not tensor.is_nested and tensor.ndim and tensor.shape[0] == batch.size:
                 axes = Axes.of_input(tensor.shape, positions)
                 self._origins.note(tensor, Origin(batch, axes, outside=True))
 
@@ -421,10 +405,9 @@ class Observer:
                     "expected the whole model to be called, whose arguments make the mask, but "
                     f"layer {place.name!r} ran by itself: call the model, or record with mask=None"
                 )
-            arrange = self._arranging(place, x, origin, batch)
+            x, fallback = x.detach(), self._fallback(x, origin)
             try:
-                activations = arrange()
-                assert activations is not None
+                activations = arranged(place.name, x, origin, batch, fallback)
             except NotOfSamplesError as error:
                 self._drop(place, error)
                 return origin
@@ -433,31 +416,16 @@ class Observer:
                 feeders = frozenset([(place.name, next(self._numbers))])
             group = place.group_of(feeders, batch)
             if self.keeps_calls:
-                where = layout(x, origin, batch, self._fallback(x, origin))
+                where = layout(x, origin, batch, fallback)
                 self._calls.setdefault(place, []).append((group, where))
             if place.point is not None and place.point.criterion is not None:
                 rule = place.point.criterion
-            place.add(group, activations, arrange, feeders, batch, rule)
+            place.add(group, activations, feeders, batch, rule)
         if origin is None:
             return None
         self._made |= origin.makers
         number = next(self._numbers)
         return replace(origin, feeders=frozenset([(f"{place.name}#{group}", number)]))
-
-    def _arranging(
-        self, place: CountedPlace, x: Tensor, origin: Origin | None, batch: Batch
-    ) -> Again:
-        """What gives the activations of a call, as long as they live and nobody writes to them."""
-        reference, version = weakref.ref(x), _version(x)
-        fallback = self._fallback(x, origin)
-
-        def arrange() -> Arranged | None:
-            whole = reference()
-            if whole is None or _version(whole) != version:
-                return None
-            return arranged(place.name, whole.detach(), origin, batch, fallback)
-
-        return arrange
 
     def _fallback(self, x: Tensor, origin: Origin | None) -> int:
         """The axis of the units where nothing made them that is known."""
@@ -511,7 +479,3 @@ def _number_of_weights(module: nn.Module) -> int:
 def _is_simple(module: nn.Module) -> bool:
     """Whether a module has neither parts nor weights: an activation module of any library."""
     return _is_leaf(module) and next(module.parameters(recurse=False), None) is None
-
-
-def _version(tensor: Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version

@@ -27,6 +27,7 @@ from actilaw.recording.fingerprint import weights_fingerprint
 from actilaw.recording.layers import Layers, choose_layers, listed
 from actilaw.recording.masks import Mask, MaskReader
 from actilaw.recording.observer import Observer
+from actilaw.recording.own_work import own_work
 from actilaw.recording.unit_makers import makes_units
 from actilaw.recording.weight_watch import WeightWatch, regime
 
@@ -113,7 +114,7 @@ class Recorder:
             CountsError: if no sample has passed through any of the layers yet.
             InputError: if `across_ranks` is asked for and torch.distributed is not set up.
         """
-        with self._observer.at_rest():
+        with self._observer.lock, own_work():
             self._weights.check()
             layers = {
                 name: layer

@@ -23,13 +23,14 @@ from actilaw.recording.kernels.threads import in_shares
 Array = NDArray[Any]
 
 
-def count_on_cpu(rows: Rows) -> Counted:
+def count_on_cpu(rows: Rows, keep: bool = False) -> Counted:
     """Count active units by unit and by row, with an equal share of the rows for each thread."""
     n_rows, n_positions, n_units = rows.bits.shape
     bits, low = rows.bits.numpy(), rows.low.contiguous().numpy()
     mask = None if rows.mask is None else rows.mask.contiguous().numpy()
     units = np.zeros((torch.get_num_threads(), n_units), np.int32)
     active, nonfinite = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.bool_)
+    kept = np.empty((n_rows, n_units), np.bool_) if keep else None
     loop = _count_one_position if n_positions == 1 else _count_any_position
 
     def share(thread: int, part: slice) -> None:
@@ -42,6 +43,7 @@ def count_on_cpu(rows: Rows) -> Counted:
             units[thread],
             active[part],
             nonfinite[part],
+            None if kept is None else kept[part],
         )
 
     in_shares(n_rows, rows.bits.numel(), share)
@@ -49,6 +51,7 @@ def count_on_cpu(rows: Rows) -> Counted:
         units=torch.from_numpy(units.sum(0, dtype=np.int64)),
         active=torch.from_numpy(active),
         nonfinite=torch.from_numpy(nonfinite),
+        rows=None if kept is None else torch.from_numpy(kept),
     )
 
 
@@ -100,6 +103,7 @@ def _count_one_position(
     units: Array,
     active: Array,
     nonfinite: Array,
+    kept: Array | None,
 ) -> None:
     """One position per row; two rows at a time, so that the counts by unit are read and written
     half as often.
@@ -122,6 +126,9 @@ def _count_one_position(
                 np.int32(other_value > other_level) & np.int32(other_value <= top) & other_weight
             )
             units[u] = np.int32(units[u] + np.int32(hit + other_hit))
+            if kept is not None:
+                kept[s, u] = other_hit
+                kept[r, u] = hit
             n, other_n = np.int32(n + hit), np.int32(other_n + other_hit)
             largest = max(largest, cast(row[u] & magnitude))
             other_largest = max(other_largest, cast(other[u] & magnitude))
@@ -140,6 +147,7 @@ def _count_any_position(
     units: Array,
     active: Array,
     nonfinite: Array,
+    kept: Array | None,
 ) -> None:
     """Several positions per row: a unit counts once if it is active at any of them."""
     cast = bits.dtype.type
@@ -160,6 +168,8 @@ def _count_any_position(
         for u in range(hits.shape[0]):
             units[u] += np.int32(hits[u])
             n += hits[u]
+            if kept is not None:
+                kept[r, u] = hits[u]
         active[r] = n
         nonfinite[r] = largest >= top
 

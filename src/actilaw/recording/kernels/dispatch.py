@@ -12,17 +12,19 @@ from actilaw.recording.kernels import cpu, torch_ops
 from actilaw.recording.kernels.rows import Counted, Rows
 
 
-def count(rows: Rows) -> Counted:
-    """Count active units by unit and by row."""
+def count(rows: Rows, keep: bool = False) -> Counted:
+    """Count active units by unit and by row; `keep` says whether to keep which were active in which
+    row.
+    """
     if rows.bits.device.type == "cpu":
-        return cpu.count_on_cpu(rows)
+        return cpu.count_on_cpu(rows, keep)
     if rows.bits.device.type == "cuda":
         try:
             from actilaw.recording.kernels.gpu import count_on_gpu
         except ImportError:
-            return torch_ops.count_by_torch(rows)
-        return count_on_gpu(rows)
-    return torch_ops.count_by_torch(rows)
+            return torch_ops.count_by_torch(rows, keep)
+        return count_on_gpu(rows, keep)
+    return torch_ops.count_by_torch(rows, keep)
 
 
 def first_rows(rows: Rows, units: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ TILE_BYTES = 1 << 14  # that a program holds at a time: 32 registers of each of 
 TILE_UNITS = 128  # at most: full lines of memory are read, and many rows added up per atomic
 
 
-def count_on_gpu(rows: Rows) -> Counted:
+def count_on_gpu(rows: Rows, keep: bool = False) -> Counted:
     """Count active units by unit and by row in one kernel, queued on the current stream; the host
     does not wait.
     """
@@ -31,6 +31,7 @@ def count_on_gpu(rows: Rows) -> Counted:
     units = torch.zeros(n_units, dtype=torch.int64, device=bits.device)
     active = torch.zeros(n_rows, dtype=torch.int64, device=bits.device)
     nonfinite = torch.zeros(n_rows, dtype=torch.bool, device=bits.device)
+    kept = torch.zeros(n_rows, n_units, dtype=torch.bool, device=bits.device) if keep else None
     if bits.numel() > 0:
         # Units, then positions, then rows fill the tile: few rows of many positions still keep the
         # whole GPU busy.
@@ -44,7 +45,7 @@ def count_on_gpu(rows: Rows) -> Counted:
         # Triton launches on the current device, which may be another.
         with torch.cuda.device_of(bits):
             launch(
-                *(bits, low, mask, units, active, nonfinite, n_rows, n_positions, n_units),
+                *(bits, low, mask, units, active, nonfinite, kept, n_rows, n_positions, n_units),
                 LARGEST=magnitude_bits(bits.dtype),
                 INFINITY=rows.infinity,
                 MAGNITUDE=rows.magnitude,
@@ -52,7 +53,7 @@ def count_on_gpu(rows: Rows) -> Counted:
                 POSITIONS=tile_positions,
                 UNITS=tile_units,
             )
-    return Counted(units=units, active=active, nonfinite=nonfinite)
+    return Counted(units=units, active=active, nonfinite=nonfinite, rows=kept)
 
 
 @triton.jit
@@ -63,6 +64,7 @@ def _count_tile(
     units,
     active,
     nonfinite,
+    kept_rows,
     n_rows,
     n_positions,
     n_units,
@@ -100,6 +102,9 @@ def _count_tile(
         largest = tl.maximum(largest, magnitude)
     any_position = tl.max(hit.to(tl.int32), 1)
     of_unit, of_row = tl.sum(any_position, 0).to(tl.int64), tl.sum(any_position, 1).to(tl.int64)
+    if kept_rows is not None:
+        inside = (row < n_rows)[:, None] & (unit < n_units)[None, :]
+        tl.store(kept_rows + row[:, None] * n_units + unit[None, :], any_position > 0, mask=inside)
     found = tl.max(tl.max(largest, 2), 1) >= INFINITY
     # Beyond the edges all three are zero, so these masks keep to the tensors, and spare the atomics
     # of idle units.

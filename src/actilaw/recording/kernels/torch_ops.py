@@ -12,13 +12,18 @@ from torch import Tensor
 from actilaw.recording.kernels.rows import Counted, Rows, magnitude_bits
 
 
-def count_by_torch(rows: Rows) -> Counted:
+def count_by_torch(rows: Rows, keep: bool = False) -> Counted:
     """Count active units by unit and by row."""
     active = rows.active().any(1)
     nonfinite = (rows.bits & magnitude_bits(rows.bits.dtype)).amax(-1) >= rows.infinity
     if rows.mask is not None:
         nonfinite = nonfinite & rows.mask
-    return Counted(units=active.sum(0), active=active.sum(1), nonfinite=nonfinite.any(1))
+    return Counted(
+        units=active.sum(0),
+        active=active.sum(1),
+        nonfinite=nonfinite.any(1),
+        rows=active if keep else None,
+    )
 
 
 def first_rows_by_torch(rows: Rows, units: Tensor) -> Tensor:
