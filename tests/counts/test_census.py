@@ -10,6 +10,7 @@ from hypothesis import given
 from safetensors.numpy import save_file
 
 from actilaw import ActivationCounts, Census, fit, load
+from actilaw.counts.census import one_layer
 from actilaw.errors import CountsError, FileError, InputError
 from builders.strategies import small_layers
 
@@ -207,3 +208,17 @@ def test_about_holds_what_json_holds(tmp_path, counts: ActivationCounts) -> None
     with pytest.raises(InputError, match="words and numbers of Python in `about`"):
         Census({"relu": counts}, {"n": np.int64(1)}).save(tmp_path / "a.census")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_census_of_one_layer_stands_for_its_layer(counts: ActivationCounts) -> None:
+    assert one_layer(counts) is counts
+    assert one_layer(Census({"relu": counts})) is counts
+
+
+def test_several_layers_where_one_is_taken_are_refused_by_name(counts: ActivationCounts) -> None:
+    with pytest.raises(InputError, match=r"has 2 layers, 'a', 'b': choose one, census\['a'\]"):
+        one_layer(Census({"a": counts, "b": counts}))
+    with pytest.raises(InputError, match=r"has 9 layers, '0', .* '5' and 3 more: choose one"):
+        one_layer(Census({str(i): counts for i in range(9)}))
+    with pytest.raises(InputError, match=r"expected ActivationCounts of one layer, .* got dict"):
+        one_layer({"a": counts})

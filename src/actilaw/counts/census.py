@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.activation_counts import ActivationCounts, require_one_layer
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, FileError, InputError
 from actilaw.support.files import write_atomically
@@ -42,6 +42,7 @@ SUMMARY = (
 # Names that format 1 had for what it kept of a layer, and of a run of `actilaw record`.
 RENAMED_LAYER = {"unit": "per"}
 RENAMED_ABOUT = {"unit": "per", "active": "criterion"}
+MOST_NAMED = 6  # layers that a message names
 T = TypeVar("T")
 
 
@@ -224,6 +225,27 @@ def require_census(census: object) -> None:
             "expected a Census, as recording.census() or Census({'relu': counts}), but got "
             f"{type(census).__name__}"
         )
+
+
+def one_layer(counts: ActivationCounts | Census) -> ActivationCounts:
+    """Counts of one layer, given as they are or as the only layer of a census.
+
+    Raises:
+        InputError: if a census has several layers, or `counts` is neither.
+    """
+    if isinstance(counts, ActivationCounts):
+        return counts
+    if not isinstance(counts, Census):
+        require_one_layer(counts)
+    names = list(counts)
+    if len(names) > 1:
+        named = ", ".join(map(repr, names[:MOST_NAMED]))
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        raise InputError(
+            f"expected counts of one layer, but this census has {len(names)} layers, {named}{more}:"
+            f" choose one, census[{names[0]!r}], or go through all with census.map"
+        )
+    return counts[names[0]]
 
 
 def _understood(
