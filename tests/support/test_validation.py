@@ -23,6 +23,8 @@ from actilaw.support.validation import samples_from
         ("1e6", 1_000_000),
         (7, 7),
         (7.5, 7.5),
+        ("-1x", -200),  # for the function that takes samples to refuse
+        ("-3", -3),
         ("5000,10x", [5_000, 2_000]),
         (["10x", 5_000, np.int64(3), "2.5"], [2_000, 5_000, 3, 2.5]),
         (("1x", "2x"), [200, 400]),
@@ -61,7 +63,7 @@ def test_plain_numbers_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     "junk",
     [
-        *("", "x", "ten", "10xx", "10y", "0x10", "-1x", "nanx", "infx", "nan", "5,", ",", "x10"),
+        *("", "x", "ten", "10xx", "10y", "0x10", "--1", "nanx", "infx", "nan", "5,", ",", "x10"),
         *(["10x", None], ["10x", "ten"], ["1x", True], ["1x", ["2x"]], None, True, [True]),
         *([[1], [2, 3]], {"a": 1}, object(), b"10x", 1j, ["1x", b"1"]),
     ],

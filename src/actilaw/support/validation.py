@@ -154,7 +154,7 @@ def _number_from(name: str, given: Any, counted: float) -> float:
 
 
 def _number_in(text: str) -> float | None:
-    """The finite number >= 0 that a text holds, or None."""
+    """The finite number that a text holds, or None."""
     try:
         return int(text) if text.isdecimal() and len(text) < 20 else _finite(float(text))
     except ValueError:
@@ -162,7 +162,7 @@ def _number_in(text: str) -> float | None:
 
 
 def _finite(number: float) -> float | None:
-    return number if 0 <= number < math.inf else None
+    return number if math.isfinite(number) else None
 
 
 def _multiple(factor: float, counted: float) -> float:
