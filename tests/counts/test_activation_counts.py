@@ -129,6 +129,8 @@ def test_impossible_arguments_are_refused_in_a_sentence(arguments: dict, said: s
         ([[1]], [2], 2.0, "expected a block size that is a power of two, but got 2.0"),
         ([[1]], [2], 3, "expected a block size that is a power of two, but got 3"),
         ([[3]], [2], 2, "expected block counts between 0 and the samples"),
+        ([[1], [1, 2]], [2, 2], 2, "expected the counts of blocks as an array"),
+        (None, None, 2, "expected block counts of shape"),
     ],
 )
 def test_impossible_blocks_are_refused_in_a_sentence(counts, samples, size, said: str) -> None:
@@ -161,3 +163,13 @@ def test_a_prefix_of_no_number_of_blocks_is_refused(blocks: object) -> None:
     counts = ActivationCounts([1, 1], 3, blocks=Blocks([[1, 0], [0, 1]], [2, 1], 2))
     with pytest.raises(InputError, match="expected"):
         counts.prefix(blocks)  # type: ignore[arg-type]
+
+
+def test_wrong_calls_are_refused_in_a_sentence() -> None:
+    counts, blocks = ActivationCounts([1, 0], 3), Blocks([[1, 0]], [3], 4)
+    for samples in ([[1], [1, 2]], "x", None, 4, 1.5):
+        with pytest.raises(InputError, match="expected"):
+            counts.rarefied(samples)  # type: ignore[arg-type]
+    for other in (None, counts, Blocks([[1]], [3], 4)):
+        with pytest.raises(CountsError, match="expected Blocks of the same units to merge"):
+            blocks.merge(other)  # type: ignore[arg-type]

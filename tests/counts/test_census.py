@@ -171,7 +171,9 @@ def test_counts_of_two_frozen_networks_do_not_add_up() -> None:
         (({3: frozen()["a"]},), "expected the name of a layer as a string, but got 3"),
         (({"\ud800": frozen()["a"]},), "has half of a surrogate pair"),
         (({},), "expected counts of at least one layer"),
-        ((frozen(), {}, "abc"), "expected several recordings, but got the text 'abc'"),
+        ((frozen(), {}, "abc"), "expected a tuple of identifiers as recordings, but got 'abc'"),
+        ((frozen(), {}, None), "expected a tuple of identifiers as recordings, but got None"),
+        ((frozen(), None), "expected `about` as a mapping"),
         ((frozen(), {}, (3,)), "expected identifiers of recordings as a string, but got 3"),
         ((frozen(), {}, (), 3), "expected the fingerprint of weights as a string, but got 3"),
     ],
@@ -186,3 +188,18 @@ def test_a_census_merges_with_a_census_alone() -> None:
         Census(frozen()).merge(3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"expected ActivationCounts of one layer, .* got str"):
         frozen()["a"].merge("b")  # type: ignore[arg-type]
+
+
+def test_wrong_calls_are_refused_in_a_sentence() -> None:
+    census = Census(frozen())
+    for function in (None, "fit"):
+        with pytest.raises(InputError, match="expected a function of a layer's counts, but got"):
+            census.map(function)  # type: ignore[arg-type]
+    for layer in (0, ["a"], None):
+        with pytest.raises(KeyError, match=r"no layer .* in this census; it has a"):
+            census[layer]  # type: ignore[index]
+    for path in (None, 3, ""):
+        with pytest.raises(FileError, match="expected a census"):
+            load(path)  # type: ignore[arg-type]
+        with pytest.raises(FileError, match="name"):
+            census.save(path)  # type: ignore[arg-type]

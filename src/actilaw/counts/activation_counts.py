@@ -217,7 +217,7 @@ class ActivationCounts:
         Raises:
             InputError: if d lies outside 0..D.
         """
-        d = np.asarray(samples)
+        d = _array("samples", samples)
         is_number = d.dtype.kind in "iuf"
         if not is_number or np.any((d < 0) | (d > self.samples) | (d != np.rint(d))):
             raise InputError(

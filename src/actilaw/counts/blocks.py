@@ -44,8 +44,11 @@ class Blocks:
     size: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", np.asarray(self.counts))
-        object.__setattr__(self, "samples", np.asarray(self.samples))
+        for name in ("counts", "samples"):
+            try:
+                object.__setattr__(self, name, np.asarray(getattr(self, name)))
+            except (TypeError, ValueError):  # rows of several lengths
+                raise CountsError(f"expected the {name} of blocks as an array") from None
         if self.counts.ndim != 2 or self.samples.shape != (len(self.counts),):
             raise CountsError(
                 "expected block counts of shape (n_blocks, n_units) and samples of shape "
@@ -97,7 +100,12 @@ class Blocks:
     def merge(self, other: Blocks) -> Blocks:
         """Counts of two recordings that ran side by side: block by block, in blocks of the larger
         size.
+
+        Raises:
+            CountsError: if the two have different units.
         """
+        if not isinstance(other, Blocks) or other.counts.shape[1] != self.counts.shape[1]:
+            raise CountsError(f"expected Blocks of the same units to merge, but got {other!r}")
         size = max(self.size, other.size)
         longer, shorter = sorted(
             (self.coarsened(size), other.coarsened(size)), key=len, reverse=True

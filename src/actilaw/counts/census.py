@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,8 +58,10 @@ class Census(Mapping[str, ActivationCounts]):
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", _checked_layers(self.layers))
         object.__setattr__(self, "about", as_json_values(self.about))
-        if isinstance(self.recordings, str):
-            raise InputError(f"expected several recordings, but got the text {self.recordings!r}")
+        if isinstance(self.recordings, str) or not isinstance(self.recordings, Iterable):
+            raise InputError(
+                f"expected a tuple of identifiers as recordings, but got {self.recordings!r}"
+            )
         object.__setattr__(self, "recordings", tuple(self.recordings))
         for identifier in self.recordings:
             require_text("identifiers of recordings", identifier)
@@ -69,7 +71,7 @@ class Census(Mapping[str, ActivationCounts]):
     def __getitem__(self, layer: str) -> ActivationCounts:
         try:
             return self.layers[layer]
-        except KeyError:
+        except (KeyError, TypeError):
             raise KeyError(
                 f"no layer {layer!r} in this census; it has {', '.join(self.layers)}"
             ) from None
@@ -97,7 +99,10 @@ class Census(Mapping[str, ActivationCounts]):
 
         Raises:
             CountsError: if every layer is refused, with all the reasons.
+            InputError: if `function` is none.
         """
+        if not callable(function):
+            raise InputError(f"expected a function of a layer's counts, but got {function!r}")
         results: dict[str, T] = {}
         reasons = []
         for name, counts in self.items():

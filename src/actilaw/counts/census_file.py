@@ -130,7 +130,7 @@ def read(path: str | os.PathLike[str]) -> bytes:
     try:
         if Path(path).is_file():
             return Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # a name too long, or with a zero byte
+    except (OSError, TypeError, ValueError) as error:  # no path, one too long, or a zero byte in it
         raise not_a_census(path, error) from error
     raise FileError(
         f"expected a census file, but there is no file {path}: write one with census.save(path)"
