@@ -101,7 +101,7 @@ class ActivationCounts:
             ("entries", 1),
             ("active_squares", 0),
         ):
-            value = getattr(self, name)
+            value: Any = getattr(self, name)
             if value is None and name in ("entries", "active_squares"):
                 continue
             # The squared number of active units over 2^62 samples is beyond 64 bits.
