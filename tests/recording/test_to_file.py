@@ -184,6 +184,21 @@ def test_a_second_signal_is_not_held_back(tmp_path: Path) -> None:
     goes_on(path, batches)
 
 
+def test_a_signal_that_ends_workers_too_is_told_as_the_signal(tmp_path: Path) -> None:
+    """As of a shell that stops a whole group: the batch fails for want of its workers."""
+    path, batches = tmp_path / "census", INPUTS.split(7)
+
+    def stopped() -> None:
+        send(signal.SIGTERM)()
+        raise RuntimeError("worker is killed by signal: Terminated")
+
+    with pytest.raises(SystemExit) as stop:
+        record_to_file(Failing(4, stopped), batches, path)
+    assert stop.value.code == 143
+    assert "counts of 3 batches are saved" in stop.value.__notes__[0]
+    goes_on(path, batches)
+
+
 def test_an_error_of_the_model_or_the_data_saves_whole_batches_first(tmp_path: Path) -> None:
     path, batches = tmp_path / "census", INPUTS.split(7)
     with pytest.raises(RuntimeError, match="out of memory") as error:

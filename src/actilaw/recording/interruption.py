@@ -49,6 +49,11 @@ class Interruption:
         self._in_step = True
         try:
             yield
+        except Exception as error:
+            # A signal to a whole group of processes ends workers too, of which the step dies.
+            if self._postponed is not None:
+                raise self._postponed from error
+            raise
         finally:
             self._in_step = False
         if self._postponed is not None:
