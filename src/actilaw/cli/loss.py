@@ -95,8 +95,10 @@ def loss_as_json(fitted: FittedLoss, level: float = 0.95) -> dict[str, Any]:
 
 def _fit_columns(file: Path, samples: str, loss: str, size: str | None, *, form: str) -> FittedLoss:
     """The loss curve fitted to the named columns of a CSV file; `size` is None for none."""
-    table = read_columns(file, *[name for name in (samples, loss, size) if name])
-    return fit_loss(table[samples], table[loss], form, size=table[size] if size else None)
+    columns = [name for name in (samples, loss, size) if name is not None]
+    table = read_columns(file, *columns)
+    sizes = None if size is None else table[size]
+    return fit_loss(table[samples], table[loss], form, size=sizes)
 
 
 def _forecasts(

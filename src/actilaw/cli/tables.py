@@ -83,6 +83,8 @@ def read_columns(file: Path, *columns: str) -> pd.DataFrame:
         raise FileError(
             f"expected a CSV file, but {file} cannot be read as one ({error})"
         ) from error
+    if table.empty:
+        raise InputError(f"expected a row per training run, but {file} has no rows below its head")
     for column in columns:
         if column not in table:
             raise InputError(

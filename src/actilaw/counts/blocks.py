@@ -117,4 +117,4 @@ class Blocks:
 
 
 def _is_power_of_two(size: object) -> bool:
-    return isinstance(size, int | np.integer) and int(size).bit_count() == 1 and size > 0
+    return isinstance(size, int | np.integer) and int(size).bit_count() == 1 and int(size) > 0
