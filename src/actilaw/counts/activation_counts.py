@@ -106,7 +106,8 @@ class ActivationCounts:
                 continue
             # The squared number of active units over 2^62 samples is beyond 64 bits.
             unbounded = name == "active_squares"
-            if not _is_whole(value) or value < least or (value > MOST_SAMPLES and not unbounded):
+            most = value if unbounded else MOST_SAMPLES
+            if value is None or not _is_whole(value) or not least <= value <= most:
                 span = f">= {least}" if unbounded else f"in {least}..2^62"
                 raise CountsError(f"expected a whole number of {name} {span}, but got {value!r}")
         for name, words in (("per", PER), ("regime", REGIMES)):
