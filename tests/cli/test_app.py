@@ -11,7 +11,8 @@ import pytest
 from typer.main import get_command
 
 from actilaw.cli.app import app
-from builders.command import actilaw, actilaw_process, assert_one_sentence
+from actilaw.support.version import installed_version
+from builders.command import Done, actilaw, actilaw_process, assert_one_sentence
 
 COMMANDS = (
     "demo",
@@ -76,6 +77,18 @@ def test_a_process_of_its_own_prints_the_same(census: Path) -> None:
         (("fit",), ("Missing argument",)),
         (("fit", "text", "--jason"), ("No such option",)),
         (("gauss",), ("No such command", "gauss")),
+        (("--nothing",), ("No such option", "--nothing")),
+        (("merge", "-o", "sum"), ("Missing argument",)),
+        (("merge", "text", "-o", "sum"), ("is not one or is damaged",)),
+        (("merge", "nowhere", "-o", "sum"), ("there is no file",)),
+        (("merge", "text"), ("Missing option",)),
+        (("fit", ""), ("there is no file",)),
+        (("fit", "."), ("there is no file",)),
+        (("report", "text"), ("is not one or is damaged",)),
+        (("check", "text"), ("is not one or is damaged",)),
+        (("backtest", "nowhere"), ("there is no file",)),
+        (("loss", "nowhere.csv"), ("nowhere.csv",)),
+        (("simulate", "--units", "5"), ("Missing option",)),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_status_two(
@@ -96,3 +109,65 @@ def test_a_terminal_that_knows_ascii_alone_and_a_full_disk(census: Path) -> None
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "actilaw: [Errno 28] No space left on device\n"
+
+
+def test_the_version_is_printed_alone() -> None:
+    assert actilaw("--version") == Done(0, f"actilaw {installed_version()}\n", "")
+
+
+def test_the_shell_completes_commands() -> None:
+    shown = actilaw("--help").stdout
+    assert "--install-completion" in shown
+    assert "--show-completion" in shown
+
+
+CENSUS_MISTAKES = [
+    (("fit", "--family", "gauss"), "gauss"),
+    (("fit", "--level", "1"), "level"),
+    (("fit", "--level", "nan"), "level"),
+    (("fit", "--level", "x"), "--level"),
+    (("forecast", "--samples", "x"), "expected samples as numbers, or as multiples"),
+    (("forecast", "--samples", ""), "expected samples as numbers, or as multiples"),
+    (("forecast", "--samples", "10x,"), "expected samples as numbers, or as multiples"),
+    (("forecast", "--samples", "-5"), "expected whole samples in 1"),
+    (("forecast", "--samples", "-1x"), "expected whole samples in 1"),
+    (("forecast", "--samples", "nan"), "expected samples as numbers, or as multiples"),
+    (("forecast", "--samples", "infx"), "expected samples as numbers, or as multiples"),
+    (("forecast", "--samples", "1e400"), "expected samples as numbers, or as multiples"),
+    (("forecast", "--samples", "1.5"), "samples"),
+    (("forecast", "--units", "wide"), "expected units as numbers, or as multiples"),
+    (("forecast", "--units", "0"), "units"),
+    (("report", "-o", "nowhere/page.html"), "does not exist"),
+    (("check", "--loss", "nowhere.csv"), "nowhere.csv"),
+    (("backtest", "--level", "0"), "level"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), CENSUS_MISTAKES)
+def test_mistakes_about_a_census_are_one_sentence(
+    census: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    command, *options = arguments
+    assert_one_sentence(actilaw(command, census, *options), said)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="a shell of Unix")
+def test_streams_that_are_closed(census: Path) -> None:
+    """By the shell, by a reader that stops, and the stream for errors."""
+    fit = f"{sys.executable} -m actilaw fit {census}"
+
+    def run(line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", line], capture_output=True, text=True, check=False, timeout=60
+        )
+
+    closed = run(f"{fit} >&-")
+    assert (closed.returncode, closed.stderr.count("\n")) == (2, 1)
+    assert "expected an open standard output" in closed.stderr
+    stopped = run(f"set -o pipefail; {fit} | head -c 0")
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) in ((1, "", ""), (0, "", ""))
+    silent = run(f"{sys.executable} -m actilaw fit nowhere 2>&-")
+    assert (silent.returncode, silent.stdout) == (2, "")
+    completion = run(f"_ACTILAW_COMPLETE=complete_bash COMP_WORDS='actilaw for' COMP_CWORD=1 {fit}")
+    assert completion.stdout.split() == ["forecast"]

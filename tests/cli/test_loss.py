@@ -51,3 +51,34 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
     assert_one_sentence(actilaw("loss", file, "--form", "chinchilla"), "expected size=")
     assert_one_sentence(actilaw("loss", file, "--level", "95"), "level as a fraction")
     assert_one_sentence(actilaw("loss", file, "--forecast", "-1"), "positive, finite samples")
+
+
+def test_tables_without_the_columns_or_rows_are_one_sentence(tmp_path: Path) -> None:
+    file, head = tmp_path / "curve.csv", tmp_path / "head.csv"
+    pd.DataFrame({"samples": SIZES, "loss": 5 * SIZES**-0.4}).to_csv(file, index=False)
+    head.write_text("samples,loss\n")
+    (tmp_path / "noise.csv").write_bytes(bytes(range(256)))
+    (tmp_path / "nothing.csv").write_bytes(b"")
+    assert_one_sentence(actilaw("loss", head), "expected a row per training run, but")
+    assert_one_sentence(actilaw("loss", tmp_path), "cannot be read as one")
+    assert_one_sentence(actilaw("loss", tmp_path / "noise.csv"), "cannot be read as one")
+    assert_one_sentence(actilaw("loss", tmp_path / "nothing.csv"), "cannot be read as one")
+    for option in ("--samples-column", "--loss-column", "--size-column"):
+        assert_one_sentence(actilaw("loss", file, option, ""), "expected a column ''")
+
+
+def test_forecasts_at_sizes_that_were_not_measured(tmp_path: Path) -> None:
+    file = tmp_path / "grid.csv"
+    losses = noisy(SURFACE.loss(WIDTHS, DATA), 0)
+    pd.DataFrame({"samples": DATA, "width": WIDTHS, "loss": losses}).to_csv(file, index=False)
+    sizes = ("--size-column", "width", "--at-size", "500,4x")
+    rows = json.loads(actilaw("loss", file, *sizes, "--json").stdout)["forecast"]
+    assert [row["size"] for row in rows] == [500, 40_000]
+    assert "forecast, size 40,000" in actilaw("loss", file, *sizes).stdout
+    for junk in ("wide", "", "4x,", "nan"):
+        done = actilaw("loss", file, "--size-column", "width", "--at-size", junk)
+        assert_one_sentence(done, "expected --at-size as numbers, or as multiples")
+    done = actilaw("loss", file, "--size-column", "width", "--at-size", "0")
+    assert_one_sentence(done, "size")
+    done = actilaw("loss", file, "--at-size", "4x")
+    assert_one_sentence(done, "expected --at-size together with --size-column")

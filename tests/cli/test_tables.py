@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actilaw.cli.tables import multiples, print_json
-from actilaw.errors import InputError
+from actilaw.cli.tables import print_json
 from builders.command import actilaw, assert_one_sentence
 
 
@@ -20,12 +19,6 @@ def test_a_file_that_is_no_table_is_a_mistake(tmp_path: Path) -> None:
     assert_one_sentence(actilaw("loss", tmp_path / "ragged.csv"), "cannot be read as one")
     (tmp_path / "words.csv").write_text("samples,loss\n1,low\n2,high\n")
     assert_one_sentence(actilaw("loss", tmp_path / "words.csv"), "expected numbers in column")
-
-
-def test_multiples_are_of_what_was_counted() -> None:
-    assert multiples("500, 10x,1e3", 200) == [500, 2000, 1000]
-    with pytest.raises(InputError, match=r"expected numbers such as 5000,10x .* but got 'x'"):
-        multiples("x", 200)
 
 
 def test_json_has_null_for_what_is_infinite_or_missing(capsys: pytest.CaptureFixture) -> None:

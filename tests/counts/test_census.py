@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
-from safetensors.numpy import save_file
+from hypothesis import strategies as st
 
 from actilaw import ActivationCounts, Census, fit, load
+from actilaw.counts.census import one_layer
 from actilaw.errors import CountsError, FileError, InputError
 from builders.strategies import small_layers
 
@@ -44,79 +44,6 @@ def test_an_unknown_layer_is_refused_with_those_there_are(counts: ActivationCoun
 def test_censuses_of_different_layers_do_not_merge(counts: ActivationCounts) -> None:
     with pytest.raises(InputError, match="both hold the same layers, but only one has a, b"):
         Census({"a": counts}).merge(Census({"b": counts}))
-
-
-@pytest.mark.parametrize("content", [b"", b"not a census", b"\x00" * 64, b"\xff" * 8 + b"{}"])
-def test_a_file_that_is_no_census_is_refused(tmp_path, content: bytes) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(content)
-    with pytest.raises(FileError, match=r"expected a census, but .* is not one or is damaged"):
-        load(path)
-
-
-def test_a_missing_file_is_refused(tmp_path) -> None:
-    with pytest.raises(FileError, match="there is no file"):
-        load(tmp_path / "nowhere")
-
-
-def test_a_census_cut_short_anywhere_is_refused(tmp_path, counts: ActivationCounts) -> None:
-    path = Census({"a": counts}).save(tmp_path / "whole")
-    whole = path.read_bytes()
-    for length in np.linspace(0, len(whole) - 1, 25).astype(int):
-        path.write_bytes(whole[:length])
-        with pytest.raises(FileError, match="expected a census"):
-            load(path)
-
-
-@pytest.mark.parametrize(
-    ("true", "forged"),
-    [
-        (b'samples\\": 500', b'samples\\":   7'),
-        (b'samples\\": 500', b'samples\\": "x"'[:14] + b" "),
-        (b'"format\\": 2', b'"format\\": 9'),
-        (b"layers", b"lawyer"),
-    ],
-)
-def test_a_forged_header_is_refused(
-    tmp_path, counts: ActivationCounts, true: bytes, forged: bytes
-) -> None:
-    path = Census({"a": counts}).save(tmp_path / "census")
-    content = path.read_bytes()
-    true, forged = true.replace(b'"format', b"format"), forged.replace(b'"format', b"format")
-    assert content.count(true) == 1
-    path.write_bytes(content.replace(true, forged.ljust(len(true))))
-    with pytest.raises(FileError):
-        load(path)
-
-
-@pytest.mark.parametrize(
-    "forged",
-    [
-        {"samples": "x"},
-        {"samples": float("nan")},
-        {"samples": 7},
-        {"unit": "banana"},
-        {"criterion": 3},
-        {"nonfinite": -1},
-    ],
-)
-def test_a_header_with_impossible_values_is_refused(
-    tmp_path, counts: ActivationCounts, forged: dict
-) -> None:
-    about = {
-        "samples": 500,
-        "unit": "sample",
-        "criterion": "positive",
-        "nonfinite": 0,
-        "regime": "frozen",
-    }
-    about |= {"entries": 500, "active_squares": None, "block_size": None} | forged
-    header = {"format": 1, "about": {}, "layers": {"a": about}}
-    save_file(
-        {"a/counts": counts.counts}, tmp_path / "forged", metadata={"actilaw": json.dumps(header)}
-    )
-    with pytest.raises(FileError, match=r"is not one or is damaged"):
-        load(tmp_path / "forged")
 
 
 def test_a_link_is_followed_and_a_pipe_is_left_alone(tmp_path, counts: ActivationCounts) -> None:
@@ -154,30 +81,6 @@ def test_a_save_that_fails_midway_keeps_the_last_whole_file(tmp_path, counts, mo
     assert [file.name for file in tmp_path.iterdir()] == ["census"]
 
 
-def test_a_file_of_format_1_still_loads_under_the_names_of_today() -> None:
-    census = Census.load(Path(__file__).parents[1] / "data" / "format_1.census")
-    counts = census["1"]
-    assert (counts.units, counts.samples, counts.per, counts.regime) == (12, 40, "sample", "frozen")
-    assert counts.blocks is not None
-    assert counts.blocks.counts.sum() == counts.counts.sum()
-    assert (census.about["criterion"], census.about["per"]) == ("auto", "sample")
-    assert "unit" not in census.about
-
-
-def test_a_census_of_format_1_is_written_again_in_format_2(tmp_path) -> None:
-    old = load(Path(__file__).parents[1] / "data" / "format_1.census")
-    new = load(old.save(tmp_path / "new"))
-    np.testing.assert_array_equal(new["1"].counts, old["1"].counts)
-    assert new.about == old.about
-
-
-def test_a_file_of_a_later_format_asks_for_an_update(tmp_path, counts: ActivationCounts) -> None:
-    path = Census({"a": counts}).save(tmp_path / "a")
-    path.write_bytes(path.read_bytes().replace(b'\\"format\\": 2', b'\\"format\\": 9'))
-    with pytest.raises(FileError, match="has format 9, this version reads 1 to 2: update actilaw"):
-        load(path)
-
-
 def test_map_leaves_a_refused_layer_out_and_says_so(counts: ActivationCounts) -> None:
     idle = ActivationCounts(np.zeros(5, int), 10)
     census = Census({"good": counts, "idle": idle})
@@ -203,7 +106,100 @@ def test_the_summary_has_a_row_per_layer(counts: ActivationCounts) -> None:
     )
 
 
-def test_about_holds_what_json_holds(tmp_path, counts: ActivationCounts) -> None:
-    with pytest.raises(InputError, match="words and numbers of Python in `about`"):
-        Census({"relu": counts}, {"n": np.int64(1)}).save(tmp_path / "a.census")
-    assert not list(tmp_path.iterdir())
+def test_a_census_of_one_layer_stands_for_its_layer(counts: ActivationCounts) -> None:
+    assert one_layer(counts) is counts
+    assert one_layer(Census({"relu": counts})) is counts
+
+
+def test_several_layers_where_one_is_taken_are_refused_by_name(counts: ActivationCounts) -> None:
+    with pytest.raises(InputError, match=r"has 2 layers, 'a', 'b': choose one, census\['a'\]"):
+        one_layer(Census({"a": counts, "b": counts}))
+    with pytest.raises(InputError, match=r"has 9 layers, '0', .* '5' and 3 more: choose one"):
+        one_layer(Census({str(i): counts for i in range(9)}))
+    with pytest.raises(InputError, match=r"expected ActivationCounts of one layer, .* got dict"):
+        one_layer({"a": counts})
+
+
+def frozen(regime: str = "frozen") -> dict[str, ActivationCounts]:
+    return {"a": ActivationCounts(np.array([1, 0, 3]), 4, regime=regime)}
+
+
+def test_no_recording_is_counted_twice(tmp_path) -> None:
+    """The file, a copy of it, an earlier look at it, and sums that hold it."""
+    earlier = Census({"a": ActivationCounts(np.array([1, 0, 2]), 3)}, recordings=("x",))
+    census, other = Census(frozen(), recordings=("x",)), Census(frozen(), recordings=("y",))
+    copied = load(census.save(tmp_path / "census"))
+    summed = census.merge(other)
+    assert summed.recordings == ("x", "y")
+    for again in (census, copied, earlier, summed):
+        with pytest.raises(InputError, match="counts of one and the same recording, whose samples"):
+            census.merge(again)
+        with pytest.raises(InputError, match="of one recording keep the later census alone"):
+            again.merge(census)
+    by_hand = Census(frozen())
+    with pytest.raises(InputError, match="one and the same recording"):
+        by_hand.merge(by_hand)
+    assert by_hand.merge(Census(frozen()))["a"].samples == 8
+
+
+@given(st.permutations(["x", "y", "z"]))
+def test_the_order_of_merging_does_not_matter(order: list[str]) -> None:
+    censuses = [Census(frozen(), recordings=(name,), weights="w") for name in order]
+    left = censuses[0].merge(censuses[1]).merge(censuses[2])
+    right = censuses[0].merge(censuses[1].merge(censuses[2]))
+    assert left.recordings == right.recordings == ("x", "y", "z")
+    assert left.weights == right.weights == "w"
+    assert left["a"].counts.tolist() == right["a"].counts.tolist() == [3, 0, 9]
+
+
+def test_counts_of_two_frozen_networks_do_not_add_up() -> None:
+    one, other = Census(frozen(), weights="1f"), Census(frozen(), weights="2e")
+    with pytest.raises(InputError, match=r"weights differ \(fingerprints 1f and 2e\)"):
+        one.merge(other)
+    as_the_message_says = dataclasses.replace(other, weights=None)
+    assert one.merge(as_the_message_says).weights is None
+    in_training = Census(frozen("training"), weights="2e")
+    assert one.merge(in_training).weights is None
+    assert one.merge(Census(frozen(), weights="1f")).weights == "1f"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (([1],), "expected a mapping from names of layers to their counts"),
+        (({"a": [1, 2]},), "expected ActivationCounts of layer 'a', but got list"),
+        (({3: frozen()["a"]},), "expected the name of a layer as a string, but got 3"),
+        (({"\ud800": frozen()["a"]},), "has half of a surrogate pair"),
+        (({},), "expected counts of at least one layer"),
+        ((frozen(), {}, "abc"), "expected a tuple of identifiers as recordings, but got 'abc'"),
+        ((frozen(), {}, None), "expected a tuple of identifiers as recordings, but got None"),
+        ((frozen(), None), "expected `about` as a mapping"),
+        ((frozen(), {}, (3,)), "expected identifiers of recordings as a string, but got 3"),
+        ((frozen(), {}, (), 3), "expected the fingerprint of weights as a string, but got 3"),
+    ],
+)
+def test_a_census_of_something_else_is_refused(arguments: tuple, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Census(*arguments)
+
+
+def test_a_census_merges_with_a_census_alone() -> None:
+    with pytest.raises(InputError, match=r"expected a Census, .* but got int"):
+        Census(frozen()).merge(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"expected ActivationCounts of one layer, .* got str"):
+        frozen()["a"].merge("b")  # type: ignore[arg-type]
+
+
+def test_wrong_calls_are_refused_in_a_sentence() -> None:
+    census = Census(frozen())
+    for function in (None, "fit"):
+        with pytest.raises(InputError, match="expected a function of a layer's counts, but got"):
+            census.map(function)  # type: ignore[arg-type]
+    for layer in (0, ["a"], None):
+        with pytest.raises(KeyError, match=r"no layer .* in this census; it has a"):
+            census[layer]  # type: ignore[index]
+    for path in (None, 3, ""):
+        with pytest.raises(FileError, match="expected a census"):
+            load(path)  # type: ignore[arg-type]
+        with pytest.raises(FileError, match="name"):
+            census.save(path)  # type: ignore[arg-type]

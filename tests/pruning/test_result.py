@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from actilaw import prune
+from actilaw.recording.fingerprint import weights_fingerprint
 from builders.prunable import INPUTS, census_of, half_idle
 
 
@@ -18,7 +21,8 @@ def test_summary_says_before_and_after() -> None:
 
 def test_a_result_shows_itself_in_a_line() -> None:
     model = half_idle()
-    result = prune(model, census_of(model, INPUTS), INPUTS[:4])
+    census = dataclasses.replace(census_of(model, INPUTS), weights=weights_fingerprint(model))
+    result = prune(model, census, INPUTS[:4])
     assert repr(result) == (
         f"<PruneResult: {result.units_removed} units removed, {result.parameters_after} of "
         f"{result.parameters_before} parameters left>"

@@ -122,3 +122,19 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_lost(
         call(counting)
     counting.update(np.ones((2, 5)))
     assert (counting.counts().samples, counting.counts().entries) == (2, 2)
+
+
+@pytest.mark.parametrize("units", [2.5, 0, -1, "3", None, [3, 4], float("nan"), 2**64])
+def test_a_number_of_units_that_is_none_is_refused(units: object) -> None:
+    counting = counter()
+    with pytest.raises(InputError, match=r"expected (whole|one number for) units"):
+        counting.update_indices([[0, 1]], units)  # type: ignore[arg-type]
+    with pytest.raises(CountsError, match="nothing was counted yet"):
+        counting.counts()
+
+
+def test_whole_units_of_any_kind_are_taken() -> None:
+    counting = counter()
+    counting.update_indices([[0, 1]], np.int64(3))
+    counting.update_indices([[2, -1]], 3.0)  # type: ignore[arg-type]
+    assert counting.counts().counts.tolist() == [1, 1, 1]

@@ -24,6 +24,7 @@ from actilaw.cli.loss import loss_as_json
 from actilaw.cli.options import AsJson, Seed
 from actilaw.cli.progress import progress_bar
 from actilaw.cli.tables import print_json, print_sections
+from actilaw.cli.terminal import say
 from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
 from actilaw.fitting.fit import fit
@@ -71,7 +72,7 @@ def demo_command(
         print_json(_as_json(found))
     else:
         print_sections(*_as_table(found))
-        print(f"\nPage with the figures: {found.page}")
+        say("", f"Page with the figures: {found.page}")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ layer.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -17,7 +16,8 @@ from actilaw.backtesting.backtest import backtest
 from actilaw.checks.check import check
 from actilaw.checks.result import sized
 from actilaw.cli.options import AsJson, CensusFile, Family, Level
-from actilaw.cli.tables import multiples, print_json, print_sections, read_columns, records
+from actilaw.cli.tables import print_json, print_sections, read_columns, records
+from actilaw.cli.terminal import warn
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError
@@ -25,7 +25,7 @@ from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fit import fit_loss
 from actilaw.reporting.text import Row, Sections, estimate_rows, forecast_rows, number
-from actilaw.support.validation import fraction
+from actilaw.support.validation import fraction, samples_from
 
 T = TypeVar("T")
 
@@ -71,8 +71,8 @@ def forecast_command(
         samples = "10x,100x" if units is None else "1x"
 
     def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
-        grid = np.rint(multiples(samples, counts.samples))
-        widths = None if units is None else np.rint(multiples(units, counts.units))
+        grid = samples_from(samples, counts.samples)
+        widths = None if units is None else samples_from(units, counts.units, "units")
         return fit(counts, family).forecast(grid, units=widths, level=level)
 
     tables = _by_layer(file, forecast_layer)
@@ -148,7 +148,7 @@ def _by_layer(file: Path, function: Callable[[ActivationCounts], T]) -> dict[str
 
     results = Census.load(file).map(function, refused=note)
     for refusal in refusals:
-        print(f"actilaw: left out {refusal}", file=sys.stderr)
+        warn(f"left out {refusal}")
     return results
 
 

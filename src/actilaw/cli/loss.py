@@ -12,13 +12,15 @@ import pandas as pd
 import typer
 
 from actilaw.cli.options import AsJson, Level
-from actilaw.cli.tables import multiples, print_json, print_sections, read_columns, records
+from actilaw.cli.tables import print_json, print_sections, read_columns, records
+from actilaw.cli.terminal import say
+from actilaw.errors import InputError
 from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.loss.profile_likelihood import bounded_sides
 from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number
-from actilaw.support.validation import fraction
+from actilaw.support.validation import fraction, samples_from
 
 
 def loss_command(
@@ -39,6 +41,14 @@ def loss_command(
         str,
         typer.Option(help="Sizes of training set: numbers, or multiples of the largest, as 10x."),
     ] = "10x",
+    at_size: Annotated[
+        str | None,
+        typer.Option(
+            help="Sizes of network to forecast for, with --size-column: numbers, or multiples of "
+            "the largest, as 4x.",
+            show_default="those in the file",
+        ),
+    ] = None,
     form: Annotated[
         str,
         typer.Option(
@@ -58,7 +68,7 @@ def loss_command(
     """
     fraction("level", level)
     fitted = _fit_columns(file, samples_column, loss_column, size_column, form=form)
-    ahead = _forecasts(fitted, forecast, level)
+    ahead = _forecasts(fitted, forecast, at_size, level)
     compared = None
     if compare:
         compared = compare_loss_forms(fitted.samples, fitted.loss, size=fitted.size)
@@ -85,21 +95,35 @@ def loss_as_json(fitted: FittedLoss, level: float = 0.95) -> dict[str, Any]:
 
 def _fit_columns(file: Path, samples: str, loss: str, size: str | None, *, form: str) -> FittedLoss:
     """The loss curve fitted to the named columns of a CSV file; `size` is None for none."""
-    table = read_columns(file, *[name for name in (samples, loss, size) if name])
-    return fit_loss(table[samples], table[loss], form, size=table[size] if size else None)
+    columns = [name for name in (samples, loss, size) if name is not None]
+    table = read_columns(file, *columns)
+    sizes = None if size is None else table[size]
+    return fit_loss(table[samples], table[loss], form, size=sizes)
 
 
-def _forecasts(fitted: FittedLoss, samples: str, level: float) -> dict[float | None, pd.DataFrame]:
+def _forecasts(
+    fitted: FittedLoss, samples: str, at_size: str | None, level: float
+) -> dict[float | None, pd.DataFrame]:
     """A forecast for each size of network; under None where there is but one.
 
     Args:
         fitted: the loss curve.
         samples: sizes of training set as the option --forecast gives them.
+        at_size: sizes of network as the option --at-size gives them; None for those measured.
         level: of the intervals.
     """
-    grid = multiples(samples, float(fitted.samples.max()))
-    sizes = [None] if fitted.size is None else np.unique(fitted.size).tolist()
-    return {size: fitted.forecast(grid, level=level, size=size) for size in sizes}
+    grid = np.atleast_1d(samples_from(samples, float(fitted.samples.max()), "--forecast"))
+    if fitted.size is None:
+        if at_size is not None:
+            raise InputError(
+                "expected --at-size together with --size-column, the column with the size of each "
+                "network: a curve fitted without sizes forecasts for none"
+            )
+        return {None: fitted.forecast(grid, level=level)}
+    sizes = np.unique(fitted.size)
+    if at_size is not None:
+        sizes = np.atleast_1d(samples_from(at_size, float(sizes.max()), "--at-size")).astype(float)
+    return {size: fitted.forecast(grid, level=level, size=size) for size in sizes.tolist()}
 
 
 def _headed(ahead: dict[float | None, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
@@ -138,8 +162,8 @@ def _print_fit(title: str, fitted: FittedLoss, level: float) -> None:
     head = ("", "estimate", "standard error", f"{level:.0%} interval")
     print_sections(title, head, [(fitted.form.formula, rows)])
     for remark in fitted.remarks(level):
-        print(f"  {remark}")
-    print(f"  scatter of the losses about the curve: {fitted.residual:.2g} in log loss")
+        say(f"  {remark}")
+    say(f"  scatter of the losses about the curve: {fitted.residual:.2g} in log loss")
 
 
 def _range(lower: float, upper: float) -> str:

@@ -10,8 +10,9 @@ import typer
 from actilaw.support.validation import one_whole
 
 
-def _whole_seed(seed: int) -> int:
-    return one_whole("--seed", seed)
+def whole_seed(seed: int | None) -> int | None:
+    """The seed, which is refused unless it is a whole number >= 0."""
+    return None if seed is None else one_whole("--seed", seed)
 
 
 CensusFile = Annotated[
@@ -28,7 +29,7 @@ Level = Annotated[
 Seed = Annotated[
     int,
     typer.Option(
-        callback=_whole_seed,
+        callback=whole_seed,
         help="Seed of the random numbers, from 0 on; the same seed repeats a run.",
     ),
 ]

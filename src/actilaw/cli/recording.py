@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Iterable
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from actilaw.cli.options import AsJson
+from actilaw.cli.options import AsJson, whole_seed
 from actilaw.cli.progress import progress_bar
 from actilaw.cli.tables import print_json
+from actilaw.cli.terminal import say, warn
 from actilaw.counts.census import Census
-from actilaw.errors import InputError, needs_extra
+from actilaw.errors import ActilawError, InputError, needs_extra
 from actilaw.recording.criteria import rule_from
 from actilaw.reporting.monitor import monitor
+from actilaw.support.files import check_writable
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,8 +46,12 @@ def record_command(
         Path | None, typer.Option(help="A text file for a language model to read.")
     ] = None,
     layers: Annotated[
-        str, typer.Option(help="auto, or names or glob patterns separated by commas.")
-    ] = "auto",
+        list[str] | None,
+        typer.Option(
+            help="Names or glob patterns of layers; may be repeated, or separated by commas.",
+            show_default="auto",
+        ),
+    ] = None,
     criterion: Annotated[
         str,
         typer.Option(
@@ -65,6 +72,14 @@ def record_command(
     ] = None,
     length: Annotated[int, typer.Option(min=1, help="Tokens per sequence, with --text.")] = 256,
     batch: Annotated[int, typer.Option(min=1, help="Sequences per batch, with --text.")] = 8,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            callback=whole_seed,
+            help="Seed of torch's random numbers, set before model and data are made.",
+            show_default="none is set",
+        ),
+    ] = None,
     save_every: Annotated[
         float, typer.Option(min=0, help="Seconds between two savings of the census.")
     ] = 30.0,
@@ -75,34 +90,38 @@ def record_command(
     A run that was killed continues from where it was last saved.
     """
     per = per or ("sample" if text is None else "position")
-    network, batches = _model_and_batches(model, data, text, length=length, batch=batch)
-    about = {
-        "model": model,
-        "data": str(data or text),
-        "layers": layers,
-        "criterion": criterion,
-        "per": per,
-        "mask": str(mask),
-        "length": str(length),
-        "batch": str(batch),
-    }
+    names = _names(layers or ["auto"])
+    rule = criterion if criterion == "auto" else rule_from(criterion)
+    check_writable(output)
     finished = _is_finished(output)
-    census = _record_with_bar(
-        network,
-        batches,
-        output,
-        layers=_names(layers),
-        criterion=criterion if criterion == "auto" else rule_from(criterion),
-        per=per,
-        mask=mask,
-        about=about,
-        save_every=save_every,
-    )
-    if finished:
-        print(
-            f"actilaw: {output} was finished before, and not counted again: remove it to do so",
-            file=sys.stderr,
+    with _sentences(output):
+        network, batches = _model_and_batches(
+            model, data, text, length=length, batch=batch, seed=seed
         )
+        about = {
+            "model": model,
+            "data": str(data or text),
+            "layers": ",".join(names),
+            "criterion": criterion,
+            "per": per,
+            "mask": str(mask),
+            "length": str(length),
+            "batch": str(batch),
+            **({} if seed is None else {"seed": seed}),
+        }
+        census = _record_with_bar(
+            network,
+            batches,
+            output,
+            layers="auto" if names == ["auto"] else names,
+            criterion=rule,
+            per=per,
+            mask=mask,
+            about=about,
+            save_every=save_every,
+        )
+    if finished:
+        warn(f"{output} was finished before, and not counted again: remove it to do so")
     _show_census(census, output, as_json)
 
 
@@ -118,13 +137,68 @@ def merge_command(
 
     Their order does not matter.
     """
+    _refuse_repeated(files)
     census = functools.reduce(Census.merge, [Census.load(file) for file in files])
     census.save(output)
     _show_census(census, output, as_json)
 
 
+class StoppedError(Exception):
+    """A signal ended the command; the message says what is left, `status` what the shell sees."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@contextmanager
+def _sentences(output: Path) -> Iterator[None]:
+    """Errors of the user's model and data, and signals, as one sentence each, with what was
+    saved.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as stop:
+        status = 128 + signal.SIGINT if isinstance(stop, KeyboardInterrupt) else stop.code
+        if status not in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+            raise InputError(f"the model or the data ended the program, with {status!r}") from stop
+        left = _notes(stop) or "nothing was counted yet"
+        raise StoppedError(f"stopped; {left}", status) from stop
+    except ActilawError as error:
+        if getattr(error, "__notes__", None) and output.exists():
+            raise type(error)(f"{error}; {_notes(error)}") from error
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"expected a model that runs on the data, but {told}; {_notes(error)}: call it in "
+            "Python to see where"
+        ) from error
+
+
+def _notes(error: BaseException) -> str:
+    return "; ".join(getattr(error, "__notes__", []))
+
+
+def _refuse_repeated(files: list[Path]) -> None:
+    """Raise InputError if a file is named twice, whose samples would count twice."""
+    for place, file in enumerate(files):
+        for other in files[:place]:
+            if file.exists() and other.exists() and file.samefile(other):
+                raise InputError(
+                    f"expected censuses of disjoint samples, but {other} and {file} are one file, "
+                    "whose samples would count twice: name each once"
+                )
+
+
 def _model_and_batches(
-    model: str, data: str | None, text: Path | None, *, length: int, batch: int
+    model: str,
+    data: str | None,
+    text: Path | None,
+    *,
+    length: int,
+    batch: int,
+    seed: int | None,
 ) -> tuple[nn.Module, Iterable[Any]]:
     """What is to be run, from the options --model, and --data or --text."""
     if (data is None) == (text is None):
@@ -133,7 +207,11 @@ def _model_and_batches(
             "model on"
         )
     with needs_extra("torch"):
+        import torch
+
         from actilaw.recording.to_file import imported, language_model
+    if seed is not None:
+        torch.manual_seed(seed)
     if text is not None:
         return language_model(model, text, length, batch)
     return imported(model), imported(str(data))
@@ -159,11 +237,14 @@ def _record_with_bar(
         return record_to_file(network, batches, output, progress=show, **options)
 
 
-def _names(layers: str) -> str | list[str]:
-    """What `record` takes as layers, from the option's text."""
-    if layers == "auto":
-        return layers
-    return [name.strip() for name in layers.split(",")]
+def _names(layers: list[str]) -> list[str]:
+    """Names and patterns of layers, from what the options say."""
+    names = [name.strip() for option in layers for name in option.split(",")]
+    if not all(names):
+        raise InputError(f"expected names or patterns as --layers, but got {','.join(layers)!r}")
+    if "auto" in names and len(names) > 1:
+        raise InputError("expected --layers auto alone, or names and patterns without it")
+    return names
 
 
 def _show_census(census: Census, path: Path, as_json: bool) -> None:
@@ -172,7 +253,8 @@ def _show_census(census: Census, path: Path, as_json: bool) -> None:
         layers = census.summary().to_dict(orient="index")
         print_json({"census": str(path.resolve()), "layers": layers, "uncovered": uncovered})
         return
-    print(monitor(census))
+    for name, counts in census.items():
+        say(monitor(Census({name: counts})))
     if uncovered:
-        print(f"\nNot covered: {', '.join(uncovered)}")
-    print(f"\nCensus: {path.resolve()}")
+        say("", f"Not covered: {', '.join(uncovered)}")
+    say("", f"Census: {path.resolve()}")

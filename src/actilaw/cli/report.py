@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from actilaw.cli.options import CensusFile
+from actilaw.cli.terminal import say
 from actilaw.counts.census import Census
 from actilaw.reporting.report import report
 
@@ -22,4 +23,4 @@ def report_command(
 
     It has the estimates, the forecasts and the figures of each layer.
     """
-    print(f"Page with the figures: {report(Census.load(file), output).resolve()}")
+    say(f"Page with the figures: {report(Census.load(file), output).resolve()}")

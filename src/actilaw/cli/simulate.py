@@ -14,6 +14,7 @@ import typer
 
 from actilaw.cli.options import AsJson, Seed
 from actilaw.cli.tables import print_json, print_sections
+from actilaw.cli.terminal import say
 from actilaw.errors import InputError
 from actilaw.reporting.simulation import write_simulation
 from actilaw.reporting.text import Row, exact_number
@@ -57,7 +58,7 @@ def simulate_command(
 
 
 def _show(found: Simulation, draw: bool) -> None:
-    print(_landmarks(found))
+    say(*_landmarks(found).splitlines())
     drawn = ("drawn",) if draw else ()
     curve = [("Accumulation curve", [_curve_row(point) for point in found.accumulation_curve])]
     head = ("samples", "working", "mean field", "idle", *drawn)

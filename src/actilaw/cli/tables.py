@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from actilaw.cli.terminal import printable, say
 from actilaw.errors import FileError, InputError
 from actilaw.reporting.text import Row
 
 
 def print_json(document: Any) -> None:
     """One JSON document alone on stdout; what is infinite or missing becomes null."""
-    print(json.dumps(_plain(document), indent=2, allow_nan=False))
+    say(*json.dumps(_plain(document), indent=2, allow_nan=False).splitlines())
 
 
 def print_sections(
@@ -40,12 +41,12 @@ def print_sections(
     """
     console = Console()
     if title:
-        console.print(Text(title, style="bold"))
+        console.print(Text(printable(title), style="bold"))
     for heading, rows in sections:
         table = _empty_table(head, all_numbers)
         for row in rows:
-            table.add_row(*map(Text, row))
-        console.print(Text(f"\n{heading}", style="bold cyan"))
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        console.print(Text(f"\n{printable(heading)}", style="bold cyan"))
         console.print(table)
 
 
@@ -69,17 +70,6 @@ def _empty_table(head: Row, all_numbers: bool) -> Table:
     return table
 
 
-def multiples(text: str, counted: float) -> list[float]:
-    """Numbers from "5000,10x": plain ones, and multiples of `counted`."""
-    try:
-        parts = [part.strip() for part in text.split(",")]
-        return [float(part[:-1]) * counted if part.endswith("x") else float(part) for part in parts]
-    except ValueError:
-        raise InputError(
-            f"expected numbers such as 5000,10x (x: times those counted), but got {text!r}"
-        ) from None
-
-
 def read_columns(file: Path, *columns: str) -> pd.DataFrame:
     """A CSV file as a table, in which the named columns hold numbers.
 
@@ -93,6 +83,8 @@ def read_columns(file: Path, *columns: str) -> pd.DataFrame:
         raise FileError(
             f"expected a CSV file, but {file} cannot be read as one ({error})"
         ) from error
+    if table.empty:
+        raise InputError(f"expected a row per training run, but {file} has no rows below its head")
     for column in columns:
         if column not in table:
             raise InputError(

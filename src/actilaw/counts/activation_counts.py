@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from actilaw.counts.blocks import Blocks
 from actilaw.counts.rarefaction import working_in_part
 from actilaw.errors import CountsError, InputError
+from actilaw.support.validation import one_whole
 
 T = TypeVar("T")
 REGIMES = ("frozen", "training", "mixed", "unknown")
@@ -63,7 +64,7 @@ class ActivationCounts:
     blocks: Blocks | None = None
 
     def __post_init__(self) -> None:
-        counts = np.asarray(self.counts)
+        counts = _array("counts", self.counts)
         if counts.ndim != 1 or counts.size == 0:
             raise CountsError(
                 f"expected counts of shape (n_units,), one per unit, but got shape {counts.shape}"
@@ -86,9 +87,11 @@ class ActivationCounts:
         counts = counts.astype(np.int64)
         counts.flags.writeable = False
         if self.first is not None:
-            object.__setattr__(self, "first", np.asarray(self.first))
+            object.__setattr__(self, "first", _array("first activations", self.first))
         object.__setattr__(self, "counts", counts)
-        object.__setattr__(self, "samples", int(self.samples))
+        for name in ("samples", "nonfinite", "entries", "active_squares"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else int(value))
         self._refuse_contradictions()
 
     def _refuse_words_and_numbers(self) -> None:
@@ -98,27 +101,30 @@ class ActivationCounts:
             ("entries", 1),
             ("active_squares", 0),
         ):
-            value = getattr(self, name)
+            value: Any = getattr(self, name)
             if value is None and name in ("entries", "active_squares"):
                 continue
-            is_number = isinstance(value, int | float | np.integer | np.floating)
-            if not is_number or not least <= value <= MOST_SAMPLES or value != int(value):
-                raise CountsError(
-                    f"expected a whole number of {name} in {least}..2^62, but got {value!r}"
-                )
+            # The squared number of active units over 2^62 samples is beyond 64 bits.
+            unbounded = name == "active_squares"
+            most = value if unbounded else MOST_SAMPLES
+            if value is None or not _is_whole(value) or not least <= value <= most:
+                span = f">= {least}" if unbounded else f"in {least}..2^62"
+                raise CountsError(f"expected a whole number of {name} {span}, but got {value!r}")
         for name, words in (("per", PER), ("regime", REGIMES)):
-            if getattr(self, name) not in words:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in words:
                 raise CountsError(
                     f"expected {name} to be one of {', '.join(words)}, but got "
                     f"{getattr(self, name)!r}"
                 )
         if not isinstance(self.criterion, str):
             raise CountsError(f"expected the criterion in words, but got {self.criterion!r}")
+        if self.blocks is not None and not isinstance(self.blocks, Blocks):
+            raise CountsError(f"expected Blocks or None, but got {type(self.blocks).__name__}")
 
     def _refuse_contradictions(self) -> None:
         if self.first is not None and (
             self.first.shape != self.counts.shape
-            or self.first.dtype.kind != "i"
+            or self.first.dtype.kind not in "iu"
             or np.any((self.first >= 0) != (self.counts > 0))
             or (
                 self.entries is not None
@@ -212,7 +218,7 @@ class ActivationCounts:
         Raises:
             InputError: if d lies outside 0..D.
         """
-        d = np.asarray(samples)
+        d = _array("samples", samples)
         is_number = d.dtype.kind in "iuf"
         if not is_number or np.any((d < 0) | (d > self.samples) | (d != np.rint(d))):
             raise InputError(
@@ -229,6 +235,7 @@ class ActivationCounts:
         Raises:
             InputError: if no blocks were recorded, or fewer than that.
         """
+        blocks = one_whole("blocks", blocks)
         if self.blocks is None or not 1 <= blocks <= len(self.blocks):
             there = 0 if self.blocks is None else len(self.blocks)
             raise InputError(
@@ -263,6 +270,7 @@ class ActivationCounts:
         Raises:
             InputError: if the two differ in units, criterion or what a sample is.
         """
+        require_one_layer(other)
         for name in ("units", "criterion", "per"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
@@ -291,6 +299,19 @@ def require_one_layer(counts: object) -> None:
             f'expected ActivationCounts of one layer, as census["relu"], '
             f"but got {type(counts).__name__}"
         )
+
+
+def _array(name: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError):  # rows of several lengths
+        raise CountsError(f"expected {name} as an array, but got {values!r}") from None
+
+
+def _is_whole(value: object) -> bool:
+    if isinstance(value, float | np.floating):
+        return float(value).is_integer()
+    return isinstance(value, int | np.integer)
 
 
 def _both(one: T | None, other: T | None, join: Callable[[T, T], T]) -> T | None:

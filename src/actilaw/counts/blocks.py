@@ -44,6 +44,11 @@ class Blocks:
     size: int
 
     def __post_init__(self) -> None:
+        for name in ("counts", "samples"):
+            try:
+                object.__setattr__(self, name, np.asarray(getattr(self, name)))
+            except (TypeError, ValueError):  # rows of several lengths
+                raise CountsError(f"expected the {name} of blocks as an array") from None
         if self.counts.ndim != 2 or self.samples.shape != (len(self.counts),):
             raise CountsError(
                 "expected block counts of shape (n_blocks, n_units) and samples of shape "
@@ -58,8 +63,11 @@ class Blocks:
                 f"expected 1 to {MOST_BLOCKS} blocks of whole numbers, but got "
                 f"{len(self.counts)} of {self.counts.dtype}"
             )
-        if self.size < 1 or self.size & (self.size - 1):
-            raise CountsError(f"expected a block size that is a power of two, but got {self.size}")
+        if not _is_power_of_two(self.size):
+            raise CountsError(
+                f"expected a block size that is a power of two, but got {self.size!r}"
+            )
+        object.__setattr__(self, "size", int(self.size))
         if np.any((self.counts < 0) | (self.counts > self.samples[:, np.newaxis])):
             raise CountsError("expected block counts between 0 and the samples of their block")
 
@@ -78,7 +86,7 @@ class Blocks:
         Raises:
             CountsError: if `size` is smaller, or no power of two.
         """
-        if size < self.size or size & (size - 1):
+        if not _is_power_of_two(size) or size < self.size:
             raise CountsError(
                 f"expected a power of two, at least {self.size}, as size of blocks, but got {size}"
             )
@@ -92,7 +100,12 @@ class Blocks:
     def merge(self, other: Blocks) -> Blocks:
         """Counts of two recordings that ran side by side: block by block, in blocks of the larger
         size.
+
+        Raises:
+            CountsError: if the two have different units.
         """
+        if not isinstance(other, Blocks) or other.counts.shape[1] != self.counts.shape[1]:
+            raise CountsError(f"expected Blocks of the same units to merge, but got {other!r}")
         size = max(self.size, other.size)
         longer, shorter = sorted(
             (self.coarsened(size), other.coarsened(size)), key=len, reverse=True
@@ -101,3 +114,7 @@ class Blocks:
         counts[: len(shorter)] += shorter.counts
         samples[: len(shorter)] += shorter.samples
         return Blocks(counts, samples, size)
+
+
+def _is_power_of_two(size: object) -> bool:
+    return isinstance(size, int | np.integer) and int(size).bit_count() == 1 and int(size) > 0

@@ -1,33 +1,22 @@
-"""A census: the counts of a network's named layers, and the safetensors file that holds them.
-
-The file has a JSON header and arrays of whole numbers. Nothing in it is ever executed, so files of
-strangers are safe to load.
-"""
+"""A census: the counts of a network's named layers."""
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_safetensors
 
-from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.counts.blocks import Blocks
-from actilaw.errors import CountsError, FileError, InputError
+from actilaw.counts.about import as_json_values, require_text
+from actilaw.counts.activation_counts import ActivationCounts, require_one_layer
+from actilaw.counts.census_file import CensusParts, decoded, encoded, not_a_census, read
+from actilaw.errors import CountsError, InputError
 from actilaw.support.files import write_atomically
-from actilaw.support.version import installed_version
 
-FORMAT = 2
-SCALARS = ("samples", "per", "criterion", "nonfinite", "regime", "entries", "active_squares")
 SUMMARY = (
     "units",
     "samples",
@@ -39,9 +28,7 @@ SUMMARY = (
     "regime",
     "nonfinite",
 )
-# Names that format 1 had for what it kept of a layer, and of a run of `actilaw record`.
-RENAMED_LAYER = {"unit": "per"}
-RENAMED_ABOUT = {"unit": "per", "active": "criterion"}
+MOST_NAMED = 6  # layers that a message names
 T = TypeVar("T")
 
 
@@ -52,24 +39,39 @@ class Census(Mapping[str, ActivationCounts]):
     Args:
         layers: counts by name of layer.
         about: whatever should be remembered of the recording (model, data, seeds); JSON values by
-            name.
+            name. Numbers of NumPy and paths are converted.
+        recordings: identifiers of the recordings whose samples are counted here, so that none is
+            counted twice; `record` gives them.
+        weights: fingerprint of the recorded network's parameters and buffers, or None where it is
+            not known, or they changed while recording.
+
+    Raises:
+        CountsError: if there is no layer, or a layer is no `ActivationCounts`.
+        InputError: if a name or a key is no text, or `about` holds what JSON cannot; with the key.
     """
 
     layers: Mapping[str, ActivationCounts]
     about: Mapping[str, Any] = field(default_factory=dict)
+    recordings: tuple[str, ...] = ()
+    weights: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.layers:
-            raise CountsError(
-                "expected counts of at least one layer, but got none: record a model first"
+        object.__setattr__(self, "layers", _checked_layers(self.layers))
+        object.__setattr__(self, "about", as_json_values(self.about))
+        if isinstance(self.recordings, str) or not isinstance(self.recordings, Iterable):
+            raise InputError(
+                f"expected a tuple of identifiers as recordings, but got {self.recordings!r}"
             )
-        object.__setattr__(self, "layers", dict(self.layers))
-        object.__setattr__(self, "about", dict(self.about))
+        object.__setattr__(self, "recordings", tuple(self.recordings))
+        for identifier in self.recordings:
+            require_text("identifiers of recordings", identifier)
+        if self.weights is not None:
+            require_text("the fingerprint of weights", self.weights)
 
     def __getitem__(self, layer: str) -> ActivationCounts:
         try:
             return self.layers[layer]
-        except KeyError:
+        except (KeyError, TypeError):
             raise KeyError(
                 f"no layer {layer!r} in this census; it has {', '.join(self.layers)}"
             ) from None
@@ -97,7 +99,10 @@ class Census(Mapping[str, ActivationCounts]):
 
         Raises:
             CountsError: if every layer is refused, with all the reasons.
+            InputError: if `function` is none.
         """
+        if not callable(function):
+            raise InputError(f"expected a function of a layer's counts, but got {function!r}")
         results: dict[str, T] = {}
         reasons = []
         for name, counts in self.items():
@@ -134,10 +139,17 @@ class Census(Mapping[str, ActivationCounts]):
     def merge(self, other: Census) -> Census:
         """Counts over the samples of both, layer by layer; `about` keeps what is the same in both.
 
+        Where the weights of both are known and differ, as of two moments of a training, those of
+        the result are unknown (None).
+
         Raises:
-            InputError: if the two name different layers, or a layer differs in units, criterion or
-                what a sample is.
+            InputError: if the two share a recording, whose samples would count twice; if they are
+                of two frozen networks; if they name different layers, or a layer differs in units,
+                criterion or what a sample is.
         """
+        require_census(other)
+        self._refuse_shared_recording(other)
+        self._refuse_other_network(other)
         if set(self) != set(other):
             apart = ", ".join(sorted(set(self) ^ set(other)))
             raise InputError(
@@ -149,28 +161,42 @@ class Census(Mapping[str, ActivationCounts]):
             for key, value in self.about.items()
             if key in other.about and other.about[key] == value
         }
-        return Census({name: _merge_layer(name, self[name], other[name]) for name in self}, about)
+        return Census(
+            {name: _merge_layer(name, self[name], other[name]) for name in self},
+            about,
+            recordings=tuple(sorted({*self.recordings, *other.recordings})),
+            weights=self.weights if self.weights == other.weights else None,
+        )
+
+    def _refuse_shared_recording(self, other: Census) -> None:
+        if other is self or not set(self.recordings).isdisjoint(other.recordings):
+            raise InputError(
+                "expected censuses of disjoint samples, but both hold counts of one and the same "
+                "recording, whose samples would count twice: merge different recordings, and of "
+                "one recording keep the later census alone"
+            )
+
+    def _refuse_other_network(self, other: Census) -> None:
+        """Weights that stood still and differ are two networks; in training one has many."""
+        known = self.weights is not None and other.weights is not None
+        still = all(counts.regime == "frozen" for counts in (*self.values(), *other.values()))
+        if known and still and self.weights != other.weights:
+            raise InputError(
+                f"expected censuses of one network, but their weights differ (fingerprints "
+                f"{self.weights} and {other.weights}): analyse each by itself, or, if their "
+                "sum is what you want, drop the fingerprint of one, "
+                "dataclasses.replace(census, weights=None)"
+            )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the census, whole or not at all, as safetensors with a JSON header.
+        """Write the census, whole or not at all, as safetensors with a JSON header and a checksum
+        of every byte.
 
         Raises:
             FileError: if it cannot be written.
-            InputError: if `about` holds what JSON cannot.
         """
-        layers = {name: _header(counts) for name, counts in self.items()}
-        header = {
-            "format": FORMAT,
-            "version": installed_version(),
-            "about": self.about,
-            "layers": layers,
-        }
-        arrays = {
-            f"{name}/{part}": array
-            for name, counts in self.items()
-            for part, array in _arrays(counts).items()
-        }
-        return write_atomically(path, to_safetensors(arrays, metadata={"actilaw": _json(header)}))
+        parts = CensusParts(self.layers, self.about, self.recordings, self.weights)
+        return write_atomically(path, encoded(parts))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Census:
@@ -178,34 +204,10 @@ class Census(Mapping[str, ActivationCounts]):
         ever executed.
 
         Raises:
-            FileError: if the file is missing, cut short, or no census.
+            FileError: if the file is missing, cut short, no census, or any byte of it is not as it
+                was written (files of formats 1 and 2 have no checksum to tell).
         """
-        if not Path(path).is_file():
-            raise FileError(
-                f"expected a census file, but there is no file {path}: write one with "
-                "census.save(path)"
-            )
-        try:
-            with safe_open(path, framework="numpy") as file:
-                header = json.loads((file.metadata() or {})["actilaw"])
-                arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            layers, about = _understood(header, path)
-            return cls({name: _layer(name, words, arrays) for name, words in layers.items()}, about)
-        except FileError:
-            raise
-        except (
-            SafetensorError,
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            OSError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
-            raise FileError(
-                f"expected a census, but {path} is not one or is damaged ({error}): record it again"
-            ) from error
+        return census_from(read(path), path)
 
 
 def load(path: str | os.PathLike[str]) -> Census:
@@ -217,6 +219,19 @@ def load(path: str | os.PathLike[str]) -> Census:
     return Census.load(path)
 
 
+def census_from(content: bytes, path: str | os.PathLike[str]) -> Census:
+    """The census in the bytes of a file, whose path messages name.
+
+    Raises:
+        FileError: if they are no census, or not as they were written.
+    """
+    parts = decoded(content, path)
+    try:
+        return Census(parts.layers, parts.about, parts.recordings, parts.weights)
+    except (InputError, TypeError) as error:
+        raise not_a_census(path, error) from error
+
+
 def require_census(census: object) -> None:
     """Raise InputError unless this is a census."""
     if not isinstance(census, Census):
@@ -226,26 +241,44 @@ def require_census(census: object) -> None:
         )
 
 
-def _understood(
-    header: Mapping[str, Any], path: str | os.PathLike[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The words about each layer, and about the recording, under the names they have today."""
-    layers, about = header["layers"], header["about"]
-    if header["format"] == FORMAT:
-        return layers, about
-    if header["format"] != 1:
-        raise FileError(
-            f"{path} has format {header['format']}, this version reads 1 to {FORMAT}: update "
-            "actilaw"
+def one_layer(counts: ActivationCounts | Census) -> ActivationCounts:
+    """Counts of one layer, given as they are or as the only layer of a census.
+
+    Raises:
+        InputError: if a census has several layers, or `counts` is neither.
+    """
+    if isinstance(counts, ActivationCounts):
+        return counts
+    if not isinstance(counts, Census):
+        require_one_layer(counts)
+    names = list(counts)
+    if len(names) > 1:
+        named = ", ".join(map(repr, names[:MOST_NAMED]))
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        raise InputError(
+            f"expected counts of one layer, but this census has {len(names)} layers, {named}{more}:"
+            f" choose one, census[{names[0]!r}], or go through all with census.map"
         )
-    layers = {name: _renamed(words, RENAMED_LAYER) for name, words in layers.items()}
-    if "finished" in about:  # written by `actilaw record`, which compares it before it goes on
-        about = _renamed(about, RENAMED_ABOUT)
-    return layers, about
+    return counts[names[0]]
 
 
-def _renamed(words: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {names.get(name, name): value for name, value in words.items()}
+def _checked_layers(layers: Mapping[str, ActivationCounts]) -> dict[str, ActivationCounts]:
+    if not isinstance(layers, Mapping):
+        raise CountsError(
+            "expected a mapping from names of layers to their counts, as Census({'relu': counts}), "
+            f"but got {type(layers).__name__}"
+        )
+    if not layers:
+        raise CountsError(
+            "expected counts of at least one layer, but got none: record a model first"
+        )
+    for name, counts in layers.items():
+        require_text("the name of a layer", name)
+        if not isinstance(counts, ActivationCounts):
+            raise CountsError(
+                f"expected ActivationCounts of layer {name!r}, but got {type(counts).__name__}"
+            )
+    return dict(layers)
 
 
 def _merge_layer(name: str, one: ActivationCounts, other: ActivationCounts) -> ActivationCounts:
@@ -253,46 +286,3 @@ def _merge_layer(name: str, one: ActivationCounts, other: ActivationCounts) -> A
         return one.merge(other)
     except InputError as error:
         raise InputError(f"layer {name!r}: {error}") from None
-
-
-def _header(counts: ActivationCounts) -> dict[str, Any]:
-    """The single numbers and words of a layer."""
-    return {name: getattr(counts, name) for name in SCALARS} | {
-        "block_size": None if counts.blocks is None else counts.blocks.size
-    }
-
-
-def _json(header: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(header)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            "expected words and numbers of Python in `about`, as JSON holds them, but got "
-            f"{header['about']!r} ({error})"
-        ) from error
-
-
-def _arrays(counts: ActivationCounts) -> dict[str, NDArray[np.int64]]:
-    """The arrays of a layer, by the names they have in a file."""
-    arrays = {"counts": counts.counts}
-    if counts.first is not None:
-        arrays["first"] = counts.first
-    if counts.blocks is not None:
-        arrays |= {"block_counts": counts.blocks.counts, "block_samples": counts.blocks.samples}
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-
-
-def _layer(
-    name: str, about: Mapping[str, Any], arrays: Mapping[str, NDArray[np.int64]]
-) -> ActivationCounts:
-    blocks = None
-    if about["block_size"] is not None:
-        blocks = Blocks(
-            arrays[f"{name}/block_counts"], arrays[f"{name}/block_samples"], about["block_size"]
-        )
-    return ActivationCounts(
-        arrays[f"{name}/counts"],
-        first=arrays.get(f"{name}/first"),
-        blocks=blocks,
-        **{key: about[key] for key in SCALARS},
-    )

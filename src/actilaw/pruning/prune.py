@@ -22,8 +22,11 @@ def prune(model: nn.Module, census: Census, example_inputs: Any) -> PruneResult:
     `fit(counts).forecast` says how many would.
 
     Args:
-        model: a network with Linear-ReLU-Linear parts; left as it is.
-        census: a census of this model, counted with the rule "positive".
+        model: a network with Linear-ReLU-Linear parts; left as it is. Of one that is wrapped by
+            torch.compile or DistributedDataParallel the module inside is taken.
+        census: a census of this model with its present weights, counted with the rule "positive".
+            One without a fingerprint of weights (of an older file, or made by hand) cannot be
+            compared, and the result says so.
         example_inputs: a tensor, or a tuple of the model's arguments, on which the result is
             verified.
 
@@ -31,10 +34,10 @@ def prune(model: nn.Module, census: Census, example_inputs: Any) -> PruneResult:
         A `PruneResult` with the smaller `.model`.
 
     Raises:
-        ModelError: if a layer of the census is not a rectifier between Linear layers, or
-            verification fails.
-        InputError: if the census does not belong to this model, or the example inputs are not
-            tensors with at least one sample.
+        ModelError: if the model is scripted, traced or quantised; if a layer of the census is not a
+            rectifier between Linear layers; or if verification fails.
+        InputError: if the census is of another model, of this one with other weights, or of one in
+            training; or the example inputs are not tensors with at least one sample.
         MissingExtraError: if torch or torch-pruning is not installed.
     """
     with needs_extra("prune"):

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import nn
 
+NOT_COMPARED = "census not compared with the weights"
+
 
 @dataclass(frozen=True, eq=False)
 class PruneResult:
@@ -25,6 +27,8 @@ class PruneResult:
         parameters_before, parameters_after: number of weights and biases.
         output_change: largest absolute change of an output on the example inputs, in the unit of
             the output.
+        weights_compared: whether the census was known to be of this model's very weights; False
+            where it has no fingerprint to compare (of an older file, or made by hand).
     """
 
     model: nn.Module
@@ -33,6 +37,7 @@ class PruneResult:
     parameters_before: int
     parameters_after: int
     output_change: float
+    weights_compared: bool = True
 
     @property
     def units_removed(self) -> int:
@@ -41,7 +46,8 @@ class PruneResult:
 
     def summary(self) -> pd.DataFrame:
         """A row per layer, by name, in units, and last a row "parameters" of the whole network:
-        columns before, after and removed, the last as a share in 0..1.
+        columns before, after and removed, the last as a share in 0..1. The name of the index says
+        if the census could not be compared with the model's weights.
         """
         rows = {
             name: (self.units_before[name], self.units_before[name] - units.size)
@@ -49,12 +55,14 @@ class PruneResult:
         }
         rows["parameters"] = (self.parameters_before, self.parameters_after)
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after"])
-        return table.assign(removed=1 - table["after"] / table["before"])
+        table = table.assign(removed=1 - table["after"] / table["before"])
+        return table if self.weights_compared else table.rename_axis(NOT_COMPARED)
 
     def __repr__(self) -> str:
         return (
             f"<PruneResult: {self.units_removed:,} units removed, "
-            f"{self.parameters_after:,} of {self.parameters_before:,} parameters left>"
+            f"{self.parameters_after:,} of {self.parameters_before:,} parameters left"
+            f"{'' if self.weights_compared else '; ' + NOT_COMPARED}>"
         )
 
     def _repr_html_(self) -> str:

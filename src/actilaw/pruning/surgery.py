@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from actilaw.counts.census import Census
-from actilaw.errors import InputError
+from actilaw.counts.census import Census, require_census
+from actilaw.errors import InputError, ModelError
 from actilaw.pruning.forward import evaluating, output
+from actilaw.pruning.models import plain_model, require_same_network
 from actilaw.pruning.plan import units_to_remove
 from actilaw.pruning.producers import linear_producers
 from actilaw.pruning.removal import remove_units
@@ -26,9 +27,12 @@ from actilaw.pruning.verification import require_equal, require_removable, silen
 
 def remove_idle(model: nn.Module, census: Census, example_inputs: Any) -> PruneResult:
     """See `actilaw.prune`."""
+    require_census(census)
     inputs = _tensors(example_inputs)
+    model = plain_model(model)
+    compared = require_same_network(model, census)
     removed = units_to_remove(census)
-    smaller = copy.deepcopy(model)
+    smaller = _copied(model)
     with evaluating(smaller), torch.inference_mode(False):
         producers = linear_producers(smaller, tuple(census), inputs)
         before = output(smaller, inputs)
@@ -44,7 +48,17 @@ def remove_idle(model: nn.Module, census: Census, example_inputs: Any) -> PruneR
         parameters_before=_parameters(model),
         parameters_after=_parameters(smaller),
         output_change=float((after - before).abs().max()),
+        weights_compared=compared,
     )
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:  # whatever a module of the user's holds
+        raise ModelError(
+            f"expected a model that copy.deepcopy can copy, but {type(error).__name__}: {error}"
+        ) from error
 
 
 def _tensors(example_inputs: Any) -> tuple[torch.Tensor, ...]:

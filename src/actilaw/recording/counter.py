@@ -17,6 +17,7 @@ from actilaw.recording.accumulator import Accumulator
 from actilaw.recording.activations import as_tensor, by_position, canonical_per
 from actilaw.recording.criteria import POSITIVE, Criterion, describe
 from actilaw.recording.masks import mask_by_position
+from actilaw.support.validation import one_whole
 
 
 class Counter:
@@ -65,11 +66,12 @@ class Counter:
             units: N, number of units of the layer.
 
         Raises:
-            InputError: if the indices are no whole numbers in that range, or one stands twice in
-                its row.
+            InputError: if the indices are no whole numbers in that range, one stands twice in its
+                row, or `units` is no whole number >= 1.
         """
+        units = one_whole("units", units, least=1)
         chosen = as_tensor(indices)
-        if chosen.ndim != 2 or chosen.is_floating_point():
+        if chosen.ndim != 2 or chosen.is_floating_point() or chosen.is_complex():
             raise InputError(
                 f"expected whole indices of shape (n_samples, n_active), but got {chosen.dtype} "
                 f"{tuple(chosen.shape)}"

@@ -72,8 +72,9 @@ def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for name, module in model.named_modules(remove_duplicate=False):
         prefix = (name + ".").removeprefix(".").replace("_orig_mod.", "")
         tensors = {**module._parameters, **module._buffers}
-        if hasattr(module, "_weight_bias"):  # a layer of torch.ao.nn.quantized
-            weight, bias = module._weight_bias()
+        packed: Any = getattr(module, "_weight_bias", None)  # of a layer of torch.ao.nn.quantized
+        if packed is not None:
+            weight, bias = packed()
             tensors |= {"packed_weight": weight, "packed_bias": bias}
         for own, tensor in tensors.items():
             if tensor is not None:

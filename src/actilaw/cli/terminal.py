@@ -1,0 +1,31 @@
+"""What the command writes to a terminal as text: names that come from files have their control
+characters escaped, so that none can move the cursor, change colours or forge a line.
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+# Controls, formats such as the marks that turn the direction of writing, halves of surrogate
+# pairs, and separators of lines and paragraphs.
+UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def printable(text: str) -> str:
+    """The text with every control character as an escape, as Python would write it."""
+    return "".join(
+        repr(sign)[1:-1] if unicodedata.category(sign) in UNPRINTABLE else sign for sign in text
+    )
+
+
+def say(*lines: str) -> None:
+    """Print each line on stdout."""
+    for line in lines:
+        print(printable(line))
+
+
+def warn(message: str) -> None:
+    """Print a sentence in one line on stderr, if that is open."""
+    if sys.stderr is not None:  # print would take stdout instead
+        print(f"actilaw: {printable(' '.join(message.split()))}", file=sys.stderr)
