@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from actilaw.errors import InputError
-from actilaw.recording.axes import NONE, Axes, Run, mesh
-from actilaw.recording.axes import size as size_of
 from actilaw.recording.batches import Batch
-from actilaw.recording.origins import Origin
+from actilaw.recording.tracing.axes import NONE, Axes, Run, mesh
+from actilaw.recording.tracing.axes import size as size_of
+from actilaw.recording.tracing.origins import Origin
 
 
 @dataclass(frozen=True)

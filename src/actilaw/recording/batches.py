@@ -1,4 +1,5 @@
-"""One batch on its way through the network: its samples, its mask, and what each layer found so far.
+"""One batch on its way through the network: its samples, its mask, and what each layer found so
+far.
 
 A batch begins when the model, or a part of it by itself, is called on new tensors, and ends when
 that call returns, or for a part when the next batch begins.
@@ -7,14 +8,19 @@ that call returns, or for a part when the next batch begins.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from actilaw.recording.masks import MaskError
 
-if TYPE_CHECKING:
-    from actilaw.recording.counted_layer import CountedLayer, Visit
+
+class Visited(Protocol):
+    """A layer that batches visit."""
+
+    def leave(self, visit: Any, completed: bool) -> None:
+        """The batch of this visit is over."""
+        ...
 
 
 class Batch:
@@ -36,7 +42,7 @@ class Batch:
             raise MaskError(size, mask)
         self.size, self.mask, self.caller = size, mask, caller
         self.entered: set[Any] = set()
-        self.visits: dict[CountedLayer, Visit] = {}
+        self.visits: dict[Visited, Any] = {}
         self.closed = False
 
     def close(self, completed: bool = True) -> None:

@@ -4,6 +4,7 @@ did not keep.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Container
 from types import FrameType
@@ -14,6 +15,7 @@ from torch import nn
 
 # Code of PyTorch by which autograd calls Python: a function's own backward pass, and checkpoints.
 OF_BACKWARD = ("torch/autograd/function.py", "torch/utils/checkpoint.py")
+TRACING = os.path.join("torch", "jit", "_trace.py")
 ENGINE = "torch/autograd/graph.py"
 
 
@@ -34,11 +36,27 @@ def recomputes() -> bool:
     return False
 
 
-def is_no_forward_pass() -> bool:
-    """Whether modules are called to be traced, or to compute again what was counted before."""
+def is_no_forward_pass(outermost: bool = False) -> bool:
+    """Whether modules are called to be traced, or to compute again what was counted before.
+
+    Args:
+        outermost: whether no other module called this one.
+    """
     if torch._C._get_tracing_state() is not None:
         return True
+    if outermost and _checks_a_trace():
+        return True
     return torch._C._current_graph_task_id() != -1 and recomputes()
+
+
+def _checks_a_trace() -> bool:
+    """Whether `torch.jit.trace` runs the model to compare its outputs with those of the trace."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(TRACING):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def method_of(modules: Container[Any]) -> FrameType | None:

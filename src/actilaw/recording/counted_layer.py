@@ -20,7 +20,7 @@ from actilaw.recording.arrangement import Arranged
 from actilaw.recording.criteria import Criterion
 from actilaw.recording.kernels.dispatch import count
 from actilaw.recording.kernels.levels import rows_of
-from actilaw.recording.origins import Feeder
+from actilaw.recording.tracing.origins import Feeder
 
 MOST_KEPT = 1 << 27  # bytes of one layer and batch
 

@@ -15,7 +15,7 @@ from actilaw.recording.batches import Batch
 from actilaw.recording.counted_layer import CountedLayer, Feeding
 from actilaw.recording.criteria import Criterion, describe
 from actilaw.recording.hook_points import HookPoint
-from actilaw.recording.origins import Feeder
+from actilaw.recording.tracing.origins import Feeder
 
 
 class CountedPlace:

@@ -92,7 +92,7 @@ def _named(model: nn.Module, layers: Layers) -> list[str]:
 
 
 def _globs(layers: Iterable[str]) -> list[str]:
-    globs = list(layers) if isinstance(layers, Iterable) else [layers]
+    globs: list[str] = list(layers) if isinstance(layers, Iterable) else []
     if not globs or not all(isinstance(glob, str) for glob in globs):
         other = next((glob for glob in globs if not isinstance(glob, str)), layers)
         raise InputError(

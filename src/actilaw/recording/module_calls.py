@@ -1,13 +1,15 @@
 """Seeing every call of a module, with its arguments and what it returned.
 
 A forward hook would be copied and pickled with the module it is registered on, and a global hook
-sees neither keyword arguments nor what the module's own hooks change. So `nn.Module.__call__` itself
-is replaced while somebody watches, as `torch.fx` does while it traces.
+sees neither keyword arguments nor what the module's own hooks change. So `nn.Module.__call__`
+itself is replaced while somebody watches, as `torch.fx` does while it traces.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -22,9 +24,13 @@ class Watcher(Protocol):
         ...
 
     def call(
-        self, module: nn.Module, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        module: nn.Module,
+        run: Callable[[], Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> Any:
-        """Run `call(module, *args, **kwargs)` and return what it returns."""
+        """Return what `run()` does, which is the call of the module with these arguments."""
         ...
 
 
@@ -64,10 +70,6 @@ def _through(
     """The call, inside the calls of all watchers that it concerns."""
     for place, watcher in enumerate(watchers):
         if watcher.watches(module):
-
-            def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-                return _through(watchers[place + 1 :], module, args, kwargs)  # noqa: B023
-
-            inner = call if len(watchers) > place + 1 else _original
-            return watcher.call(module, inner, args, kwargs)
+            run = partial(_through, watchers[place + 1 :], module, args, kwargs)
+            return watcher.call(module, run, args, kwargs)
     return _original(module, *args, **kwargs)

@@ -1,5 +1,5 @@
-"""Watching a network while it runs: every call of its modules and of the functions in them, and what
-flows between. What are units is handed to the counts of its place.
+"""Watching a network while it runs: every call of its modules and of the functions in them, and
+what flows between. What are units is handed to the counts of its place.
 """
 
 from __future__ import annotations
@@ -16,23 +16,27 @@ from torch import Tensor, nn
 
 from actilaw.errors import InputError
 from actilaw.recording.accumulator import Accumulator
-from actilaw.recording.activation_functions import criterion_of_function, is_activation, may_gate
 from actilaw.recording.activations import require_countable
 from actilaw.recording.arrangement import Layout, NotOfSamplesError, arranged, layout
-from actilaw.recording.axes import Axes, Run
 from actilaw.recording.batches import Batch, batch_size
 from actilaw.recording.callers import is_no_forward_pass, method_of
 from actilaw.recording.counted_place import CountedPlace
 from actilaw.recording.criteria import Criterion, Positive, Relative
 from actilaw.recording.experts import chosen_experts
-from actilaw.recording.function_calls import FunctionCall
 from actilaw.recording.layers import Choice
 from actilaw.recording.masks import MaskReader
 from actilaw.recording.module_calls import unwatch, watch
-from actilaw.recording.origins import Feeder, Origin, Origins
 from actilaw.recording.own_work import own_work
 from actilaw.recording.places import child
-from actilaw.recording.tracing import Tracer, is_traced, leave
+from actilaw.recording.tracing.activation_functions import (
+    criterion_of_function,
+    is_activation,
+    may_gate,
+)
+from actilaw.recording.tracing.axes import Axes, Run
+from actilaw.recording.tracing.function_calls import FunctionCall
+from actilaw.recording.tracing.origins import Feeder, Origin, Origins
+from actilaw.recording.tracing.tracer import Tracer, is_traced, leave
 from actilaw.recording.unit_makers import makes_units, starts_with_convolution
 
 
@@ -153,34 +157,33 @@ class Observer:
         return module in self._names or getattr(module, "_orig_mod", None) is self._model
 
     def call(
-        self, module: nn.Module, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        module: nn.Module,
+        run: Callable[[], Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> Any:
         """Run a module of the model and count."""
         if self.before_compiled():
-            return call(module, *args, **kwargs)
+            return run()
         if module not in self._names:  # the wrapping keeps the call of the model that it was given
-            wrapping, inner = module, call
             module = self._model
-
-            def call(_: nn.Module, *args: Any, **kwargs: Any) -> Any:
-                return inner(wrapping, *args, **kwargs)
-
         running = self._running
-        if running.ignoring or is_no_forward_pass():
+        if running.ignoring or is_no_forward_pass(outermost=not running.modules):
             running.ignoring += 1
             try:
-                return call(module, *args, **kwargs)
+                return run()
             finally:
                 running.ignoring -= 1
         if running.modules:
-            return self._run(running, module, call, args, kwargs)
-        return self._run_outermost(running, module, call, args, kwargs)
+            return self._run(running, module, run, args, kwargs)
+        return self._run_outermost(running, module, run, args, kwargs)
 
     def _run_outermost(
         self,
         running: Running,
         module: nn.Module,
-        call: Any,
+        run: Callable[[], Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
@@ -193,7 +196,7 @@ class Observer:
             tracer.__enter__()
         completed = False
         try:
-            out = self._run(running, module, call, args, kwargs)
+            out = self._run(running, module, run, args, kwargs)
             completed = True
             return out
         finally:
@@ -209,7 +212,7 @@ class Observer:
         self,
         running: Running,
         module: nn.Module,
-        call: Any,
+        run: Callable[[], Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
@@ -218,7 +221,7 @@ class Observer:
             place = self._points.get(module)
             if place is not None and place.point is not None and place.point.at_input:
                 self._count_input(running, place, args, kwargs)
-            out = call(module, *args, **kwargs)
+            out = run()
         finally:
             running.modules.pop()
             own_rule = running.activating.pop(module, None)
@@ -381,7 +384,7 @@ class Observer:
         if origin is not None and origin.rectified:
             rule = Positive()
         origin = self._count(place, out, origin, rule, running)
-        if origin is not None and not makes_units(module):
+        if isinstance(out, Tensor) and origin is not None and not makes_units(module):
             self._origins.note(out, origin)
 
     def _count(

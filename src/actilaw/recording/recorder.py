@@ -153,7 +153,7 @@ class Recorder:
                 f"no sample passed through {', '.join(missing)}: left out of the census",
                 stacklevel=3,
             )
-        return Census(counted)  # XXX
+        return Census(counted, recordings=self._ids, weights=self._fingerprint(trained))
 
     def _fingerprint(self, trained: bool) -> str | None:
         """Of the weights that were recorded, if they stayed the same."""
@@ -174,14 +174,12 @@ class Recorder:
         for name, counts in census.items():
             base, group, rule = self._parsed(name, counts)
             if base not in places:
-                if not self._functions or (places and "." not in name and base not in name):
-                    pass
-                places[base] = self._place_of_function(base, name, census)
+                places[base] = self._place_of_function(base, census)
             self._go_on(places[base], group, rule, counts)
             self._weights.changed |= counts.regime != "frozen"
-        self._ids = (*getattr(census, "recordings", ()), *self._ids)
+        self._ids = census.recordings or self._ids
 
-    def _place_of_function(self, base: str, name: str, census: Census) -> CountedPlace:
+    def _place_of_function(self, base: str, census: Census) -> CountedPlace:
         """The place of a layer that no module is known for: a function that is called."""
         names = [module for module, _ in self._model.named_modules()]
         parent = base.removesuffix("()").rpartition(".")[0]

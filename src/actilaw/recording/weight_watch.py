@@ -2,9 +2,9 @@
 
 Counts of a network in training mix learning with exposure, so a census says which it was. Fused
 optimisers, writes through NumPy and calls with other weights leave no trace in the version counters
-that autograd keeps, and moving a network to another type and back leaves one though nothing changed.
-So numbers are compared: all of a small tensor, one of every row of a large one. A large tensor that
-was written to in place, by its counter, counts as changed.
+that autograd keeps, and moving a network to another type and back leaves one though nothing
+changed. So numbers are compared: all of a small tensor, one of every row of a large one. A large
+tensor that was written to in place, by its counter, counts as changed.
 
 A checksum is taken at the edges of the block and whenever a census is asked for; between them, each
 forward pass only looks whether the weights are still the same tensors.

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from actilaw.recording import axes as of_axes
-from actilaw.recording.axes import NONE, Axes, Run
+from actilaw.recording.tracing import axes as of_axes
+from actilaw.recording.tracing.axes import NONE, Axes, Run
 
 
 def numbers_of(axes: Axes) -> Tensor:

@@ -1,11 +1,11 @@
-"""Activation functions called as functions, `F.relu(x)` or `x.clamp(min=0)`, by their names, and what
-is zero or above after which of them.
+"""Activation functions that are called as functions, `F.relu(x)` or `x.clamp(min=0)`, by their
+names, and what is zero or above after which of them.
 """
 
 from __future__ import annotations
 
 from actilaw.recording.criteria import Criterion, Positive, Relative
-from actilaw.recording.function_calls import FunctionCall
+from actilaw.recording.tracing.function_calls import FunctionCall
 
 RECTIFYING = ("relu", "relu6")
 # Zero below, if given the bound 0.

@@ -1,5 +1,5 @@
-"""One call of a PyTorch function, and what its arguments mean: shared by the rules of how origins go
-through functions.
+"""One call of a PyTorch function, and what its arguments mean: shared by the rules of how origins
+go through functions.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from actilaw.recording.axes import Axes, Axis, Run
-from actilaw.recording.origins import Origin, Origins
+from actilaw.recording.tracing.axes import Axes, Axis, Run
+from actilaw.recording.tracing.origins import Origin, Origins
 
 
 @dataclass(frozen=True, eq=False)

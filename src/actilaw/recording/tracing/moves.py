@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from actilaw.recording import axes as of_axes
-from actilaw.recording.axes import Axes, Axis, Run
-from actilaw.recording.function_calls import FunctionCall, along, dims_of, indices
+from actilaw.recording.tracing import axes as of_axes
+from actilaw.recording.tracing.axes import Axes, Axis, Run
+from actilaw.recording.tracing.function_calls import FunctionCall, along, dims_of, indices
 
 # What a move makes of the axes of its first argument: one set for each tensor that it returns.
 Moved = Axes | None | list[Axes | None]
@@ -278,10 +278,9 @@ def moved(call: FunctionCall, axes: Axes) -> Moved:
 def joined(call: FunctionCall, parts: list[Axes | None]) -> Axes | None:
     """The axes of `torch.cat`, of tensors of which all or some can be followed."""
     shape = call.out.shape
-    dim = {"hstack": 0 if len(shape) == 1 else 1, "vstack": 0, "dstack": 2}.get(
-        call.name, call.argument(1, "dim", call.kwargs.get("axis", 0))
-    )
-    dim = along(dim, len(shape))
+    fixed = {"hstack": 0 if len(shape) == 1 else 1, "vstack": 0, "dstack": 2}
+    given = call.argument(1, "dim", call.kwargs.get("axis", 0))
+    dim = along(int(fixed.get(call.name, given)), len(shape))
     tensors = [tensor for tensor in call.input if tensor.numel()]
     together: list[Axis] = []
     known = next(axes for axes in parts if axes is not None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from actilaw.recording.axes import Axes
+from actilaw.recording.tracing.axes import Axes
 
 if TYPE_CHECKING:
     from actilaw.recording.batches import Batch

@@ -20,17 +20,17 @@ from torch.overrides import (
     _push_mode,
 )
 
-from actilaw.recording.activation_functions import KEEPING_ZERO, rectifies
-from actilaw.recording.axes import Axes, Axis, Run
-from actilaw.recording.function_calls import (
+from actilaw.recording.tracing.activation_functions import KEEPING_ZERO, rectifies
+from actilaw.recording.tracing.axes import Axes, Axis, Run
+from actilaw.recording.tracing.function_calls import (
     FunctionCall,
     dims_of,
     function_name,
     informative,
     merge_axes,
 )
-from actilaw.recording.moves import MOVES, joined, moved, stacked
-from actilaw.recording.origins import Feeder, Origin, Origins, together
+from actilaw.recording.tracing.moves import MOVES, joined, moved, stacked
+from actilaw.recording.tracing.origins import Feeder, Origin, Origins, together
 
 REDUCTIONS = {
     "mean", "sum", "nanmean", "nansum", "amax", "amin", "max", "min", "prod", "logsumexp", "std",
@@ -116,8 +116,8 @@ class Tracer(TorchFunctionMode):
 def is_traced(origins: Origins) -> bool:
     """Whether functions are followed now, in this thread, to note their origins here.
 
-    While PyTorch runs a function that a mode was called for, `Tensor.backward` say, the mode is off,
-    though modules may run in it.
+    While PyTorch runs a function that a mode was called for, `Tensor.backward` say, the mode is
+    off, though modules may run in it.
     """
     modes = _get_current_function_mode_stack()
     return any(isinstance(mode, Tracer) and mode.origins is origins for mode in modes)
@@ -178,10 +178,7 @@ def _origins(call: FunctionCall, parts: list[tuple[Tensor, Origin]], made: Made)
 
 
 def _moved(call: FunctionCall, first: Origin) -> list[Origin]:
-    if first.axes is None:
-        found = None
-    else:
-        found = moved(call, first.axes)
+    found = None if first.axes is None else moved(call, first.axes)
     count = 1 if isinstance(call.out, Tensor) else len(call.out)
     axes = found if isinstance(found, list) else [found] * count
     return [first.moved(part) for part in axes]
