@@ -289,7 +289,6 @@ class Branches(nn.Module):
         return self.above(x) if x.sum() > 0 else self.below(x)
 
 
-@pytest.mark.xfail(strict=False, reason="the recorder goes on from the same layers alone so far")
 @pytest.mark.filterwarnings("ignore:no sample passed through")
 def test_a_run_goes_on_when_a_layer_had_seen_no_sample(tmp_path: Path) -> None:
     path, batches = tmp_path / "census", [INPUTS.abs(), INPUTS.abs(), -INPUTS.abs(), INPUTS.abs()]

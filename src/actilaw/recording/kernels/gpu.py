@@ -104,11 +104,8 @@ def _count_tile(
     of_unit, of_row = tl.sum(any_position, 0).to(tl.int64), tl.sum(any_position, 1).to(tl.int64)
     if kept_rows is not None:
         inside = (row < n_rows)[:, None] & (unit < n_units)[None, :]
-        tl.store(
-            kept_rows + row[:, None] * n_units + unit[None, :],
-            any_position.to(tl.int1),
-            mask=inside,
-        )
+        place = row[:, None] * n_units + unit[None, :]
+        tl.store(kept_rows + place, any_position, mask=inside)
     found = tl.max(tl.max(largest, 2), 1) >= INFINITY
     # Beyond the edges all three are zero, so these masks keep to the tensors, and spare the atomics
     # of idle units.

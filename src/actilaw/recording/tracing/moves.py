@@ -279,8 +279,8 @@ def joined(call: FunctionCall, parts: list[Axes | None]) -> Axes | None:
     """The axes of `torch.cat`, of tensors of which all or some can be followed."""
     shape = call.out.shape
     fixed = {"hstack": 0 if len(shape) == 1 else 1, "vstack": 0, "dstack": 2}
-    given = call.argument(1, "dim", call.kwargs.get("axis", 0))
-    dim = along(int(fixed.get(call.name, given)), len(shape))
+    given: int = call.argument(1, "dim", call.kwargs.get("axis", 0))
+    dim = along(fixed.get(call.name, given), len(shape))
     tensors = [tensor for tensor in call.input if tensor.numel()]
     together: list[Axis] = []
     known = next(axes for axes in parts if axes is not None)
