@@ -7,10 +7,10 @@ import warnings
 import pytest
 import torch
 
-from recording.situations import architectures, axes, calls, functional, masks
+from recording.situations import architectures, axes, calls, functional, libraries, masks
 from recording.situations.case import TABLE, Situation, compare
 
-SUBJECTS = (architectures, axes, calls, functional, masks)  # each fills the table
+SUBJECTS = (architectures, axes, calls, functional, libraries, masks)  # each fills the table
 
 
 def _tests() -> list:
