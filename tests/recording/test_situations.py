@@ -7,10 +7,33 @@ import warnings
 import pytest
 import torch
 
-from recording.situations import architectures, axes, calls, functional, libraries, masks
+from recording.situations import (
+    architectures,
+    axes,
+    calls,
+    compiled,
+    copies,
+    functional,
+    libraries,
+    masks,
+    training,
+    values,
+)
 from recording.situations.case import TABLE, Situation, compare
 
-SUBJECTS = (architectures, axes, calls, functional, libraries, masks)  # each fills the table
+# Each fills the table.
+SUBJECTS = (
+    architectures,
+    axes,
+    calls,
+    compiled,
+    copies,
+    functional,
+    libraries,
+    masks,
+    training,
+    values,
+)
 
 
 def _tests() -> list:
