@@ -93,7 +93,7 @@ def squeeze_and_excitation() -> Case:
 
     parts = {"conv": conv(3, 12), "reduce": linear(12, 5), "expand": linear(5, 12)}
     model = net(forward, **parts, relu=nn.ReLU())
-    x = 3 * images(8, 3, 10, 10)
+    x = 20 * images(8, 3, 10, 10)
     return Case(model, x, {"relu": model.reduce(model.conv(x).mean((2, 3)))})
 
 
@@ -107,7 +107,7 @@ def squeeze_and_excitation_by_convolutions() -> Case:
     reduce = spread(nn.Conv2d(12, 5, 1))
     block = nn.Sequential(nn.AdaptiveAvgPool2d(1), reduce)
     model = net(forward, conv=conv(3, 12), block=block, expand=conv(5, 12, 1), relu=nn.ReLU())
-    x = 4 * images(8, 3, 10, 10)
+    x = 20 * images(8, 3, 10, 10)
     return Case(model, x, {"relu": channels_last(block(model.conv(x)))})
 
 

@@ -358,7 +358,7 @@ class Coder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.enter, self.act, self.leave = linear(6, 20), nn.ReLU(), linear(20, 6)
+        self.enter, self.act, self.leave = linear(6, 20), nn.ReLU(), nn.Linear(20, 6)
         self.act2 = nn.ReLU()
 
     def encode(self, x: Tensor) -> Tensor:

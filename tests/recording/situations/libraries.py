@@ -47,20 +47,27 @@ def keep(
 
 
 def calm(model: nn.Module, run: Callable[[], object]) -> nn.Module:
-    """The model in evaluation mode, with statistics of batch norm as if trained, and biases that
-    make some units active often, others seldom.
+    """The model in evaluation mode, with weights of PyTorch's own size, statistics of batch norm as
+    if trained, and biases that make some units active often, others seldom.
     """
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d)]
-    for norm in norms:
-        norm.momentum = 1.0
-        norm.train()
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            module.reset_parameters()
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = 1.0
+            module.train()
     with torch.no_grad():
         run()
         for module in model.modules():
-            bias = getattr(module, "bias", None)
-            if isinstance(bias, nn.Parameter):
-                bias.copy_(torch.linspace(0.3, -2.0, len(bias)))
+            if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.BatchNorm2d):
+                _spread_bias(module)
     return model.eval()
+
+
+def _spread_bias(module: nn.Module) -> None:
+    seldom = -1.0 if isinstance(module, nn.Linear) else -1.6
+    if isinstance(module.bias, nn.Parameter):
+        module.bias.copy_(torch.linspace(0.4, seldom, len(module.bias)))
 
 
 def every_activation(
@@ -149,7 +156,7 @@ def densely_connected_network_of_torchvision() -> Case:
 def squeeze_network_of_torchvision() -> Case:
     models = model_library("torchvision.models")
     return every_activation(
-        models.SqueezeNet("1_1", num_classes=3), images(3, 3, 32, 32), channels=True
+        models.SqueezeNet("1_1", num_classes=3), 300 * images(3, 3, 48, 48), channels=True
     )
 
 
@@ -526,6 +533,27 @@ def experts_of_qwen_beside_a_shared_one() -> Case:
     )
     places = {f"layers.{i}.mlp.shared_expert.down_proj": ("in", standing_out) for i in range(2)}
     return _routed(transformers.Qwen2MoeModel(config), places)
+
+
+@situation(slow=True, per=["position"])
+def text_generated_word_by_word() -> Case:
+    """A forward pass for the words given, and one for each new word but the last."""
+    transformers = model_library("transformers")
+    config = transformers.GPT2Config(
+        n_embd=16, n_layer=2, n_head=2, vocab_size=50, n_positions=16, bos_token_id=0
+    )
+    model = transformers.GPT2LMHeadModel(config).eval()
+    model.generation_config.eos_token_id = None
+    tokens = torch.randint(3, 50, (6, 5))
+
+    def run(_: Any) -> None:
+        torch.manual_seed(0)
+        model.generate(tokens, max_new_tokens=4, do_sample=False, pad_token_id=0)
+
+    names = [f"transformer.h.{index}.mlp.act" for index in range(2)]
+    kept = keep(model, names, lambda: run(None))
+    assert [call.shape[1] for call in kept[names[0]]] == [5, 1, 1, 1]
+    return Case(model, run, {name: Units(kept[name], standing_out) for name in names})
 
 
 def _lens(act_fn: str, *, gated: bool = False, layers: str | None = None) -> Case:

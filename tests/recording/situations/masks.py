@@ -374,7 +374,7 @@ def pooled_by_the_mean_of_words() -> Case:
 
 @situation()
 def pooled_by_taking_the_first_position() -> Case:
-    return _pooled(lambda x, _: 3 * x[:, 0])
+    return _pooled(lambda x, _: 20 * x[:, 0])
 
 
 @situation()
