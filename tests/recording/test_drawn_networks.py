@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -288,6 +289,7 @@ def _normed(norm: Any, block: Block, v: Tensor) -> Tensor:
     return (v - mean) / (variance + norm.eps).sqrt() * norm.weight + norm.bias
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=PLANS, per=st.sampled_from(["sample", "position"]))
 def test_counts_of_networks_drawn_at_random(plan: Plan, per: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -130,32 +131,35 @@ def test_two_models_recorded_at_once_in_two_threads() -> None:
             assert census[name].samples == expected.samples
 
 
-def test_a_census_asked_for_in_another_thread_is_whole() -> None:
-    """What a watching thread sees is a state between two passes: all layers at the same sample."""
+def test_a_census_asked_for_in_another_thread() -> None:
+    """What a watching thread sees is what some number of whole batches left, layer by layer."""
     torch.manual_seed(0)
     model, batches, layers = _mlp()
     seen: list[Any] = []
     done = threading.Event()
 
-    with record(model) as recording:
+    with record(model) as recording, ThreadPoolExecutor(1) as pool:
         model(batches[0])
 
         def watch() -> None:
-            while not done.is_set():
+            while not done.wait(0.001):
                 seen.append(recording.census())
 
-        watcher = threading.Thread(target=watch)
-        watcher.start()
+        watched = pool.submit(watch)
         with torch.no_grad():
             for batch in batches[1:]:
                 model(batch)
+                time.sleep(0.001)
         done.set()
-        watcher.join()
-    assert seen
-    final = recording.census()
-    for name, layer in layers.items():
-        expected = by_brute_force(layer, "sample")
-        assert tuple(final[name].counts.tolist()) == expected.counts
-        assert final[name].samples == expected.samples
-    for census in seen:
-        assert all((counts.counts <= counts.samples).all() for counts in census.values())
+        watched.result()
+    for census in [*seen, recording.census()]:
+        for name, counts in census.items():
+            _assert_after_whole_batches(counts, layers[name])
+    assert recording.census()["3"].samples == sum(map(len, batches))
+
+
+def _assert_after_whole_batches(counts: Any, layer: Any) -> None:
+    ends = torch.tensor([len(batch) for batch in layer]).cumsum(0).tolist()
+    assert counts.samples in ends
+    expected = by_brute_force(layer[: 1 + ends.index(counts.samples)], "sample")
+    assert tuple(counts.counts.tolist()) == expected.counts
