@@ -83,7 +83,7 @@ def _nothing_found(model: nn.Module, layers: object) -> ModelError:
 def _named(model: nn.Module, layers: Layers) -> list[str]:
     """The modules that a user's globs or function choose, in the order of the model."""
     modules = {name: module for name, module in model.named_modules() if name}
-    if callable(layers):
+    if callable(layers) and not isinstance(layers, nn.Module):
         return [name for name, module in modules.items() if layers(name, module)]
     globs = [layers] if isinstance(layers, str) else _globs(layers)
     if len(globs) > 1:
@@ -91,8 +91,9 @@ def _named(model: nn.Module, layers: Layers) -> list[str]:
     return [name for name in modules if any(fnmatchcase(name, glob) for glob in globs)]
 
 
-def _globs(layers: Iterable[str]) -> list[str]:
-    globs: list[str] = list(layers) if isinstance(layers, Iterable) else []
+def _globs(layers: object) -> list[str]:
+    iterable = isinstance(layers, Iterable) and not isinstance(layers, nn.Module)
+    globs: list[str] = list(layers) if iterable else []
     if not globs or not all(isinstance(glob, str) for glob in globs):
         other = next((glob for glob in globs if not isinstance(glob, str)), layers)
         raise InputError(

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.counts.census import Census
+from actilaw.counts.census import Census, require_census
 from actilaw.errors import CountsError, InputError, ModelError
 from actilaw.recording.accumulator import Accumulator
 from actilaw.recording.activations import canonical_per
@@ -64,6 +64,7 @@ class Recorder:
         self._ids = (uuid.uuid4().hex,)
         self._running = False
         if resume is not None:
+            require_census(resume)
             self._resume(resume)
 
     @property

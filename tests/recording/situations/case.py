@@ -187,7 +187,7 @@ def _one_pass(
     here = np.ones((n, positions), bool)
     if kept is not None:
         here &= kept.bool().numpy().reshape(n, -1)
-    active = rule(x) & np.isfinite(x) & here[..., None]
+    active = rule(x) & ~np.isnan(x) & here[..., None]
     broken = ~np.isfinite(x).all(-1) & here
     if per == "sample":
         return active.any(1).sum(0), int(here.any(1).sum()), int(broken.any(1).sum())
