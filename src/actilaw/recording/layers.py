@@ -92,8 +92,9 @@ def _named(model: nn.Module, layers: Layers) -> list[str]:
 
 
 def _globs(layers: object) -> list[str]:
-    iterable = isinstance(layers, Iterable) and not isinstance(layers, nn.Module)
-    globs: list[str] = list(layers) if iterable else []
+    globs: list[object] = []
+    if isinstance(layers, list | tuple | set | frozenset | dict):
+        globs = list(layers)
     if not globs or not all(isinstance(glob, str) for glob in globs):
         other = next((glob for glob in globs if not isinstance(glob, str)), layers)
         raise InputError(
@@ -101,7 +102,7 @@ def _globs(layers: object) -> list[str]:
             f"(name, module), but got {type(other).__name__}: name modules as "
             "model.named_modules() does"
         )
-    return globs
+    return [str(glob) for glob in globs]
 
 
 def _refuse_unmatched(globs: Sequence[str], names: Sequence[str]) -> None:
