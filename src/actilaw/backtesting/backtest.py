@@ -21,6 +21,7 @@ from actilaw.errors import CountsError, InputError
 from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.fitting.fit import fit
 from actilaw.forecasting.forecaster import Forecaster
+from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.validation import fraction
 
 RATE_DENSITY = "rate_density"  # what `fit(counts)` forecasts from
@@ -75,6 +76,7 @@ class BacktestResult:
         )
 
 
+@one_blas_thread()
 def backtest(
     counts: ActivationCounts,
     *,

@@ -45,6 +45,7 @@ from actilaw.checks.reinforcement import ALPHA, REINFORCEMENT, alpha, next_activ
 from actilaw.checks.result import Claim, Inconclusive, TestResult
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.validation import fraction
 
 __all__ = ["check"]
@@ -52,6 +53,7 @@ __all__ = ["check"]
 Test = Callable[[], TestResult]
 
 
+@one_blas_thread()
 def check(
     counts: ActivationCounts,
     *,

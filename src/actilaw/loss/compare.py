@@ -18,8 +18,10 @@ from actilaw.loss.form import Form
 from actilaw.loss.forms import FORMS, SURFACE
 from actilaw.loss.measurements import Measurements, read_measurements
 from actilaw.support.arrays import Floats
+from actilaw.support.blas_threads import one_blas_thread
 
 
+@one_blas_thread()
 def compare_loss_forms(
     samples: ArrayLike,
     loss: ArrayLike,

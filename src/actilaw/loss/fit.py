@@ -29,12 +29,14 @@ from actilaw.loss.huber import Fits, Problem, Solution, log_likelihood, noise_sc
 from actilaw.loss.measurements import Measurements, read_measurements
 from actilaw.loss.profile_likelihood import ProfileLikelihood
 from actilaw.support.arrays import Floats
+from actilaw.support.blas_threads import one_blas_thread
 
 STEPS_FROM_EVERY_START = 30
 STARTS_FOLLOWED = 8  # the best ones, which are then followed to their end
 LEAST_SCATTER = 1e-12  # in log loss, so that a ratio to it stays finite
 
 
+@one_blas_thread()
 def fit_loss(
     samples: ArrayLike,
     loss: ArrayLike,

@@ -21,6 +21,7 @@ from actilaw.loss.profile_likelihood import (
     parameter_bounds,
 )
 from actilaw.support.arrays import Floats
+from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.numerics import central_difference
 from actilaw.support.validation import fraction, positive_array
 from actilaw.theory import LossLaw, LossSurface
@@ -179,6 +180,7 @@ class FittedLoss:
 
         return central_difference(log_loss, [0.0], SLOPE_STEP).reshape(shape)[()]
 
+    @one_blas_thread()
     def forecast(
         self, samples: ArrayLike, *, size: ArrayLike | None = None, level: float = 0.95
     ) -> pd.DataFrame:
@@ -213,6 +215,7 @@ class FittedLoss:
         columns |= {"expected": expected, "lower": bounds[:, 0], "upper": bounds[:, 1]}
         return pd.DataFrame(columns)
 
+    @one_blas_thread()
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """One row per parameter: estimate, standard_error, and lower and upper of its interval
         (PL1) at `level`.

@@ -9,11 +9,13 @@ from actilaw.counts.census import Census, require_census
 from actilaw.errors import needs_extra
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.pruning.result import PruneResult
+from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.files import check_writable
 
 __all__ = ["report"]
 
 
+@one_blas_thread()
 def report(
     census: Census,
     path: str | os.PathLike[str],
