@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
@@ -32,6 +32,7 @@ from actilaw.support.arrays import Floats
 from actilaw.support.blas_threads import one_blas_thread
 
 STEPS_FROM_EVERY_START = 30
+LOSSES_FOR_STARTS = 500  # of more losses, no more than these are asked which starts are good
 STARTS_FOLLOWED = 8  # the best ones, which are then followed to their end
 LEAST_SCATTER = 1e-12  # in log loss, so that a ratio to it stays finite
 
@@ -93,8 +94,7 @@ def fit_form(form: Form, measured: Measurements) -> FittedLoss:
     """
     _check_enough(form, measured)
     problem = _problem(form, measured)
-    starts = form.starts(measured.log_sizes, problem.measured, problem.weights)
-    solution = _best_of_all_starts(problem, starts)
+    solution = _best_of_all_starts(form, measured, problem)
     values, slopes = form.log_loss(solution.parameters, measured.log_sizes)
     residuals = values[0] - problem.measured
     noise, unclipped = noise_scale(problem, residuals, float(solution.scale[0]))
@@ -147,10 +147,31 @@ def _curve(form: Form, x: Floats, coordinates: Floats, fits: Fits) -> tuple[Floa
     return form.log_loss(coordinates, x)
 
 
-def _best_of_all_starts(problem: Problem, starts: Floats) -> Solution:
-    """A few steps from every start, then the best ones to their end, and the best of those."""
-    first = solve(problem, starts, steps=STEPS_FROM_EVERY_START).best(STARTS_FOLLOWED)
+def _best_of_all_starts(form: Form, measured: Measurements, problem: Problem) -> Solution:
+    """A few steps from every start, then the best ones to their end, and the best of those.
+
+    Of many losses, some of all sizes show which starts are worth following.
+    """
+    some = measured.where(_some_of_all_sizes(measured))
+    roughly = replace(
+        problem,
+        curve=partial(_curve, form, some.log_sizes),
+        measured=np.log(some.loss),
+        weights=some.weights * (measured.weights.sum() / some.weights.sum()),
+    )
+    starts = form.starts(some.log_sizes, roughly.measured, roughly.weights)
+    first = solve(roughly, starts, steps=STEPS_FROM_EVERY_START).best(STARTS_FOLLOWED)
     return solve(problem, first.parameters).best(1)
+
+
+def _some_of_all_sizes(measured: Measurements) -> NDArray[np.bool_]:
+    """At most LOSSES_FOR_STARTS of the losses, evenly spread over the sizes; (n,)."""
+    n = measured.loss.size
+    order = np.lexsort(np.atleast_2d(measured.log_sizes))
+    ranks = np.linspace(0, n - 1, min(n, LOSSES_FOR_STARTS)).round().astype(int)
+    chosen = np.zeros(n, bool)
+    chosen[order[ranks]] = True
+    return chosen
 
 
 def _consistency(

@@ -83,8 +83,12 @@ class Component(Protocol):
         """Log probability of each count; (n_distinct,)."""
         ...
 
+    def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
+        """Its slopes in the parameters; (n_distinct, n_parameters)."""
+        ...
+
     def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
-        """The same with its derivatives in the parameters."""
+        """The log probability with its first and second derivatives in the parameters."""
         ...
 
     def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
@@ -162,13 +166,19 @@ class Law:
     def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         return log_idle(samples, *self.beta_parameters(parameters))
 
-    def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
+    def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
         """By the chain rule from (b, β), with db/d odds = −dβ/d odds = D* p (1 − p)."""
-        rate, idle_rate, knee = expit(parameters[0]), expit(-parameters[0]), np.exp(parameters[1])
         b, beta = self.beta_parameters(parameters)
-        by_b, by_beta, by_b2, by_beta2, cross = _beta_slopes(
-            b, beta, knee, distinct.successes, distinct.failures, distinct.samples
-        )
+        by_b, by_beta = _by_weights(b, beta, distinct)
+        turn = b * expit(-parameters[0])
+        return np.stack((turn * (by_b - by_beta), b * by_b + beta * by_beta), axis=-1)
+
+    def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
+        """By the chain rule, as in `score`."""
+        rate, idle_rate = expit(parameters[0]), expit(-parameters[0])
+        b, beta = self.beta_parameters(parameters)
+        by_b, by_beta = _by_weights(b, beta, distinct)
+        by_b2, by_beta2, cross = _curvatures(b, beta, np.exp(parameters[1]), distinct)
 
         turn = b * idle_rate
         score = np.stack((turn * (by_b - by_beta), b * by_b + beta * by_beta), axis=-1)
@@ -184,18 +194,20 @@ class Law:
         return Slopes(self.log_pmf(parameters, distinct), score, hessian)
 
 
-def _beta_slopes(
-    b: float, beta: float, knee: float, successes: Floats, failures: Floats, n: float
-) -> tuple[Floats, Floats, Floats, Floats, np.float64]:
-    """(CP4) and what follows from it: ∂b, ∂β, ∂²b, ∂²β, each (n_distinct,), and ∂b∂β, which is the
-    same for all counts.
-    """
-    cross = polygamma(1, knee) - polygamma(1, knee + n)
-    by_b2 = polygamma(1, b + successes) - polygamma(1, b) + cross
-    by_beta2 = polygamma(1, beta + failures) - polygamma(1, beta) + cross
-    by_b = weight_slope(b, beta, successes, failures, n)
-    by_beta = weight_slope(beta, b, failures, successes, n)
-    return by_b, by_beta, by_b2, by_beta2, cross
+def _by_weights(b: float, beta: float, distinct: DistinctCounts) -> tuple[Floats, Floats]:
+    """∂/∂b and ∂/∂β, (CP4); (n_distinct,) each."""
+    k, r, n = distinct.successes, distinct.failures, distinct.samples
+    return weight_slope(b, beta, k, r, n), weight_slope(beta, b, r, k, n)
+
+
+def _curvatures(
+    b: float, beta: float, knee: float, distinct: DistinctCounts
+) -> tuple[Floats, Floats, np.float64]:
+    """∂²/∂b² and ∂²/∂β², each (n_distinct,), and ∂²/∂b∂β, which is the same for all counts."""
+    cross = polygamma(1, knee) - polygamma(1, knee + distinct.samples)
+    by_b2 = polygamma(1, b + distinct.successes) - polygamma(1, b) + cross
+    by_beta2 = polygamma(1, beta + distinct.failures) - polygamma(1, beta) + cross
+    return by_b2, by_beta2, cross
 
 
 def weight_slope(
@@ -236,11 +248,14 @@ class Atom:
         missing = distinct.failures if self.always_on else distinct.successes
         return np.where(missing == 0, 0.0, -np.inf)
 
+    def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
+        return np.zeros((distinct.successes.size, 0))
+
     def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
         n_distinct = distinct.successes.size
         return Slopes(
             log_pmf=self.log_pmf(parameters, distinct),
-            score=np.zeros((n_distinct, 0)),
+            score=self.score(parameters, distinct),
             hessian=np.zeros((n_distinct, 0, 0)),
         )
 

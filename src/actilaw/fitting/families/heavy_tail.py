@@ -103,6 +103,10 @@ class HeavyTail:
         later = np.asarray(samples, float) + beta
         return log_idle(samples, t, beta) + _log_g(later, m, s, t) - _log_g(beta, m, s, t)
 
+    def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
+        """Term by term."""
+        return _scores(_away_from_zero(parameters)[np.newaxis], distinct)[0]
+
     def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
         """The score term by term, and the Hessian as its central difference."""
         at, steps = _away_from_zero(parameters), HESSIAN_STEP * np.eye(self.size)

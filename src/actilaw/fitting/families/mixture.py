@@ -69,7 +69,9 @@ class Family:
     def scores(self, parameters: Floats, k: ArrayLike, samples: float) -> Floats:
         """Derivatives of `log_pmf` in the parameters, (MX3); (n_distinct, p)."""
         distinct = DistinctCounts.of(k, samples)
-        slopes = [part.slopes(own, distinct).score for part, own in self._parts(parameters)]
+        slopes = [part.score(own, distinct) for part, own in self._parts(parameters)]
+        if len(slopes) == 1:
+            return slopes[0]
         return self._score(parameters, self._joint(parameters, distinct)[1], slopes)
 
     def idle(self, parameters: Floats, samples: ArrayLike) -> Floats:

@@ -28,6 +28,10 @@ LEAST_TRIAL_GAIN = 1e-4  # nats: a step that gains less ends a trial
 # Parameters are logarithms: beyond e^55 or below e^-55 the maximum is at infinity.
 LARGEST_PARAMETER = 55.0
 LONGEST_NEWTON_STEP = 2.0  # e-folds
+# Where a standard error would reach to where parameters are at infinity, and the whole step gains
+# less than so many nats, the maximum is there.
+FLAT_GAIN = 1e-2
+FLAT_CURVATURE = LARGEST_PARAMETER**-2
 MOST_HALVINGS = 40
 
 
@@ -99,7 +103,10 @@ def _ascent(log_likelihood: LogLikelihood, start: Floats) -> Iterator[tuple[Floa
             return
         yield parameters, found
         rounding = LOG_LIKELIHOOD_ROUNDING * abs(value)
-        step = _newton_step(score, hessian)
+        curvatures, axes = np.linalg.eigh(-hessian)
+        if _is_flat(axes.T @ score, np.abs(curvatures)):
+            return
+        step = _newton_step(score, curvatures, axes)
         for _ in range(MOST_HALVINGS):  # until it does not lead downhill by more than rounding
             found = log_likelihood(parameters + step)
             if found[0] >= value - rounding:
@@ -112,13 +119,23 @@ def _ascent(log_likelihood: LogLikelihood, start: Floats) -> Iterator[tuple[Floa
             return
 
 
-def _newton_step(score: Floats, hessian: Floats) -> Floats:
+def _is_flat(slopes: Floats, sizes: Floats) -> bool:
+    """Whether the likelihood hardly changes along an axis, however far one goes.
+
+    Args:
+        slopes: along the axes of the local parabola; (n_parameters,).
+        sizes: of its curvatures along them; (n_parameters,).
+    """
+    gain = np.sum(slopes**2 / np.maximum(sizes, 1e-300))
+    return bool(sizes.min() < FLAT_CURVATURE and gain < FLAT_GAIN)
+
+
+def _newton_step(score: Floats, curvatures: Floats, axes: Floats) -> Floats:
     """The step to the maximum of the local parabola, no longer than LONGEST_NEWTON_STEP.
 
     Where the likelihood is not concave, the size of its curvature still says how far to trust the
     slope.
     """
-    curvatures, axes = np.linalg.eigh(-hessian)
     sizes = np.abs(curvatures)
     step = axes @ ((axes.T @ score) / np.maximum(sizes, 1e-8 * sizes.max()))
     return step * min(1.0, LONGEST_NEWTON_STEP / max(np.abs(step).max(), 1e-300))
