@@ -23,6 +23,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import digamma
 
 from actilaw.support.arrays import Floats
 
@@ -73,16 +74,14 @@ def log_beta_ratio_slope(x: ArrayLike, m: ArrayLike, s: ArrayLike) -> Floats:
     x, m, s = np.asarray(x, float), np.asarray(m, float), np.asarray(s, float)
     x, steps = _raised(x, (m, s), _reciprocal, _sum)
     stirling = np.log1p((m / x) * (s / (x + s + m))) + _reciprocal(x, m, s) / 2
-    return (
-        steps
-        + stirling
-        + _second_difference(lambda z: 1 / (12 * z * z) - _digamma_tail(z), x, m, s)
-    )
+    return steps + stirling + _second_difference(_digamma_rest, x, m, s)
 
 
 def digamma_step(x: ArrayLike, m: ArrayLike) -> Floats:
     """ψ(x+m) − ψ(x), the sum of 1/(x+j) over j = 0..m−1 where m is whole; for x > 0 and m >= 0."""
     x, m = np.asarray(x, float), np.asarray(m, float)
+    if np.all(x < ANCHOR) and np.all((m >= 1) | (m == 0)):
+        return digamma(x + m) - digamma(x)  # the two are never close to each other
     x, steps = _raised(x, (m,), _reciprocal_difference, _sum)
     part = _reciprocal_difference(x, m)
     bend = part * (1 / x + 1 / (x + m)) / 12
@@ -162,9 +161,13 @@ def _reciprocal(x: Floats, m: Floats, s: Floats) -> Floats:
     return (m / (x + m)) * (s / (x + s)) * ((2 * x + m + s) / (x + s + m)) / x
 
 
-def _second_difference(f, x: Floats, m: Floats, s: Floats) -> Floats:
+def _second_difference(f: Callable[[Floats], Floats], x: Floats, m: Floats, s: Floats) -> Floats:
     """f(x) − f(x+m) − f(x+s) + f(x+s+m), for an f so small that its rounding does not show."""
-    return (f(x) - f(x + m)) - (f(x + s) - f(x + s + m))
+    points = np.empty((4, *np.broadcast_shapes(x.shape, m.shape, s.shape)))
+    points[0], points[1], points[2] = x, x + m, x + s
+    points[3] = points[2] + m
+    values = f(points)
+    return (values[0] - values[1]) - (values[2] - values[3])
 
 
 def _log_gamma_tail(x: Floats) -> Floats:
@@ -175,6 +178,11 @@ def _log_gamma_tail(x: Floats) -> Floats:
 def _digamma_tail(x: Floats) -> Floats:
     w = 1 / (x * x)
     return _polynomial(w, DIGAMMA_TAIL) * w * w
+
+
+def _digamma_rest(x: Floats) -> Floats:
+    """What is left of ln x − 1/(2x) − ψ(x)."""
+    return 1 / (12 * x * x) - _digamma_tail(x)
 
 
 def _polynomial(w: Floats, coefficients: tuple[float, ...]) -> Floats:
