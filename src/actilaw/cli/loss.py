@@ -4,6 +4,7 @@ forms.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,7 +87,9 @@ def loss_as_json(fitted: FittedLoss, level: float = 0.95) -> dict[str, Any]:
 def _fit_columns(file: Path, samples: str, loss: str, size: str | None, *, form: str) -> FittedLoss:
     """The loss curve fitted to the named columns of a CSV file; `size` is None for none."""
     table = read_columns(file, *[name for name in (samples, loss, size) if name])
-    return fit_loss(table[samples], table[loss], form, size=table[size] if size else None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they say is printed with the remarks
+        return fit_loss(table[samples], table[loss], form, size=table[size] if size else None)
 
 
 def _forecasts(fitted: FittedLoss, samples: str, level: float) -> dict[float | None, pd.DataFrame]:
@@ -161,6 +164,9 @@ def _print_comparison(compared: pd.DataFrame) -> None:
     head = ("", "held-out error", "scatter", "AICc", "weight", "parameters")
     rows = [_form_row(str(name), row) for name, row in compared.iterrows()]
     print_sections("", head, [(title, rows)])
+    for name, remark in compared["remark"].items():
+        if remark:
+            print(f"  {name}: {remark}")
 
 
 def _form_row(name: str, row: pd.Series) -> Row:

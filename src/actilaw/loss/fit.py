@@ -8,6 +8,7 @@ are profile likelihoods (`profile_likelihood`).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -63,6 +64,10 @@ def fit_loss(
             losses alone would give, with the counts' own errors granted. Counts and losses must
             mean the same by a sample.
 
+    Warns:
+        UserWarning: if the losses do not determine a parameter, whose standard error is then
+            infinite.
+
     Raises:
         InputError: if shapes differ, values are not positive and finite, the form is unknown or
             does not go with sizes of network or counts, or there are no more distinct sizes (of
@@ -71,7 +76,9 @@ def fit_loss(
     chosen = _chosen_form(form, with_size=size is not None, with_counts=counts is not None)
     measured = read_measurements(samples, loss, weights=weights, size=size)
     if counts is None:
-        return fit_form(chosen, measured)
+        fitted = fit_form(chosen, measured)
+        _warn_of_undetermined(fitted)
+        return fitted
     law = counts if isinstance(counts, FittedLaw) else fit(counts)
     if law.family == "heavy_tail":
         raise InputError(
@@ -84,6 +91,18 @@ def fit_loss(
         return fitted
     alone = fit_form(chosen, measured)
     return replace(fitted, consistency=_consistency(law, fitted, alone))
+
+
+def _warn_of_undetermined(fitted: FittedLoss) -> None:
+    """Warn of parameters that the losses do not determine: their standard errors are infinite."""
+    if fitted.undetermined:
+        warnings.warn(
+            f"these losses do not determine {', '.join(fitted.undetermined)} of "
+            f"{fitted.form.formula}: the fit ended at a bound of the search, or is as good along "
+            "a line; see .remarks() for what is known, and choose a form with fewer parameters or "
+            "measure at more sizes",
+            stacklevel=4,  # the caller of fit_loss, past its decorator
+        )
 
 
 def fit_form(form: Form, measured: Measurements) -> FittedLoss:

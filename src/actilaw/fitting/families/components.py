@@ -213,9 +213,7 @@ def _by_weights(b: Floats, beta: Floats, distinct: DistinctCounts) -> tuple[Floa
     return weight_slope(b, beta, k, r, n), weight_slope(beta, b, r, k, n)
 
 
-def _curvatures(
-    b: Floats, beta: Floats, distinct: DistinctCounts
-) -> tuple[Floats, Floats, Floats]:
+def _curvatures(b: Floats, beta: Floats, distinct: DistinctCounts) -> tuple[Floats, Floats, Floats]:
     """∂²/∂b² and ∂²/∂β², each (..., n_distinct), and ∂²/∂b∂β, which is the same for all counts."""
     knee = b + beta
     cross = polygamma(1, knee) - polygamma(1, knee + distinct.samples)

@@ -152,7 +152,9 @@ class Family:
 
     def _score(self, parameters: Floats, belongs: Floats, slopes: list[Floats]) -> Floats:
         """(MX3), (..., n_distinct, p)."""
-        own = [belong[..., np.newaxis] * slope for belong, slope in zip(belongs, slopes, strict=True)]
+        own = [
+            belong[..., np.newaxis] * slope for belong, slope in zip(belongs, slopes, strict=True)
+        ]
         expected = self.shares(parameters)[..., np.newaxis, 1:]
         return np.concatenate((*own, np.moveaxis(belongs[1:], 0, -1) - expected), axis=-1)
 
