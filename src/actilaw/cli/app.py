@@ -9,31 +9,22 @@ from typing import NoReturn
 
 import typer
 
-from actilaw.cli.demo import demo_command
-from actilaw.cli.laws import backtest_command, check_command, fit_command, forecast_command
-from actilaw.cli.loss import loss_command
-from actilaw.cli.recording import merge_command, record_command
-from actilaw.cli.report import report_command
-from actilaw.cli.simulate import simulate_command
+from actilaw.cli.lazy_commands import LazyCommands
 from actilaw.errors import ActilawError
 
 app = typer.Typer(
+    cls=LazyCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Which units of a neural network work, which are idle, and what more data would change. "
     "Commands print tables; with --json, one JSON document.",
 )
-app.command("demo")(demo_command)
-app.command("record")(record_command)
-app.command("merge")(merge_command)
-app.command("fit")(fit_command)
-app.command("forecast")(forecast_command)
-app.command("backtest")(backtest_command)
-app.command("check")(check_command)
-app.command("loss")(loss_command)
-app.command("simulate")(simulate_command)
-app.command("report")(report_command)
+
+
+@app.callback()
+def _options() -> None:
+    """Count, fit, forecast and remove units of neural networks."""
 
 
 def main() -> None:

@@ -222,8 +222,8 @@ class FittedLoss:
         `level`, and whether it is determined.
 
         Where it is not, the estimate is one of many that are as good, and the standard error is
-        infinite. A lower bound of 0 or an upper one of infinity says that the losses do not bound the
-        parameter on that side.
+        infinite. A lower bound of 0 or an upper one of infinity says that the losses do not bound
+        the parameter on that side.
 
         Raises:
             InputError: if the level is not in (0, 1).

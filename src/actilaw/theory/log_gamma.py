@@ -181,7 +181,7 @@ def _digamma_tail(x: Floats) -> Floats:
 
 
 def _digamma_rest(x: Floats) -> Floats:
-    """What is left of ln x − 1/(2x) − ψ(x)."""
+    """What ψ(x) lacks to ln x − 1/2x: Stirling's series from the term in x⁻² on."""
     return 1 / (12 * x * x) - _digamma_tail(x)
 
 

@@ -146,7 +146,9 @@ class Family:
         return relative - np.logaddexp.reduce(relative, axis=-1, keepdims=True)
 
     def _joint(self, parameters: Floats, distinct: DistinctCounts) -> tuple[Floats, Floats]:
-        """ln P (..., n_distinct) and the responsibilities (MX2), (n_components, ..., n_distinct)."""
+        """ln P (..., n_distinct) and the responsibilities (MX2), (n_components, ...,
+        n_distinct).
+        """
         parts = [part.log_pmf(own, distinct) for part, own in self._parts(parameters)]
         return _mix(self._log_shares(parameters), parts)
 
