@@ -13,6 +13,7 @@ import pandas as pd
 import typer
 
 from actilaw.cli.options import AsJson, Level
+from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import multiples, print_json, print_sections, read_columns, records
 from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import fit_loss
@@ -62,7 +63,10 @@ def loss_command(
     ahead = _forecasts(fitted, forecast, level)
     compared = None
     if compare:
-        compared = compare_loss_forms(fitted.samples, fitted.loss, size=fitted.size)
+        with bar_if_slow("comparing forms") as progress:
+            compared = compare_loss_forms(
+                fitted.samples, fitted.loss, size=fitted.size, progress=progress
+            )
     if as_json:
         print_json(_document(fitted, ahead, compared, level))
         return

@@ -24,6 +24,7 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, FileError, InputError
 from actilaw.support.files import write_atomically
+from actilaw.support.progress import Progress, told
 from actilaw.support.version import installed_version
 
 FORMAT = 2
@@ -85,6 +86,7 @@ class Census(Mapping[str, ActivationCounts]):
         function: Callable[[ActivationCounts], T],
         *,
         refused: Callable[[str, CountsError], None] | None = None,
+        progress: Progress | None = None,
     ) -> dict[str, T]:
         """What a function makes of every layer, by name: `census.map(fit)`.
 
@@ -94,13 +96,14 @@ class Census(Mapping[str, ActivationCounts]):
         Args:
             function: called with the `ActivationCounts` of each layer.
             refused: called with the name of a refused layer and the error; a warning by default.
+            progress: called after each layer with how many are done, and how many there are.
 
         Raises:
             CountsError: if every layer is refused, with all the reasons.
         """
         results: dict[str, T] = {}
         reasons = []
-        for name, counts in self.items():
+        for name, counts in told(list(self.items()), progress):
             try:
                 results[name] = function(counts)
             except CountsError as error:

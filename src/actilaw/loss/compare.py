@@ -19,6 +19,7 @@ from actilaw.loss.forms import FORMS, SURFACE
 from actilaw.loss.measurements import Measurements, read_measurements
 from actilaw.support.arrays import Floats
 from actilaw.support.blas_threads import one_blas_thread
+from actilaw.support.progress import Progress, told
 
 
 @one_blas_thread()
@@ -29,6 +30,7 @@ def compare_loss_forms(
     weights: ArrayLike | None = None,
     size: ArrayLike | None = None,
     held_out: int | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """How well each form of the loss curve predicts the losses at the largest sizes, and how well
     it fits them all.
@@ -41,6 +43,7 @@ def compare_loss_forms(
         held_out: how many of the largest sizes of training set are predicted from the rest; by
             default the longest tail that leaves the form of most parameters one size more than it
             has, but never more than a third of the sizes.
+        progress: called after each form with how many are done, and how many there are.
 
     Returns:
         One row per form, the best forecast first: columns formula, parameters (how many),
@@ -56,7 +59,7 @@ def compare_loss_forms(
     sizes = np.unique(measured.samples)
     tail = sizes[sizes.size - _tail_length(measured, forms, held_out) :]
     kept = ~np.isin(measured.samples, tail)
-    rows = {form.name: _row(form, measured, kept) for form in forms}
+    rows = {form.name: _row(form, measured, kept) for form in told(forms, progress)}
     table = pd.DataFrame.from_dict(rows, orient="index")
     weights = _akaike_weights(table["aicc"].to_numpy())
     table.insert(table.columns.get_loc("remark"), "weight", weights)
