@@ -2,9 +2,9 @@
 one BLAS thread that actilaw takes, and with as many as there are cores, as it was before.
 
 The rival multiplies matrices of 1,536 x 1,536 on all cores, as a training does. Beside it one
-thread can get no more than half of a core from a fair scheduler, so a wall time of twice that alone
-is what the machine gives; the processor time says what was wasted in waiting. A row is the least of
-several runs.
+thread gets no more than half of a core from a fair scheduler, so a wall time of twice that alone is
+what the machine gives; the processor time says what was wasted in waiting. The least of several
+runs counts.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import pandas as pd
 
 from actilaw import ActivationCounts, Blocks, Census, backtest, check, fit, monitor, report
 from actilaw.support import blas_threads
 
 SAMPLES, N_BLOCKS = 4096, 32
 RIVAL = """
+import os
 import numpy as np
+parent = os.getppid()
 x, w = np.random.default_rng(0).normal(size=(2, 1536, 1536)).astype(np.float32)
 print("busy", flush=True)
-while True:
+while os.getppid() == parent:
     x = np.tanh(x @ w / 40)
 """
 
@@ -83,35 +84,34 @@ def seconds(job: Callable[[], object], runs: int) -> tuple[float, float]:
     return min(found)
 
 
-def measured(threads: int | None, runs: int, folder: Path) -> pd.DataFrame:
-    """Times of all jobs, alone and beside the rival; None takes as many BLAS threads as cores."""
+def measured(job: Callable[[], object], threads: int | None, runs: int) -> list[float]:
+    """Wall and processor time alone, then beside the rival, and the ratio of the wall times; None
+    takes as many BLAS threads as cores.
+    """
     blas_threads.BLAS_THREADS = threads
-    rows = {}
-    for name, job in jobs(folder).items():
-        alone = seconds(job, runs)
-        with rival():
-            beside = seconds(job, runs)
-        rows[name] = {
-            "alone": alone[0],
-            "processor": alone[1],
-            "beside": beside[0],
-            "processor beside": beside[1],
-            "beside / alone": beside[0] / alone[0],
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    alone = seconds(job, runs)
+    with rival():
+        beside = seconds(job, runs)
+    return [*alone, *beside, beside[0] / alone[0]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=2)
     runs = parser.parse_args().runs
+    cores = os.cpu_count()
+    print(f"{cores} cores; seconds, the least of {runs} runs")
+    print(f"{'':24s}{'BLAS':>8}{'alone':>16}{'beside a rival':>18}")
+    print(
+        f"{'':24s}{'threads':>8}{'wall':>8}{'cpu':>8}{'wall':>9}{'cpu':>9}{'ratio':>8}", flush=True
+    )
     with TemporaryDirectory() as folder:
-        one, all_cores = (measured(threads, runs, Path(folder)) for threads in (1, None))
-    print(f"{os.cpu_count()} cores; seconds, the least of {runs} runs")
-    print(f"\none BLAS thread\n{one.round(3).to_string()}")
-    print(f"\nas many BLAS threads as cores\n{all_cores.round(3).to_string()}")
-    gain = (all_cores["beside"] / one["beside"]).round(1)
-    print(f"\nbeside a rival, all threads over one\n{gain.to_string()}")
+        for name, job in jobs(Path(folder)).items():
+            for threads in (1, None):
+                *times, ratio = measured(job, threads, runs)
+                widths = zip(times, (8, 8, 9, 9), strict=True)
+                row = "".join(f"{time:{width}.3f}" for time, width in widths)
+                print(f"{name:24s}{threads or cores:>8}{row}{ratio:8.1f}", flush=True)
 
 
 if __name__ == "__main__":
