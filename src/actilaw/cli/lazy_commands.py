@@ -8,13 +8,11 @@ first of the command's own help.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-if TYPE_CHECKING:
-    import click
 # The module of this room that defines `<name>_command`, and the first line of its help.
 COMMANDS = {
     "demo": ("demo", "Run the main job on a real network, in about a minute."),
@@ -31,21 +29,21 @@ COMMANDS = {
 
 
 class LazyCommands(TyperGroup):
-    """The group of all commands."""
+    """The group of all commands; contexts and commands are click's, wherever Typer keeps it."""
 
     _only_summaries = False  # while the help of the group is written
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
         if self._only_summaries:
             return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
         return load_command(cmd_name)
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         self._only_summaries = True
         try:
             super().format_help(ctx, formatter)
@@ -53,7 +51,7 @@ class LazyCommands(TyperGroup):
             self._only_summaries = False
 
 
-def load_command(name: str) -> click.Command:
+def load_command(name: str) -> Any:
     """The command of that name, with its options."""
     module = import_module(f"actilaw.cli.{COMMANDS[name][0]}")
     alone = typer.Typer(add_completion=False)

@@ -62,7 +62,7 @@ def compare_loss_forms(
     rows = {form.name: _row(form, measured, kept) for form in told(forms, progress)}
     table = pd.DataFrame.from_dict(rows, orient="index")
     weights = _akaike_weights(table["aicc"].to_numpy())
-    table.insert(table.columns.get_loc("remark"), "weight", weights)
+    table.insert(len(table.columns) - 1, "weight", weights)  # before the remark
     table = table.sort_values("held_out_error")
     table.attrs["held_out"] = tail.tolist()
     return table

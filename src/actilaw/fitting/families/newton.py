@@ -156,7 +156,7 @@ class _Climbs:
 
 
 def _all_finite(hessians: Floats) -> NDArray[np.bool_]:
-    return np.isfinite(hessians).all(axis=(1, 2))
+    return np.asarray(np.isfinite(hessians).all(axis=(1, 2)))
 
 
 def _is_flat(slopes: Floats, sizes: Floats) -> NDArray[np.bool_]:
