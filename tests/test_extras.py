@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import actilaw
 
 EXTRAS = (
     "torch",
@@ -25,6 +29,46 @@ def run(code: str) -> str:
     return done.stdout.strip()
 
 
+def test_importing_actilaw_loads_nothing_slow() -> None:
+    slow = (*EXTRAS, "scipy", "pandas", "numpy", "matplotlib", "numba", "typer", "rich")
+    assert run(f"import actilaw, sys; print([e for e in {slow} if e in sys.modules])") == "[]"
+
+
+def test_asking_for_help_loads_nothing_that_computes() -> None:
+    slow = (*EXTRAS, "scipy", "pandas", "numpy", "matplotlib", "numba")
+    code = f"""
+import sys
+from actilaw.cli.app import app
+sys.argv = ["actilaw", "--help"]
+app(standalone_mode=False)
+print([e for e in {slow} if e in sys.modules])"""
+    *help_text, loaded = run(code).splitlines()
+    assert any("backtest" in line for line in help_text)
+    assert loaded == "[]"
+
+
+def test_public_names_are_those_imported_for_type_checkers() -> None:
+    tree = ast.parse(Path(actilaw.__file__).read_text())
+    [imports] = [node for node in tree.body if isinstance(node, ast.If)]
+    homes = {
+        alias.name: node.module
+        for node in imports.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert homes == actilaw._MODULES | actilaw._TORCH_MODULES
+    assert set(actilaw.__all__) == set(actilaw._MODULES)
+    assert set(actilaw.__all__) <= set(dir(actilaw))
+
+
+def test_rooms_are_attributes_and_other_names_are_not() -> None:
+    code = """
+import actilaw
+print(actilaw.errors.CountsError.__name__, actilaw.fitting.__name__)
+print(hasattr(actilaw, "no_such_room"))"""
+    assert run(code).splitlines() == ["CountsError actilaw.fitting", "False"]
+
+
 @pytest.mark.slow
 def test_importing_actilaw_and_its_command_loads_no_extra() -> None:
     code = f"import actilaw.cli.app, sys; print([e for e in {EXTRAS} if e in sys.modules])"
@@ -38,6 +82,8 @@ import sys, tempfile, numpy as np, actilaw
 rng = np.random.default_rng(0)
 counts = actilaw.ActivationCounts(rng.binomial(50, rng.beta(0.5, 5, 100)), 50)
 actilaw.fit(counts).forecast(500)
+actilaw.check(counts)
+assert "scipy.stats" not in sys.modules
 with tempfile.NamedTemporaryFile() as file:
     actilaw.Census({{"a": counts}}).save(file.name)
     actilaw.load(file.name)

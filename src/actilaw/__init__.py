@@ -1,50 +1,51 @@
 """actilaw: which units work, how many more will wake, where the loss goes, and what can be
 removed.
 
-Everything a user needs stands here. Functions that need torch load it when they are called.
+Everything a user needs stands here. A name is loaded with its room when it is first asked for, so
+that `import actilaw` takes no time by itself; `Counter` and `Recorder` need torch.
 """
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from actilaw.backtesting.backtest import backtest
-from actilaw.checks.check import check
-from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.counts.blocks import Blocks
-from actilaw.counts.census import Census, load
-from actilaw.errors import (
-    ActilawError,
-    CountsError,
-    FileError,
-    InputError,
-    MissingExtraError,
-    ModelError,
-    needs_extra,
-)
-from actilaw.fitting.fit import fit
-from actilaw.fitting.fitted_law import FittedLaw
-from actilaw.forecasting.forecaster import Forecaster
-from actilaw.loss.compare import compare_loss_forms
-from actilaw.loss.consistency import Consistency
-from actilaw.loss.fit import fit_loss
-from actilaw.loss.fitted_loss import FittedLoss
-from actilaw.pruning.prune import prune
-from actilaw.pruning.result import PruneResult
-from actilaw.recording.criteria import Positive, Relative, Threshold, TopK
-from actilaw.recording.record import counter, record
-from actilaw.reporting.monitor import monitor
-from actilaw.reporting.report import report
-from actilaw.theory import (
-    ActivationLaw,
-    BuffetLaw,
-    CompetitiveLaw,
-    LossLaw,
-    LossSurface,
-    mean_reciprocal_count,
-)
-
 if TYPE_CHECKING:
+    from actilaw.backtesting.backtest import backtest
+    from actilaw.checks.check import check
+    from actilaw.counts.activation_counts import ActivationCounts
+    from actilaw.counts.blocks import Blocks
+    from actilaw.counts.census import Census, load
+    from actilaw.errors import (
+        ActilawError,
+        CountsError,
+        FileError,
+        InputError,
+        MissingExtraError,
+        ModelError,
+    )
+    from actilaw.fitting.fit import fit
+    from actilaw.fitting.fitted_law import FittedLaw
+    from actilaw.forecasting.forecaster import Forecaster
+    from actilaw.loss.compare import compare_loss_forms
+    from actilaw.loss.consistency import Consistency
+    from actilaw.loss.fit import fit_loss
+    from actilaw.loss.fitted_loss import FittedLoss
+    from actilaw.pruning.prune import prune
+    from actilaw.pruning.result import PruneResult
     from actilaw.recording.counter import Counter as Counter
+    from actilaw.recording.criteria import Positive, Relative, Threshold, TopK
+    from actilaw.recording.record import counter, record
     from actilaw.recording.recorder import Recorder as Recorder
+    from actilaw.reporting.monitor import monitor
+    from actilaw.reporting.report import report
+    from actilaw.theory import (
+        ActivationLaw,
+        BuffetLaw,
+        CompetitiveLaw,
+        LossLaw,
+        LossSurface,
+        mean_reciprocal_count,
+    )
 
 __version__ = "0.1.0"
 
@@ -87,16 +88,66 @@ __all__ = [
 ]
 
 
+# Where each name is defined; a test holds that these are the imports above.
+_MODULES = {
+    "ActilawError": "actilaw.errors",
+    "ActivationCounts": "actilaw.counts.activation_counts",
+    "ActivationLaw": "actilaw.theory",
+    "Blocks": "actilaw.counts.blocks",
+    "BuffetLaw": "actilaw.theory",
+    "Census": "actilaw.counts.census",
+    "CompetitiveLaw": "actilaw.theory",
+    "Consistency": "actilaw.loss.consistency",
+    "CountsError": "actilaw.errors",
+    "FileError": "actilaw.errors",
+    "FittedLaw": "actilaw.fitting.fitted_law",
+    "FittedLoss": "actilaw.loss.fitted_loss",
+    "Forecaster": "actilaw.forecasting.forecaster",
+    "InputError": "actilaw.errors",
+    "LossLaw": "actilaw.theory",
+    "LossSurface": "actilaw.theory",
+    "MissingExtraError": "actilaw.errors",
+    "ModelError": "actilaw.errors",
+    "Positive": "actilaw.recording.criteria",
+    "PruneResult": "actilaw.pruning.result",
+    "Relative": "actilaw.recording.criteria",
+    "Threshold": "actilaw.recording.criteria",
+    "TopK": "actilaw.recording.criteria",
+    "backtest": "actilaw.backtesting.backtest",
+    "check": "actilaw.checks.check",
+    "compare_loss_forms": "actilaw.loss.compare",
+    "counter": "actilaw.recording.record",
+    "fit": "actilaw.fitting.fit",
+    "fit_loss": "actilaw.loss.fit",
+    "load": "actilaw.counts.census",
+    "mean_reciprocal_count": "actilaw.theory",
+    "monitor": "actilaw.reporting.monitor",
+    "prune": "actilaw.pruning.prune",
+    "record": "actilaw.recording.record",
+    "report": "actilaw.reporting.report",
+}
+# Not in `__all__`, so that a star import works without torch.
+_TORCH_MODULES = {
+    "Counter": "actilaw.recording.counter",
+    "Recorder": "actilaw.recording.recorder",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """The two classes that need torch, loaded when they are first asked for. They are not in
-    `__all__`, so that a star import works without torch.
-    """
-    if name == "Counter":
+    """A public name, loaded when it is first asked for."""
+    if name in _MODULES:
+        value = getattr(import_module(_MODULES[name]), name)
+        globals()[name] = value  # found without this function from now on
+        return value
+    if name in _TORCH_MODULES:
+        from actilaw.errors import needs_extra
+
         with needs_extra("torch"):
-            from actilaw.recording.counter import Counter
-        return Counter
-    if name == "Recorder":
-        with needs_extra("torch"):
-            from actilaw.recording.recorder import Recorder
-        return Recorder
+            return getattr(import_module(_TORCH_MODULES[name]), name)
+    if not name.startswith("_") and find_spec(f"actilaw.{name}"):  # a room, as actilaw.errors
+        return import_module(f"actilaw.{name}")
     raise AttributeError(f"module 'actilaw' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_TORCH_MODULES})

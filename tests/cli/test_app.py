@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from actilaw.cli.app import app
+from actilaw.cli.lazy_commands import COMMANDS as LINES
+from actilaw.cli.lazy_commands import load_command
 from actilaw.support.version import installed_version
 from builders.command import Done, actilaw, actilaw_process, assert_one_sentence
 
@@ -38,9 +38,10 @@ def test_help_lists_every_command() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_says_what_it_does_in_a_line(command: str) -> None:
     """Typer keeps line breaks: a line too long for a narrow terminal would break twice."""
-    first, *rest = (get_command(app).commands[command].help or "").splitlines()
+    first, *rest = (load_command(command).help or "").splitlines()
     assert 0 < len(first) <= 70
     assert first.endswith(".")
+    assert first == LINES[command][1]
     assert rest[:1] in ([], [""])
     assert max(map(len, rest), default=0) <= 78
 
@@ -50,7 +51,7 @@ def test_every_command_and_every_parameter_says_what_it_is(command: str) -> None
     shown = actilaw(command, "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert f"actilaw {command}" in shown.stdout
-    described = get_command(app).commands[command]
+    described = load_command(command)
     assert described.help
     for parameter in described.params:
         assert parameter.help, parameter.name

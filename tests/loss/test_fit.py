@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
+import actilaw.loss.fit as module
 from actilaw import ActivationCounts, LossLaw, fit, fit_loss
 from actilaw.errors import InputError
 from actilaw.loss.forms import FORMS
@@ -101,6 +102,44 @@ def test_a_pure_power_law_says_that_its_knee_is_not_determined() -> None:
     assert fitted.floor < 0.01 * fitted.loss.min()
     assert fitted.standard_errors["knee"] == np.inf
     np.testing.assert_allclose(fitted.predict(SIZES), 5 * SIZES**-0.4, rtol=0.01)
+
+
+def test_an_exponential_decay_says_that_b_ended_at_a_bound() -> None:
+    """(1 + x/b)^(−b) tends to exp(−x), so the best b is infinite: nothing is said in silence."""
+    networks, samples = map(np.ravel, np.meshgrid(np.geomspace(100, 1e4, 5), SIZES[::2][:5]))
+    loss = 1 + 2 * np.exp(-0.3 * samples / networks)
+    with pytest.warns(UserWarning, match="do not determine b of floor") as warned:
+        fitted = fit_loss(samples, loss, size=networks)
+    assert warned[0].filename == __file__
+    assert fitted.undetermined == ("b",)
+    assert fitted.params["b"] == pytest.approx(100)
+    assert fitted.params["active"] == pytest.approx(0.3, rel=0.05)
+    assert "b          not determined" in repr(fitted)
+    summary = fitted.summary()
+    assert summary.index[~summary["determined"]].tolist() == ["b"]
+    assert np.all((summary["lower"] >= 0) & (summary["lower"] <= summary["estimate"]))
+    assert np.all(summary["upper"] >= summary["estimate"])
+    [remark] = fitted.remarks()
+    assert remark.startswith("b above")
+    assert remark.endswith("(95%): an exponential decay of the loss is no worse")
+
+
+def test_what_the_losses_determine_gives_no_warning(recwarn: pytest.WarningsRecorder) -> None:
+    assert fit_loss(SIZES, noisy_law(1)).summary()["determined"].all()
+    assert not recwarn.list
+
+
+def test_many_losses_are_fitted_as_if_every_start_had_seen_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Starts are chosen by some of the losses; weights are scaled, so that tiny ones do no harm."""
+    samples = np.geomspace(10, 1e5, 900)
+    loss = noisy(TRUTH.loss(samples), 3)
+    by_some = fit_loss(samples, loss, "bnsl", weights=np.full(900, 0.01))
+    monkeypatch.setattr(module, "LOSSES_FOR_STARTS", 10**9)
+    by_all = fit_loss(samples, loss, "bnsl", weights=np.full(900, 0.01))
+    for name, value in by_all.params.items():
+        assert by_some.params[name] == pytest.approx(value, rel=1e-4)
 
 
 def test_two_sizes_cannot_tell_a_power_of_the_size_from_a_floor() -> None:

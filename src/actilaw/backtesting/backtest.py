@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from actilaw.errors import CountsError, InputError
 from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.fitting.fit import fit
 from actilaw.forecasting.forecaster import Forecaster
+from actilaw.support.blas_threads import one_blas_thread
+from actilaw.support.progress import Progress, told
 from actilaw.support.validation import fraction
 
 RATE_DENSITY = "rate_density"  # what `fit(counts)` forecasts from
@@ -75,12 +78,14 @@ class BacktestResult:
         )
 
 
+@one_blas_thread()
 def backtest(
     counts: ActivationCounts,
     *,
     parts: ArrayLike = EARLY_SHARES,
     methods: Iterable[str] = METHODS,
     level: float = 0.95,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Forecasts from the first part of the samples beside what all of them showed, by every method.
 
@@ -94,6 +99,7 @@ def backtest(
         methods: "rate_density", what `fit(counts)` forecasts from; families of `fit`; "chao2",
             "good_toulmin" and "persistence", which have no interval.
         level: of the intervals.
+        progress: called after each forecast with how many are done, and how many there are.
 
     Returns:
         A row per part and method: columns from_samples, samples, method, expected, lower, upper,
@@ -116,14 +122,14 @@ def backtest(
     if not methods or np.size(parts) == 0:
         raise InputError("expected at least one method and one part, but got none")
     rows, refusal = [], "no part of them is shorter than all"
-    for early in early_parts(counts, parts):
-        for method in methods:
-            try:
-                result = backtest_from(early, counts, method, level=level)
-            except CountsError as error:
-                refusal = str(error)
-            else:
-                rows.append(_row(method, result))
+    forecasts = list(product(early_parts(counts, parts), methods))
+    for early, method in told(forecasts, progress):
+        try:
+            result = backtest_from(early, counts, method, level=level)
+        except CountsError as error:
+            refusal = str(error)
+        else:
+            rows.append(_row(method, result))
     if not rows:
         raise CountsError(
             f"no early part of these {counts.samples} samples can be forecast from ({refusal}): "

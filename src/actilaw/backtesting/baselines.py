@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.support.arrays import Floats
@@ -73,7 +73,7 @@ def _good_toulmin(counts: ActivationCounts, ahead: float) -> float:
     else:
         terms = int(np.ceil(np.log(counts.samples * ahead**2 / (ahead - 1)) / np.log(3) / 2))
         i = np.arange(1, terms + 1)
-        kept = binom.sf(i - 1, terms, 2 / (2 + ahead))
+        kept = bdtrc(i - 1, terms, 2 / (2 + ahead))
     units = np.array([_units_with(counts, int(k)) for k in i])
     return counts.working - float(np.sum((-ahead) ** i * kept * units))
 

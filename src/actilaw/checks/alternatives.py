@@ -16,9 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import digamma, logsumexp, polygamma
-from scipy.stats import norm
+from scipy.special import digamma, logsumexp, ndtr, polygamma
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.support.arrays import Floats, Ints
@@ -35,6 +33,8 @@ POWER_LAW_BIN_WIDTH = 0.025  # of ln k, beyond them
 
 def lognormal(counts: ActivationCounts) -> Floats:
     """(AL1), by quadrature for small counts, and a normal likelihood of the log odds for others."""
+    from scipy.optimize import minimize  # slow to import
+
     k, units = counts.histogram()
     small = np.minimum(k, counts.samples - k) < NORMAL_FROM
     small_log_pmf = _lognormal_by_quadrature(k[small], counts.samples)
@@ -55,6 +55,8 @@ def lognormal(counts: ActivationCounts) -> Floats:
 
 def exponential(counts: ActivationCounts) -> Floats:
     """(AL2)."""
+    from scipy.optimize import minimize_scalar  # slow to import
+
     k, units = counts.histogram()
 
     def log_pmf_of(log_beta: float) -> Floats:
@@ -71,6 +73,8 @@ def exponential(counts: ActivationCounts) -> Floats:
 
 def power_law(counts: ActivationCounts) -> Floats:
     """(AL3)."""
+    from scipy.optimize import minimize_scalar  # slow to import
+
     k, units = counts.histogram()
     fired = k > 0
     log_k, working = np.log(k[fired]), units[fired].sum()
@@ -111,7 +115,7 @@ def _lognormal_by_quadrature(k: Ints, samples: int) -> LogPmf:
     cell_edges = np.append(log_odds - LOG_ODDS_GRID_STEP / 2, np.inf)
 
     def log_pmf_of(parameters: Floats) -> Floats:
-        cumulative = np.asarray(norm.cdf(cell_edges, parameters[0], np.exp(parameters[1])))
+        cumulative = ndtr((cell_edges - parameters[0]) / np.exp(parameters[1]))
         cumulative[0] = 0.0  # the first cell has no lower end
         return np.log(np.maximum(binomial @ np.diff(cumulative), 1e-300))
 
@@ -131,7 +135,8 @@ def _lognormal_by_normal_log_odds(k: Ints, samples: int) -> LogPmf:
 
     def log_pmf_of(parameters: Floats) -> Floats:
         spread = float(np.exp(parameters[1]))
-        return norm.logpdf(log_odds, parameters[0], np.sqrt(spread**2 + variance)) + log_slope
+        total = spread**2 + variance
+        return log_slope - ((log_odds - parameters[0]) ** 2 / total + np.log(2 * np.pi * total)) / 2
 
     return log_pmf_of
 

@@ -45,6 +45,8 @@ from actilaw.checks.reinforcement import ALPHA, REINFORCEMENT, alpha, next_activ
 from actilaw.checks.result import Claim, Inconclusive, TestResult
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.support.blas_threads import one_blas_thread
+from actilaw.support.progress import Progress, told
 from actilaw.support.validation import fraction
 
 __all__ = ["check"]
@@ -52,12 +54,14 @@ __all__ = ["check"]
 Test = Callable[[], TestResult]
 
 
+@one_blas_thread()
 def check(
     counts: ActivationCounts,
     *,
     loss: FittedLoss | None = None,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Whether the theory holds for one layer: a row per test, with its size, its interval and a
     verdict in words.
@@ -72,6 +76,7 @@ def check(
             estimate of b.
         level: of the intervals, and of what counts as chance.
         rng: for the draws that show what chance does; the same ones each time, if left out.
+        progress: called after each test with how many are done, and how many there are.
 
     Returns:
         Columns test, claim (formula of docs/theory), statistic (with its unit), estimate, lower,
@@ -84,7 +89,8 @@ def check(
     """
     fraction("level", level)
     layer = FittedLayer.of(counts, level, np.random.default_rng(0) if rng is None else rng)
-    rows = [asdict(_result(claim, test)) for claim, test in _tests(layer, loss)]
+    tests = told(_tests(layer, loss), progress)
+    rows = [asdict(_result(claim, test)) for claim, test in tests]
     return pd.DataFrame(rows)
 
 

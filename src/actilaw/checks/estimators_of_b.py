@@ -23,7 +23,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import betaln as log_beta
 
 from actilaw.checks.fitted_layer import FittedLayer
@@ -199,6 +198,8 @@ def _solved(layer: FittedLayer, source: str, terms: UnitTerms) -> Estimate:
 
     A unit moves b by its own term, and by moving c.
     """
+    from scipy.optimize import brentq  # slow to import
+
     log_rate = float(np.log(layer.rate))
 
     def total(log_b: float) -> float:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from actilaw.checks.fitted_layer import FittedLayer
 from actilaw.checks.result import (
@@ -159,9 +159,9 @@ def _dispersion_of_blocks(layer: FittedLayer, independent: float) -> TestResult:
     variances = np.maximum(blocks.samples * independent, 1e-300)  # a mask may leave blocks empty
     squares = float(np.sum((totals - expected) ** 2 / variances))
     freedom = len(blocks) - 1
-    lower = squares / chi2.ppf((1 + layer.level) / 2, freedom)
-    upper = squares / chi2.ppf((1 - layer.level) / 2, freedom)
-    return _compared(INDEPENDENCE, squares / freedom, lower, upper, n=len(blocks))
+    # Quantiles of the chi-squared law, which is a gamma law.
+    high, low = 2 * gammaincinv(freedom / 2, (1 + np.array([1, -1]) * layer.level) / 2)
+    return _compared(INDEPENDENCE, squares / freedom, squares / high, squares / low, n=len(blocks))
 
 
 def _compared(claim: Claim, ratio: float, lower: float, upper: float, *, n: int) -> TestResult:

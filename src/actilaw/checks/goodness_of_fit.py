@@ -17,7 +17,7 @@ per unit, a size that does not grow with the number of units.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from actilaw.checks.alternatives import ALTERNATIVES
 from actilaw.checks.fitted_layer import LOG_PARAMETER_STEP, FittedLayer
@@ -196,7 +196,8 @@ def _likelihood_ratio_by_chance(
     """Log-likelihood per unit that so many parameters too many gain by chance (Wilks 1938), in the
     best of several families (Bonferroni).
     """
-    quantile = chi2.ppf(1 - (1 - layer.level) / families, extra_parameters)
+    # Of the chi-squared law, which is a gamma law.
+    quantile = 2 * gammaincinv(extra_parameters / 2, 1 - (1 - layer.level) / families)
     return float(quantile * layer.design_effect / (2 * layer.counts.units))
 
 

@@ -11,34 +11,20 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from actilaw.cli.demo import demo_command
-from actilaw.cli.laws import backtest_command, check_command, fit_command, forecast_command
-from actilaw.cli.loss import loss_command
-from actilaw.cli.recording import StoppedError, merge_command, record_command
-from actilaw.cli.report import report_command
-from actilaw.cli.simulate import simulate_command
-from actilaw.cli.terminal import say, warn
+from actilaw.cli.lazy_commands import LazyCommands
+from actilaw.cli.terminal import StoppedError, say, warn
 from actilaw.errors import ActilawError
 from actilaw.support.version import installed_version
 
 CLOSED_PIPE = 1  # as of other programs in Python whose reader has gone
 
 app = typer.Typer(
+    cls=LazyCommands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Which units of a neural network work, which are idle, and what more data would change. "
     "Commands print tables; with --json, one JSON document.",
 )
-app.command("demo")(demo_command)
-app.command("record")(record_command)
-app.command("merge")(merge_command)
-app.command("fit")(fit_command)
-app.command("forecast")(forecast_command)
-app.command("backtest")(backtest_command)
-app.command("check")(check_command)
-app.command("loss")(loss_command)
-app.command("simulate")(simulate_command)
-app.command("report")(report_command)
 
 
 def _print_version(asked: bool) -> None:

@@ -16,6 +16,7 @@ from actilaw.backtesting.backtest import backtest
 from actilaw.checks.check import check
 from actilaw.checks.result import sized
 from actilaw.cli.options import AsJson, CensusFile, Family, Level
+from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, read_columns, records
 from actilaw.cli.terminal import warn
 from actilaw.counts.activation_counts import ActivationCounts
@@ -146,7 +147,8 @@ def _by_layer(file: Path, function: Callable[[ActivationCounts], T]) -> dict[str
     def note(layer: str, error: CountsError) -> None:
         refusals.append(f"layer {layer}: {error}")
 
-    results = Census.load(file).map(function, refused=note)
+    with bar_if_slow("computing, layer by layer") as progress:
+        results = Census.load(file).map(function, refused=note, progress=progress)
     for refusal in refusals:
         warn(f"left out {refusal}")
     return results

@@ -4,6 +4,7 @@ forms.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 import typer
 
 from actilaw.cli.options import AsJson, Level
+from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, read_columns, records
 from actilaw.cli.terminal import say
 from actilaw.errors import InputError
@@ -71,7 +73,10 @@ def loss_command(
     ahead = _forecasts(fitted, forecast, at_size, level)
     compared = None
     if compare:
-        compared = compare_loss_forms(fitted.samples, fitted.loss, size=fitted.size)
+        with bar_if_slow("comparing forms") as progress:
+            compared = compare_loss_forms(
+                fitted.samples, fitted.loss, size=fitted.size, progress=progress
+            )
     if as_json:
         print_json(_document(fitted, ahead, compared, level))
         return
@@ -98,7 +103,9 @@ def _fit_columns(file: Path, samples: str, loss: str, size: str | None, *, form:
     columns = [name for name in (samples, loss, size) if name is not None]
     table = read_columns(file, *columns)
     sizes = None if size is None else table[size]
-    return fit_loss(table[samples], table[loss], form, size=sizes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they say is printed with the remarks
+        return fit_loss(table[samples], table[loss], form, size=sizes)
 
 
 def _forecasts(
@@ -185,6 +192,9 @@ def _print_comparison(compared: pd.DataFrame) -> None:
     head = ("", "held-out error", "scatter", "AICc", "weight", "parameters")
     rows = [_form_row(str(name), row) for name, row in compared.iterrows()]
     print_sections("", head, [(title, rows)])
+    for name, remark in compared["remark"].items():
+        if remark:
+            print(f"  {name}: {remark}")
 
 
 def _form_row(name: str, row: pd.Series) -> Row:

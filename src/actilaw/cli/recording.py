@@ -14,7 +14,7 @@ import typer
 from actilaw.cli.options import AsJson, whole_seed
 from actilaw.cli.progress import progress_bar
 from actilaw.cli.tables import print_json
-from actilaw.cli.terminal import say, warn
+from actilaw.cli.terminal import StoppedError, say, warn
 from actilaw.counts.census import Census
 from actilaw.errors import ActilawError, InputError, needs_extra
 from actilaw.recording.criteria import rule_from
@@ -141,14 +141,6 @@ def merge_command(
     census = functools.reduce(Census.merge, [Census.load(file) for file in files])
     census.save(output)
     _show_census(census, output, as_json)
-
-
-class StoppedError(Exception):
-    """A signal ended the command; the message says what is left, `status` what the shell sees."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from actilaw.cli.options import CensusFile
+from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.terminal import say
 from actilaw.counts.census import Census
 from actilaw.reporting.report import report
@@ -23,4 +24,6 @@ def report_command(
 
     It has the estimates, the forecasts and the figures of each layer.
     """
-    say(f"Page with the figures: {report(Census.load(file), output).resolve()}")
+    with bar_if_slow("drawing layers") as progress:
+        page = report(Census.load(file), output, progress=progress)
+    say(f"Page with the figures: {page.resolve()}")

@@ -29,3 +29,11 @@ def warn(message: str) -> None:
     """Print a sentence in one line on stderr, if that is open."""
     if sys.stderr is not None:  # print would take stdout instead
         print(f"actilaw: {printable(' '.join(message.split()))}", file=sys.stderr)
+
+
+class StoppedError(Exception):
+    """A signal ended the command; the message says what is left, `status` what the shell sees."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status

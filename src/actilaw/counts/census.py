@@ -16,6 +16,7 @@ from actilaw.counts.activation_counts import ActivationCounts, require_one_layer
 from actilaw.counts.census_file import CensusParts, decoded, encoded, not_a_census, read
 from actilaw.errors import CountsError, InputError
 from actilaw.support.files import write_atomically
+from actilaw.support.progress import Progress, told
 
 SUMMARY = (
     "units",
@@ -87,6 +88,7 @@ class Census(Mapping[str, ActivationCounts]):
         function: Callable[[ActivationCounts], T],
         *,
         refused: Callable[[str, CountsError], None] | None = None,
+        progress: Progress | None = None,
     ) -> dict[str, T]:
         """What a function makes of every layer, by name: `census.map(fit)`.
 
@@ -96,6 +98,7 @@ class Census(Mapping[str, ActivationCounts]):
         Args:
             function: called with the `ActivationCounts` of each layer.
             refused: called with the name of a refused layer and the error; a warning by default.
+            progress: called after each layer with how many are done, and how many there are.
 
         Raises:
             CountsError: if every layer is refused, with all the reasons.
@@ -105,7 +108,7 @@ class Census(Mapping[str, ActivationCounts]):
             raise InputError(f"expected a function of a layer's counts, but got {function!r}")
         results: dict[str, T] = {}
         reasons = []
-        for name, counts in self.items():
+        for name, counts in told(list(self.items()), progress):
             try:
                 results[name] = function(counts)
             except CountsError as error:

@@ -16,8 +16,10 @@ from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.forecasting.forecaster import Forecaster, rate_density_forecaster
 from actilaw.forecasting.incidence import incidence_frequencies
 from actilaw.support.arrays import Floats, Ints
+from actilaw.support.blas_threads import one_blas_thread
 
 
+@one_blas_thread()
 def fit(
     counts: ActivationCounts, family: str | None = None, *, allow_nonfinite: bool = False
 ) -> FittedLaw:

@@ -24,6 +24,7 @@ from actilaw.forecasting.intervals import count_interval
 from actilaw.forecasting.other_widths import width_forecast
 from actilaw.forecasting.rate_density import RateDensity
 from actilaw.support.arrays import Floats, Ints
+from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.numerics import log_grid, two_sided_z
 from actilaw.support.validation import fraction, whole
 from actilaw.theory import ActivationLaw
@@ -111,6 +112,7 @@ class FittedLaw:
         is_density = isinstance(self.forecaster.rates, RateDensity)
         return "rate_density" if is_density else self.family
 
+    @one_blas_thread()
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """One row per quantity: estimate, standard_error, and the bounds of its interval at
         `level`.
@@ -130,6 +132,7 @@ class FittedLaw:
         reach = two_sided_z(level) * table["standard_error"]
         return table.assign(lower=table["estimate"] - reach, upper=table["estimate"] + reach)
 
+    @one_blas_thread()
     def forecast(
         self,
         samples: ArrayLike | None = None,
@@ -167,6 +170,7 @@ class FittedLaw:
             return self.forecaster.at(grid, level)
         return width_forecast(self.forecaster, grid, _grid("units", units, least=2), level)
 
+    @one_blas_thread()
     def curve(self, samples: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
         """Working units of a new layer drawn from the closed form, whatever has been counted: the
         theory's accumulation curve.
@@ -190,6 +194,7 @@ class FittedLaw:
             {"samples": grid, "expected": units * share, "lower": lower, "upper": upper}
         )
 
+    @one_blas_thread()
     def residual_risk(self, more: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
         """Probability that a unit idle so far is activated within `more` samples: the risk of
         removing it.

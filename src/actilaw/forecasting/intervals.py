@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize.elementwise import find_root
 from scipy.special import betainc, expit, logit, ndtri
 
 from actilaw.counts.activation_counts import ActivationCounts
@@ -98,6 +97,7 @@ def _beta_mixture_quantile(a: Floats, b: Floats, probability: float) -> tuple[Fl
     """Quantile of beta distributions mixed with the Hermite weights, between two bounds as close
     as rounding allows; `a` and `b` are (n, n_nodes), the bounds (n,).
     """
+    from scipy.optimize.elementwise import find_root  # slow to import
 
     def excess(part: Floats, row: Ints) -> Floats:
         cdf = betainc(a[row], b[row], part[..., np.newaxis])

@@ -18,8 +18,11 @@ from actilaw.loss.form import Form
 from actilaw.loss.forms import FORMS, SURFACE
 from actilaw.loss.measurements import Measurements, read_measurements
 from actilaw.support.arrays import Floats
+from actilaw.support.blas_threads import one_blas_thread
+from actilaw.support.progress import Progress, told
 
 
+@one_blas_thread()
 def compare_loss_forms(
     samples: ArrayLike,
     loss: ArrayLike,
@@ -27,6 +30,7 @@ def compare_loss_forms(
     weights: ArrayLike | None = None,
     size: ArrayLike | None = None,
     held_out: int | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """How well each form of the loss curve predicts the losses at the largest sizes, and how well
     it fits them all.
@@ -39,6 +43,7 @@ def compare_loss_forms(
         held_out: how many of the largest sizes of training set are predicted from the rest; by
             default the longest tail that leaves the form of most parameters one size more than it
             has, but never more than a third of the sizes.
+        progress: called after each form with how many are done, and how many there are.
 
     Returns:
         One row per form, the best forecast first: columns formula, parameters (how many),
@@ -52,11 +57,12 @@ def compare_loss_forms(
     measured = read_measurements(samples, loss, weights=weights, size=size)
     forms = _forms(joint=size is not None)
     sizes = np.unique(measured.samples)
-    tail = sizes[sizes.size - _tail_length(sizes.size, forms, held_out) :]
+    tail = sizes[sizes.size - _tail_length(measured, forms, held_out) :]
     kept = ~np.isin(measured.samples, tail)
-    rows = {form.name: _row(form, measured, kept) for form in forms}
+    rows = {form.name: _row(form, measured, kept) for form in told(forms, progress)}
     table = pd.DataFrame.from_dict(rows, orient="index")
-    table = table.assign(weight=_akaike_weights(table["aicc"].to_numpy()))
+    weights = _akaike_weights(table["aicc"].to_numpy())
+    table.insert(len(table.columns) - 1, "weight", weights)  # before the remark
     table = table.sort_values("held_out_error")
     table.attrs["held_out"] = tail.tolist()
     return table
@@ -68,16 +74,30 @@ def _forms(*, joint: bool) -> list[Form]:
     return [form for form in FORMS.values() if not form.uses_size]
 
 
-def _tail_length(sizes: int, forms: list[Form], held_out: int | None) -> int:
-    """How many of the largest sizes are held out."""
+def _tail_length(measured: Measurements, forms: list[Form], held_out: int | None) -> int:
+    """How many of the largest sizes of training set are held out.
+
+    What is left must have more sizes than the form has parameters, and in a joint fit a size is one
+    of training set and network together.
+    """
     needed = [len(form.parameters) + 1 for form in forms]
+    sizes = np.unique(measured.samples)
+
+    def left(tail: int) -> int:
+        """Different sizes besides the tail."""
+        kept = measured.samples < sizes[-tail]
+        return measured.where(kept).distinct_sizes if kept.any() else 0
+
     if held_out is None:
-        most = max([need for need in needed if need < sizes], default=min(needed))
-        held_out = max(1, min(sizes - most, sizes // 3))
-    if not 1 <= held_out <= sizes - min(needed):
+        most = max([need for need in needed if need <= left(1)], default=min(needed))
+        longest = max(1, sizes.size // 3)
+        held_out = max([tail for tail in range(1, longest + 1) if left(tail) >= most], default=1)
+    if not 1 <= held_out <= sizes.size or left(held_out) < min(needed):
+        there = left(held_out) if 1 <= held_out <= sizes.size else 0
         raise InputError(
-            f"expected at least {min(needed)} different sizes besides those held out, but got "
-            f"{sizes} in all and held_out={held_out}: add some, or hold out fewer"
+            f"expected at least {min(needed)} different sizes besides those held out, but of "
+            f"{measured.distinct_sizes} in all held_out={held_out} leaves {there}: add some, or "
+            "hold out fewer"
         )
     return held_out
 
@@ -91,7 +111,17 @@ def _row(form: Form, measured: Measurements, kept: NDArray[np.bool_]) -> dict[st
         "held_out_error": _mean_error(to_kept, measured.where(~kept)),
         "residual": np.nan if to_all is None else to_all.residual,
         "aicc": np.nan if to_all is None else to_all.aicc,
+        "remark": _remark(form, float(measured.weights.sum()), to_all),
     }
+
+
+def _remark(form: Form, losses: float, fitted: FittedLoss | None) -> str:
+    """Why Akaike's criterion does not decide about a form, if it does not."""
+    if fitted is not None and np.isfinite(fitted.aicc):
+        return ""
+    # The parameters, the scale of the noise, and two losses more, for n > k + 1.
+    least = len(form.parameters) + 3
+    return f"undecided by AICc: {losses:.4g} losses, and it needs {least}"
 
 
 def _fit_if_enough(form: Form, measured: Measurements) -> FittedLoss | None:
@@ -110,10 +140,12 @@ def _mean_error(fitted: FittedLoss | None, measured: Measurements) -> float:
 
 
 def _akaike_weights(aicc: Floats) -> Floats:
-    """exp(−Δ/2), over their sum, where Δ is the distance from the least criterion; NaN if none is
-    finite.
+    """exp(−Δ/2), over their sum, where Δ is the distance from the least criterion, of the forms
+    whose criterion is finite; NaN for the others, and for all if there are not two to compare.
     """
-    if not np.isfinite(aicc).any():
-        return np.full(aicc.size, np.nan)
-    weights = np.nan_to_num(np.exp((np.nanmin(aicc) - aicc) / 2))
-    return weights / weights.sum()
+    weights = np.full(aicc.size, np.nan)
+    decided = np.isfinite(aicc)
+    if decided.sum() > 1:
+        shares = np.exp((aicc[decided].min() - aicc[decided]) / 2)
+        weights[decided] = shares / shares.sum()
+    return weights

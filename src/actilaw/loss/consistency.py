@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import f as fisher
+from scipy.special import fdtrc
 
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.huber import Curve, Fits, PenaltyTargets, Problem, solve
@@ -86,7 +86,7 @@ def consistency_with_counts(
         level=level,
         statistic=statistic,
         freedom=(2, freedom),
-        p_value=float(fisher.sf(statistic, 2, freedom)),
+        p_value=float(fdtrc(2, freedom, statistic)),
         scatter_ratio=scatter_ratio,
     )
 

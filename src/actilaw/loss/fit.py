@@ -8,13 +8,14 @@ are profile likelihoods (`profile_likelihood`).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
@@ -29,12 +30,15 @@ from actilaw.loss.huber import Fits, Problem, Solution, log_likelihood, noise_sc
 from actilaw.loss.measurements import Measurements, read_measurements
 from actilaw.loss.profile_likelihood import ProfileLikelihood
 from actilaw.support.arrays import Floats
+from actilaw.support.blas_threads import one_blas_thread
 
 STEPS_FROM_EVERY_START = 30
+LOSSES_FOR_STARTS = 500  # of more losses, no more than these are asked which starts are good
 STARTS_FOLLOWED = 8  # the best ones, which are then followed to their end
 LEAST_SCATTER = 1e-12  # in log loss, so that a ratio to it stays finite
 
 
+@one_blas_thread()
 def fit_loss(
     samples: ArrayLike,
     loss: ArrayLike,
@@ -60,6 +64,10 @@ def fit_loss(
             losses alone would give, with the counts' own errors granted. Counts and losses must
             mean the same by a sample.
 
+    Warns:
+        UserWarning: if the losses do not determine a parameter, whose standard error is then
+            infinite.
+
     Raises:
         InputError: if shapes differ, values are not positive and finite, the form is unknown or
             does not go with sizes of network or counts, or there are no more distinct sizes (of
@@ -68,7 +76,9 @@ def fit_loss(
     chosen = _chosen_form(form, with_size=size is not None, with_counts=counts is not None)
     measured = read_measurements(samples, loss, weights=weights, size=size)
     if counts is None:
-        return fit_form(chosen, measured)
+        fitted = fit_form(chosen, measured)
+        _warn_of_undetermined(fitted)
+        return fitted
     law = counts if isinstance(counts, FittedLaw) else fit(counts)
     if law.family == "heavy_tail":
         raise InputError(
@@ -83,6 +93,18 @@ def fit_loss(
     return replace(fitted, consistency=_consistency(law, fitted, alone))
 
 
+def _warn_of_undetermined(fitted: FittedLoss) -> None:
+    """Warn of parameters that the losses do not determine: their standard errors are infinite."""
+    if fitted.undetermined:
+        warnings.warn(
+            f"these losses do not determine {', '.join(fitted.undetermined)} of "
+            f"{fitted.form.formula}: the fit ended at a bound of the search, or is as good along "
+            "a line; see .remarks() for what is known, and choose a form with fewer parameters or "
+            "measure at more sizes",
+            stacklevel=4,  # the caller of fit_loss, past its decorator
+        )
+
+
 def fit_form(form: Form, measured: Measurements) -> FittedLoss:
     """The nearest curve of one form.
 
@@ -91,8 +113,7 @@ def fit_form(form: Form, measured: Measurements) -> FittedLoss:
     """
     _check_enough(form, measured)
     problem = _problem(form, measured)
-    starts = form.starts(measured.log_sizes, problem.measured, problem.weights)
-    solution = _best_of_all_starts(problem, starts)
+    solution = _best_of_all_starts(form, measured, problem)
     values, slopes = form.log_loss(solution.parameters, measured.log_sizes)
     residuals = values[0] - problem.measured
     noise, unclipped = noise_scale(problem, residuals, float(solution.scale[0]))
@@ -145,10 +166,31 @@ def _curve(form: Form, x: Floats, coordinates: Floats, fits: Fits) -> tuple[Floa
     return form.log_loss(coordinates, x)
 
 
-def _best_of_all_starts(problem: Problem, starts: Floats) -> Solution:
-    """A few steps from every start, then the best ones to their end, and the best of those."""
-    first = solve(problem, starts, steps=STEPS_FROM_EVERY_START).best(STARTS_FOLLOWED)
+def _best_of_all_starts(form: Form, measured: Measurements, problem: Problem) -> Solution:
+    """A few steps from every start, then the best ones to their end, and the best of those.
+
+    Of many losses, some of all sizes show which starts are worth following.
+    """
+    some = measured.where(_some_of_all_sizes(measured))
+    roughly = replace(
+        problem,
+        curve=partial(_curve, form, some.log_sizes),
+        measured=np.log(some.loss),
+        weights=some.weights * (measured.weights.sum() / some.weights.sum()),
+    )
+    starts = form.starts(some.log_sizes, roughly.measured, roughly.weights)
+    first = solve(roughly, starts, steps=STEPS_FROM_EVERY_START).best(STARTS_FOLLOWED)
     return solve(problem, first.parameters).best(1)
+
+
+def _some_of_all_sizes(measured: Measurements) -> NDArray[np.bool_]:
+    """At most LOSSES_FOR_STARTS of the losses, evenly spread over the sizes; (n,)."""
+    n = measured.loss.size
+    order = np.lexsort(np.atleast_2d(measured.log_sizes))
+    ranks = np.linspace(0, n - 1, min(n, LOSSES_FOR_STARTS)).round().astype(int)
+    chosen = np.zeros(n, bool)
+    chosen[order[ranks]] = True
+    return chosen
 
 
 def _consistency(

@@ -21,6 +21,7 @@ from actilaw.loss.profile_likelihood import (
     parameter_bounds,
 )
 from actilaw.support.arrays import Floats
+from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.numerics import central_difference
 from actilaw.support.validation import fraction, positive_array
 from actilaw.theory import LossLaw, LossSurface
@@ -36,6 +37,7 @@ REASONS = {  # why a parameter has no lower bound, and no upper one
     "knee": ("no plateau is seen", "no power law is seen after it"),
     "floor": ("it may be zero", ""),
 }
+EXPONENTIAL = "an exponential decay of the loss is no worse"  # (1 + x/b)^(−b) as b grows
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -179,6 +181,7 @@ class FittedLoss:
 
         return central_difference(log_loss, [0.0], SLOPE_STEP).reshape(shape)[()]
 
+    @one_blas_thread()
     def forecast(
         self, samples: ArrayLike, *, size: ArrayLike | None = None, level: float = 0.95
     ) -> pd.DataFrame:
@@ -213,12 +216,14 @@ class FittedLoss:
         columns |= {"expected": expected, "lower": bounds[:, 0], "upper": bounds[:, 1]}
         return pd.DataFrame(columns)
 
+    @one_blas_thread()
     def summary(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per parameter: estimate, standard_error, and lower and upper of its interval
-        (PL1) at `level`.
+        """One row per parameter: estimate, standard_error, lower and upper of its interval (PL1) at
+        `level`, and whether it is determined.
 
-        A lower bound of 0 or an upper one of infinity says that the losses do not bound the
-        parameter on that side.
+        Where it is not, the estimate is one of many that are as good, and the standard error is
+        infinite. A lower bound of 0 or an upper one of infinity says that the losses do not bound
+        the parameter on that side.
 
         Raises:
             InputError: if the level is not in (0, 1).
@@ -232,7 +237,8 @@ class FittedLoss:
         bounds = parameter_bounds(self.profile, level, first)
         with np.errstate(over="ignore"):
             lower, upper = np.where(logged, np.exp(bounds.T), bounds.T)
-        return table.assign(lower=lower, upper=upper)
+        determined = ~table.index.isin(self.undetermined)
+        return table.assign(lower=lower, upper=upper, determined=determined)
 
     def remarks(self, level: float = 0.95) -> tuple[str, ...]:
         """A sentence for each parameter that the losses bound on one side alone, or on none.
@@ -241,7 +247,11 @@ class FittedLoss:
             InputError: if the level is not in (0, 1).
         """
         rows = self.summary(level).iterrows()
-        remarks = [_remark(str(name), row["lower"], row["upper"], level) for name, row in rows]
+        reasons = REASONS | ({"b": ("", EXPONENTIAL)} if self.form.name == "activation" else {})
+        remarks = [
+            _remark(str(name), row["lower"], row["upper"], level, reasons.get(str(name), ("", "")))
+            for name, row in rows
+        ]
         return tuple(remark for remark in remarks if remark)
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -271,6 +281,8 @@ class FittedLoss:
     def __repr__(self) -> str:
         rows = [
             f"  {name:<10} {value:.4g} ± {self.standard_errors[name]:.2g}"
+            if name not in self.undetermined
+            else f"  {name:<10} not determined"
             for name, value in self.params.items()
         ]
         head = f"<FittedLoss {self.form.name}: {self.form.formula}"
@@ -319,14 +331,21 @@ class FittedLoss:
         return np.stack(flat) if self.form.uses_size else flat[0], broadcast[0].shape
 
 
-def _remark(name: str, lower: float, upper: float, level: float) -> str:
-    """What the interval of a parameter leaves open; nothing where it is bounded on both sides."""
+def _remark(name: str, lower: float, upper: float, level: float, reasons: tuple[str, str]) -> str:
+    """What the interval of a parameter leaves open; nothing where it is bounded on both sides.
+
+    Args:
+        name: of the parameter.
+        lower, upper: of its interval at `level`.
+        level: of the interval.
+        reasons: why it may have no lower bound, and no upper one.
+    """
     bounded_below, bounded_above = bounded_sides(lower, upper)
     if bounded_below and bounded_above:
         return ""
     if not bounded_below and not bounded_above:
         return f"{name} is not bounded by these losses"
-    why_not_below, why_not_above = REASONS.get(name, ("", ""))
+    why_not_below, why_not_above = reasons
     why = why_not_above if bounded_below else why_not_below
     bound = f"above {lower:.4g}" if bounded_below else f"below {upper:.4g}"
     return f"{name} {bound} ({level:.0%})" + (f": {why}" if why else "")

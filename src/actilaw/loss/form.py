@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
 from actilaw.support.arrays import Floats
 
@@ -119,6 +118,8 @@ class Form:
         self, shape: tuple[float, ...], x: Floats, log_loss: Floats, weights: Floats
     ) -> Floats:
         """Logarithms of floor and amplitudes: L over the losses is nearest to 1, none negative."""
+        from scipy.optimize import nnls  # slow to import
+
         terms = self.terms(x, [np.full((1, 1), value) for value in shape])
         largest = [term.h.max() for term in terms]  # taken out, so that no exponential overflows
         floor = [np.exp(-log_loss)] if self.floor else []

@@ -31,6 +31,7 @@ from actilaw.loss.form import EXPONENT_BOUNDS, KNEE_MARGIN, Form, Term
 from actilaw.support.arrays import Floats
 
 M4_ITERATIONS = 30
+M4_TOLERANCE = 1e-9  # of the last step
 
 
 def _evenly(x: Floats, points: int) -> Floats:
@@ -157,8 +158,16 @@ def _log_odds_of_m4(q: Floats, a: Floats) -> Floats:
     """
     u = np.where(q > 0, q / a, q)
     for _ in range(M4_ITERATIONS):
-        missed = a * np.logaddexp(0.0, u) - np.logaddexp(0.0, -u) - q
-        u = u - missed / (a * expit(u) + expit(-u))
+        is_positive = u > 0
+        small = np.exp(-np.abs(u))
+        # s(u) and s(−u) differ by u alone, so that one logarithm gives both.
+        missed = np.where(is_positive, a, 1.0) * u + (a - 1) * np.log1p(small) - q
+        rise = np.where(is_positive, a + small, 1 + a * small) / (1 + small)
+        step = missed / rise
+        u = u - step
+        # Newton's error after a step is of the order of the step squared.
+        if np.all(np.abs(step) <= M4_TOLERANCE * (1 + np.abs(u))):
+            break
     return u
 
 

@@ -30,8 +30,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from actilaw.support.arrays import Floats
 
@@ -39,7 +38,9 @@ Fits = NDArray[np.intp]  # which of the fits side by side, by their positions
 Curve = Callable[[Floats, Fits], tuple[Floats, Floats]]
 
 CLIP = 1.345  # k
-BETA = float(2 * norm.cdf(CLIP) - 1 - 2 * CLIP * norm.pdf(CLIP) + 2 * CLIP**2 * norm.sf(CLIP))
+WITHIN_CLIP = float(2 * ndtr(CLIP) - 1)  # P(|Z| <= k)
+DENSITY_AT_CLIP = float(np.exp(-(CLIP**2) / 2) / np.sqrt(2 * np.pi))
+BETA = WITHIN_CLIP - 2 * CLIP * DENSITY_AT_CLIP + CLIP**2 * (1 - WITHIN_CLIP)
 LEAST_SCALE = 1e-10  # residuals of a curve without noise are rounding: the scale stops here
 LONGEST_STEP = 3.0  # e-folds that a parameter may move in one step
 STEP_TOLERANCE = 1e-10  # what one more step can still gain, as a share of the noise's variance
@@ -322,6 +323,8 @@ def log_likelihood(residuals: Floats, weights: Floats) -> float:
 
     That σ solves Σ w ψ(u) u = n.
     """
+    from scipy.optimize import brentq  # slow to import
+
     total = float(weights.sum())
     largest = float(np.abs(residuals).max())
 
@@ -333,7 +336,7 @@ def log_likelihood(residuals: Floats, weights: Floats) -> float:
     high = np.log(max(CLIP * largest * total, 10 * LEAST_SCALE))
     log_scale = float(brentq(excess, low, high)) if excess(low) > 0 else low
     u = np.abs(residuals) / np.exp(log_scale)
-    z = np.sqrt(2 * np.pi) * (2 * norm.cdf(CLIP) - 1) + 2 * np.exp(-(CLIP**2) / 2) / CLIP
+    z = np.sqrt(2 * np.pi) * WITHIN_CLIP + 2 * np.exp(-(CLIP**2) / 2) / CLIP
     return -total * (log_scale + float(np.log(z))) - float(weights @ _rho(u)) / 2
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from actilaw.loss.form import Form
 from actilaw.loss.huber import Curve, Fits, PenaltyTargets, Problem, Solution, solve
@@ -53,7 +53,7 @@ class ProfileLikelihood:
 
     def allowed_cost(self, level: float) -> float:
         """The cost up to which a fit is accepted at `level`, C + m s² t²."""
-        t = student.ppf((1 + level) / 2, self.problem.freedom)
+        t = stdtrit(self.problem.freedom, (1 + level) / 2)
         cost = solve(self.at_scale(), self.coordinates[np.newaxis], steps=50).cost[0]
         return float(cost + self.unclipped * self.noise**2 * t**2)
 

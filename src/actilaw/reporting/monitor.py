@@ -6,8 +6,10 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census, require_census
 from actilaw.errors import CountsError
 from actilaw.fitting.fit import fit
+from actilaw.support.blas_threads import one_blas_thread
 
 
+@one_blas_thread()
 def monitor(census: Census) -> str:
     """One line per layer: working, idle and active units, b, and whether the weights were frozen.
 

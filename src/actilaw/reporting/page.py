@@ -20,6 +20,7 @@ from actilaw.pruning.result import PruneResult
 from actilaw.reporting import figures, markup
 from actilaw.reporting.text import estimate_rows
 from actilaw.support.files import write_atomically
+from actilaw.support.progress import Progress, told
 from actilaw.support.version import installed_version
 
 
@@ -46,13 +47,15 @@ def write_page(
     *,
     loss: FittedLoss | None = None,
     pruned: PruneResult | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """See `actilaw.report`."""
     if loss is not None and loss.size is not None:
         raise InputError(
             "expected losses of one width to draw, but these are of several: fit them without size="
         )
-    body = [_title(census), *(_layer(name, counts) for name, counts in census.items())]
+    layers = told(list(census.items()), progress)
+    body = [_title(census), *(_layer(name, counts) for name, counts in layers)]
     if pruned is not None:
         body.append(_pruned(pruned))
     if loss is not None:

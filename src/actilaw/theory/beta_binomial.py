@@ -29,7 +29,7 @@ SINGLES = 2**14  # counts from either end that have a bin each
 BIN_NODES, BIN_WEIGHTS = np.polynomial.legendre.leggauss(10)
 
 
-def log_idle(samples: ArrayLike, b: float, beta: float) -> Floats:
+def log_idle(samples: ArrayLike, b: ArrayLike, beta: ArrayLike) -> Floats:
     """Log probability that a unit has not fired in `samples` inputs, (B1)."""
     return log_beta_ratio(beta, samples, b)
 
@@ -39,14 +39,21 @@ def log_stay_idle(samples: ArrayLike, more: ArrayLike, b: float, beta: float) ->
     return log_beta_ratio(beta + np.asarray(samples, float), more, b)
 
 
-def log_pmf(k: ArrayLike, failures: ArrayLike, b: float, beta: float) -> Floats:
+def log_pmf(
+    k: ArrayLike,
+    failures: ArrayLike,
+    b: ArrayLike,
+    beta: ArrayLike,
+    samples: ArrayLike | None = None,
+) -> Floats:
     """Log probability that a unit fires on k samples and not on `failures` = n − k others, (B2).
 
-    Both are asked for because n − k in floating point loses its digits at large n.
+    Both are asked for because n − k in floating point loses its digits at large n. Where n is one
+    number, `samples` saves the work to find out.
     """
     k, failures = np.asarray(k, float), np.asarray(failures, float)
     return (
-        log_beta_ratio(beta, k + failures, b)
+        log_beta_ratio(beta, k + failures if samples is None else samples, b)
         + log_rising_ratio(failures, k, beta)
         - log_rising_ratio(0.0, k, b)
     )

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fitting.families.components import ALWAYS_ON, SILENT, Law, RateLaw
@@ -30,22 +31,23 @@ TRIED_SILENT_SHARE = 0.01  # with which silent units are added to a fit
 
 def fit_law(counts: ActivationCounts) -> FittedFamily:
     """The activation law that makes the counts most likely."""
-    return _law(Search(counts))
+    return Search.of(counts).law
 
 
 def fit_zero_inflated(counts: ActivationCounts) -> FittedFamily:
     """A law, with silent and always-on units where the counts support them."""
-    search = Search(counts)
-    return _best(search, (Law(),)) or _law(search)
+    search = Search.of(counts)
+    if search not in _zero_inflated:
+        _zero_inflated[search] = _best(search, (Law(),)) or search.law
+    return _zero_inflated[search]
 
 
 def fit_mixture(counts: ActivationCounts) -> FittedFamily:
     """Two laws, the one of the rarer units first, with silent and always-on units where the counts
     support them.
     """
-    search = Search(counts)
-    one = _best(search, (Law(),)) or _law(search)
-    two = _best(search, (Law(), Law()), one, silent_price=_bic(counts))
+    one = fit_zero_inflated(counts)
+    two = _best(Search.of(counts), (Law(), Law()), one, silent_price=_bic(counts))
     return _higher(one, two)
 
 
@@ -53,8 +55,7 @@ def fit_heavy_tail(counts: ActivationCounts) -> FittedFamily:
     """Units of rare contexts; where the counts prefer rates without a heavy tail (m → ∞), its
     boundary: the law, with silent and always-on units where the counts support them.
     """
-    search = Search(counts)
-    boundary = _best(search, (Law(),)) or _law(search)
+    search, boundary = Search.of(counts), fit_zero_inflated(counts)
     heavy = _best(search, (HeavyTail(),), silent_price=_bic(counts))
     if _higher(boundary, heavy) is boundary or heavy is None:
         return boundary
@@ -73,13 +74,13 @@ FAMILIES: dict[str, Callable[[ActivationCounts], FittedFamily]] = {
 }
 
 
+# The other families start from it, so that it is fitted once for as long as the counts are in use.
+_zero_inflated: WeakKeyDictionary[Search, FittedFamily] = WeakKeyDictionary()
+
+
 def _bic(counts: ActivationCounts) -> float:
     """What one more parameter must add to the log-likelihood, in nats (Schwarz 1978)."""
     return math.log(counts.units) / 2
-
-
-def _law(search: Search) -> FittedFamily:
-    return search.maximum(Family((Law(),)), Law.moments(search.distinct, search.units))
 
 
 def _best(

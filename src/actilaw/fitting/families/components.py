@@ -58,9 +58,9 @@ class Slopes:
     """Log probability of each count with its first and second derivatives in the parameters.
 
     Attributes:
-        log_pmf: (n_distinct,).
-        score: (n_distinct, n_parameters).
-        hessian: (n_distinct, n_parameters, n_parameters).
+        log_pmf: (..., n_distinct).
+        score: (..., n_distinct, n_parameters).
+        hessian: (..., n_distinct, n_parameters, n_parameters).
     """
 
     log_pmf: Floats
@@ -71,6 +71,8 @@ class Slopes:
 class Component(Protocol):
     """Units of one kind: a law of their counts with `size` parameters, each of them any real
     number.
+
+    Parameters are (..., size): a component answers for many fits at once.
     """
 
     @property
@@ -80,15 +82,21 @@ class Component(Protocol):
     def size(self) -> int: ...
 
     def log_pmf(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
-        """Log probability of each count; (n_distinct,)."""
+        """Log probability of each count; (..., n_distinct)."""
+        ...
+
+    def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
+        """Its slopes in the parameters; (..., n_distinct, n_parameters)."""
         ...
 
     def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
-        """The same with its derivatives in the parameters."""
+        """The log probability with its first and second derivatives in the parameters."""
         ...
 
     def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
-        """Log probability of no activation in `samples` inputs, whole or not; of their shape."""
+        """Log probability of no activation in `samples` inputs, whole or not; of their shape, for
+        one fit.
+        """
         ...
 
 
@@ -134,7 +142,7 @@ class Law:
         yield self.moments(distinct, units)
 
     def law(self, parameters: Floats, units: float) -> ActivationLaw:
-        b, beta = self.beta_parameters(parameters)
+        b, beta = map(float, self.beta_parameters(parameters))
         return ActivationLaw(units=units, active=units * (b / (b + beta)), b=b)
 
     def estimates(self, parameters: Floats, units: float, samples: float) -> dict[str, float]:
@@ -149,53 +157,69 @@ class Law:
         }
 
     @staticmethod
-    def beta_parameters(parameters: Floats) -> tuple[float, float]:
-        """(b, β), the beta distribution of the rates."""
-        odds, log_knee = parameters
+    def beta_parameters(parameters: Floats) -> tuple[Floats, Floats]:
+        """(b, β), the beta distribution of the rates; (...,) each."""
+        odds, log_knee = parameters[..., 0], parameters[..., 1]
         knee = np.exp(log_knee)
-        return float(knee * expit(odds)), float(knee * expit(-odds))
+        return knee * expit(odds), knee * expit(-odds)
 
     def log_pmf(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
-        b, beta = self.beta_parameters(parameters)
-        return log_pmf(distinct.successes, distinct.failures, b, beta)
+        b, beta = _columns(*self.beta_parameters(parameters))
+        return log_pmf(distinct.successes, distinct.failures, b, beta, distinct.samples)
 
     def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         return log_idle(samples, *self.beta_parameters(parameters))
 
-    def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
+    def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
         """By the chain rule from (b, β), with db/d odds = −dβ/d odds = D* p (1 − p)."""
-        rate, idle_rate, knee = expit(parameters[0]), expit(-parameters[0]), np.exp(parameters[1])
-        b, beta = self.beta_parameters(parameters)
-        by_b, by_beta, by_b2, by_beta2, cross = _beta_slopes(
-            b, beta, knee, distinct.successes, distinct.failures, distinct.samples
+        b, beta = _columns(*self.beta_parameters(parameters))
+        by_b, by_beta = _by_weights(b, beta, distinct)
+        by_odds = _turn(b, parameters) * (by_b - by_beta)
+        return np.stack((by_odds, b * by_b + beta * by_beta), axis=-1)
+
+    def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
+        """By the chain rule, as in `score`."""
+        b, beta = _columns(*self.beta_parameters(parameters))
+        rate, idle_rate = _columns(expit(parameters[..., 0]), expit(-parameters[..., 0]))
+        by_b, by_beta = _by_weights(b, beta, distinct)
+        by_b2, by_beta2, cross = _curvatures(b, beta, distinct)
+
+        turn = _turn(b, parameters)
+        by_odds, by_log_knee = turn * (by_b - by_beta), b * by_b + beta * by_beta
+        by_odds2 = turn * turn * (by_b2 + by_beta2 - 2 * cross) + (idle_rate - rate) * by_odds
+        mixed = turn * (b * by_b2 - beta * by_beta2 + (beta - b) * cross) + by_odds
+        by_log_knee2 = b * b * by_b2 + beta * beta * by_beta2 + 2 * b * beta * cross + by_log_knee
+        rows = np.stack((by_odds2, mixed, mixed, by_log_knee2), axis=-1)
+        return Slopes(
+            log_pmf=self.log_pmf(parameters, distinct),
+            score=np.stack((by_odds, by_log_knee), axis=-1),
+            hessian=rows.reshape(*by_odds.shape, 2, 2),
         )
 
-        turn = b * idle_rate
-        score = np.stack((turn * (by_b - by_beta), b * by_b + beta * by_beta), axis=-1)
-        hessian = np.empty((distinct.successes.size, 2, 2))
-        hessian[:, 0, 0] = turn * (
-            turn * (by_b2 + by_beta2 - 2 * cross) + (idle_rate - rate) * (by_b - by_beta)
-        )
-        bend = b * by_b2 - beta * by_beta2 + (beta - b) * cross
-        hessian[:, 0, 1] = hessian[:, 1, 0] = turn * bend + score[:, 0]
-        hessian[:, 1, 1] = (
-            b * b * by_b2 + beta * beta * by_beta2 + 2 * b * beta * cross + score[:, 1]
-        )
-        return Slopes(self.log_pmf(parameters, distinct), score, hessian)
+
+def _columns(*of_fits: Floats) -> list[Floats]:
+    """Numbers of each fit, (...,), as (..., 1), beside the counts."""
+    return [values[..., np.newaxis] for values in of_fits]
 
 
-def _beta_slopes(
-    b: float, beta: float, knee: float, successes: Floats, failures: Floats, n: float
-) -> tuple[Floats, Floats, Floats, Floats, np.float64]:
-    """(CP4) and what follows from it: ∂b, ∂β, ∂²b, ∂²β, each (n_distinct,), and ∂b∂β, which is the
-    same for all counts.
-    """
-    cross = polygamma(1, knee) - polygamma(1, knee + n)
-    by_b2 = polygamma(1, b + successes) - polygamma(1, b) + cross
-    by_beta2 = polygamma(1, beta + failures) - polygamma(1, beta) + cross
-    by_b = weight_slope(b, beta, successes, failures, n)
-    by_beta = weight_slope(beta, b, failures, successes, n)
-    return by_b, by_beta, by_b2, by_beta2, cross
+def _turn(b: Floats, parameters: Floats) -> Floats:
+    """db/d odds = D* p (1 − p), (..., 1)."""
+    return b * expit(-parameters[..., :1])
+
+
+def _by_weights(b: Floats, beta: Floats, distinct: DistinctCounts) -> tuple[Floats, Floats]:
+    """∂/∂b and ∂/∂β, (CP4); (..., n_distinct) each."""
+    k, r, n = distinct.successes, distinct.failures, distinct.samples
+    return weight_slope(b, beta, k, r, n), weight_slope(beta, b, r, k, n)
+
+
+def _curvatures(b: Floats, beta: Floats, distinct: DistinctCounts) -> tuple[Floats, Floats, Floats]:
+    """∂²/∂b² and ∂²/∂β², each (..., n_distinct), and ∂²/∂b∂β, which is the same for all counts."""
+    knee = b + beta
+    cross = polygamma(1, knee) - polygamma(1, knee + distinct.samples)
+    by_b2 = polygamma(1, b + distinct.successes) - polygamma(1, b) + cross
+    by_beta2 = polygamma(1, beta + distinct.failures) - polygamma(1, beta) + cross
+    return by_b2, by_beta2, cross
 
 
 def weight_slope(
@@ -203,15 +227,20 @@ def weight_slope(
     other: float | Floats,
     own_count: Floats,
     other_count: Floats,
-    n: float,
+    n: float | Floats,
 ) -> Floats:
     """Slope of (CP1) in one of b and β, (CP4), ordered so that its product with a large weight
     keeps its digits.
     """
-    knee = own + other
-    if np.all(own < other):
+    knee, is_less = own + other, np.asarray(own < other)
+    if is_less.all():
         return digamma_step(own, own_count) - digamma_step(knee, n)
-    return log_beta_ratio_slope(own, own_count, other) - digamma_step(knee + own_count, other_count)
+    slope = log_beta_ratio_slope(own, own_count, other) - digamma_step(
+        knee + own_count, other_count
+    )
+    if not is_less.any():
+        return slope
+    return np.where(is_less, digamma_step(own, own_count) - digamma_step(knee, n), slope)
 
 
 @dataclass(frozen=True)
@@ -234,14 +263,18 @@ class Atom:
 
     def log_pmf(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
         missing = distinct.failures if self.always_on else distinct.successes
-        return np.where(missing == 0, 0.0, -np.inf)
+        of_each = np.where(missing == 0, 0.0, -np.inf)
+        return np.broadcast_to(of_each, (*parameters.shape[:-1], missing.size))
+
+    def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
+        return np.zeros((*parameters.shape[:-1], distinct.successes.size, 0))
 
     def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
-        n_distinct = distinct.successes.size
+        score = self.score(parameters, distinct)
         return Slopes(
             log_pmf=self.log_pmf(parameters, distinct),
-            score=np.zeros((n_distinct, 0)),
-            hessian=np.zeros((n_distinct, 0, 0)),
+            score=score,
+            hessian=np.zeros((*score.shape, 0)),
         )
 
     def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:

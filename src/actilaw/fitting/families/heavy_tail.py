@@ -78,24 +78,25 @@ class HeavyTail:
             np.log([1 - s, beta, m * distinct.samples])
             for s, beta, m in product(TRIED_S, betas, TRIED_M)
         ]
-        heights = [units @ self.log_pmf(start, distinct) for start in grid]
+        heights = self.log_pmf(np.array(grid), distinct) @ units
         for i in np.argsort(heights)[::-1][:MOST_STARTS]:
             yield grid[i]
 
     def log_pmf(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
         """(HT4), and (HT5) at k = 0."""
-        s, t, beta, m = _unpacked(_away_from_zero(parameters))
+        s, t, beta, m = (value[..., np.newaxis] for value in _unpacked(_away_from_zero(parameters)))
         n, working = distinct.samples, distinct.successes > 0
         earlier = np.maximum(distinct.successes - 1, 0.0)
         failures = np.where(working, distinct.failures, n - 1)
         log_ratio = np.log(n) - np.log(np.maximum(distinct.successes, 1.0))
         log_p = (
-            log_pmf(earlier, failures, t, beta)
+            log_pmf(earlier, failures, t, beta, n - 1)
             + log_ratio
             + _log_one_less(log_beta_ratio(failures + beta, m, earlier + t))
-            - _log_g(beta, m, s, t)
         )
-        return np.where(working, log_p, self.log_idle(parameters, n))
+        log_g = _log_g(beta + np.array([0.0, n]), m, s, t)
+        log_p_idle = log_idle(n, t, beta) + log_g[..., 1:]
+        return np.where(working, log_p, log_p_idle) - log_g[..., :1]
 
     def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         """(HT5)"""
@@ -103,16 +104,23 @@ class HeavyTail:
         later = np.asarray(samples, float) + beta
         return log_idle(samples, t, beta) + _log_g(later, m, s, t) - _log_g(beta, m, s, t)
 
+    def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
+        """Term by term."""
+        rows = _away_from_zero(parameters).reshape(-1, self.size)
+        return _scores(rows, distinct).reshape(*parameters.shape[:-1], -1, self.size)
+
     def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
         """The score term by term, and the Hessian as its central difference."""
-        at, steps = _away_from_zero(parameters), HESSIAN_STEP * np.eye(self.size)
-        scores = _scores(np.concatenate((at + steps, at - steps, [at])), distinct)
-        above, below, score = scores[: self.size], scores[self.size : -1], scores[-1]
-        hessian = np.moveaxis((above - below) / (2 * HESSIAN_STEP), 0, -1)
+        at = _away_from_zero(parameters)
+        steps = HESSIAN_STEP * np.eye(self.size)
+        steps = np.concatenate((steps, -steps, np.zeros((1, self.size))))
+        scores = self.score(at[..., np.newaxis, :] + steps, distinct)
+        above, below, score = scores[..., :3, :, :], scores[..., 3:6, :, :], scores[..., 6, :, :]
+        hessian = np.moveaxis((above - below) / (2 * HESSIAN_STEP), -3, -1)
         return Slopes(
             log_pmf=self.log_pmf(parameters, distinct),
             score=score,
-            hessian=(hessian + hessian.swapaxes(1, 2)) / 2,
+            hessian=(hessian + np.swapaxes(hessian, -1, -2)) / 2,
         )
 
     def law(self, parameters: Floats, units: float) -> ActivationLaw:
@@ -123,26 +131,26 @@ class HeavyTail:
         s, t, beta, m = _unpacked(_away_from_zero(parameters))
         log_rate = _log_one_less(log_beta_ratio(beta, m, t)) - _log_g(beta, m, s, t)  # (HT5)
         return {
-            "s": s,
-            "rarest_rate": 1 / m,
+            "s": float(s),
+            "rarest_rate": float(1 / m),
             "active": float(units * np.exp(log_rate)),
             "expected_working": float(-units * np.expm1(self.log_idle(parameters, samples))),
         }
 
 
-def _unpacked(parameters: Floats) -> tuple[float, float, float, float]:
-    """(s, t, β, m)"""
-    t, beta, m = np.exp(parameters)
-    s = -np.expm1(parameters[0])  # from ln t, which keeps the digits of s where t is near 1
-    return float(s), float(t), float(beta), float(m)
+def _unpacked(parameters: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """(s, t, β, m), (...,) each."""
+    t, beta, m = np.moveaxis(np.exp(parameters), -1, 0)
+    s = -np.expm1(parameters[..., 0])  # from ln t, which keeps the digits of s where t is near 1
+    return s, t, beta, m
 
 
 def _away_from_zero(parameters: Floats) -> Floats:
     """The parameters, with |s| at least LEAST_S."""
-    s = -np.expm1(parameters[0])
-    if abs(s) >= LEAST_S:
-        return parameters
-    return np.array([np.log1p(LEAST_S if s < 0 else -LEAST_S), *parameters[1:]])
+    log_t = parameters[..., 0]
+    s = -np.expm1(log_t)
+    moved = np.where(np.abs(s) < LEAST_S, np.log1p(np.where(s < 0, LEAST_S, -LEAST_S)), log_t)
+    return np.concatenate((moved[..., np.newaxis], parameters[..., 1:]), axis=-1)
 
 
 def _log_one_less(f: Floats) -> Floats:
@@ -160,7 +168,7 @@ def _scores(parameters: Floats, distinct: DistinctCounts) -> Floats:
     """Slopes of ln P(k) in ln t, ln β and ln m, at several points at once.
 
     Args:
-        parameters: of P points near each other, s of one sign; (P, 3).
+        parameters: (P, 3).
         distinct: counts k; K of them.
 
     Returns:
@@ -169,22 +177,21 @@ def _scores(parameters: Floats, distinct: DistinctCounts) -> Floats:
     t, beta, m = np.exp(parameters).T[:, :, np.newaxis]  # (P, 1) each
     s = -np.expm1(parameters[:, :1])
     n, working = distinct.samples, distinct.successes > 0
-    earlier, failures = distinct.successes[working] - 1, distinct.failures[working]
-    none = np.zeros(1)
+    earlier, failures = np.maximum(distinct.successes - 1, 0.0), distinct.failures
+    in_all = np.where(working, n - 1, n)
 
-    scores = np.empty((len(parameters), working.size, 3))
-    scores[:, working] = _beta_score(t, beta, earlier, failures, n - 1)
-    scores[:, working] += _one_less_score(failures + beta, m, earlier + t)
-    scores[:, ~working] = _beta_score(t, beta, none, none + n, n)
-    scores[:, ~working] += _g_score(n + beta, m, s, t)
-    scores -= _g_score(beta, m, s, t)
+    scores = _beta_score(t, beta, earlier, failures, in_all)
+    scores[:, working] += _one_less_score(failures[working] + beta, m, earlier[working] + t)
+    of_g = _g_score(beta + np.array([0.0, n]), m, s, t)
+    scores[:, ~working] += of_g[:, 1:]
+    scores -= of_g[:, :1]
     return scores * np.concatenate((t, beta, m), axis=1)[:, np.newaxis]
 
 
 # In what follows arrays are (P, K), or broadcast to it; slopes are (P, K, 3).
 
 
-def _beta_score(t: Floats, beta: Floats, successes: Floats, failures: Floats, n: float) -> Floats:
+def _beta_score(t: Floats, beta: Floats, successes: Floats, failures: Floats, n: Floats) -> Floats:
     """Slopes of ln BB(k; n, t, β) by (t, β, m)."""
     by_t = weight_slope(t, beta, successes, failures, n)
     by_beta = weight_slope(beta, t, failures, successes, n)

@@ -10,7 +10,7 @@ always on. A family is such a mixture:
     (MX5) ∂ ln w_j/∂η_l = [j = l] − w_l,   ∂² ln w_j/∂η_l∂η_m = −w_l ([l = m] − w_m)
 
 Parameters are those of the components, one after the other, and then η_2, η_3, ...: log shares
-relative to the first component's.
+relative to the first component's. They are (..., p), so that many fits run side by side.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_softmax, logsumexp
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fitting.families.components import Atom, DistinctCounts, RateLaw, Slopes
@@ -63,13 +62,17 @@ class Family:
         return sum(component.size for component in self.components) + len(self.components) - 1
 
     def log_pmf(self, parameters: Floats, k: ArrayLike, samples: float) -> Floats:
-        """Log probability of the whole counts `k`, (n_distinct,), after `samples` inputs."""
+        """Log probability of the whole counts `k`, (n_distinct,), after `samples` inputs;
+        (..., n_distinct).
+        """
         return self._joint(parameters, DistinctCounts.of(k, samples))[0]
 
     def scores(self, parameters: Floats, k: ArrayLike, samples: float) -> Floats:
-        """Derivatives of `log_pmf` in the parameters, (MX3); (n_distinct, p)."""
+        """Derivatives of `log_pmf` in the parameters, (MX3); (..., n_distinct, p)."""
         distinct = DistinctCounts.of(k, samples)
-        slopes = [part.slopes(own, distinct).score for part, own in self._parts(parameters)]
+        slopes = [part.score(own, distinct) for part, own in self._parts(parameters)]
+        if len(slopes) == 1:
+            return slopes[0]
         return self._score(parameters, self._joint(parameters, distinct)[1], slopes)
 
     def idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
@@ -81,7 +84,9 @@ class Family:
         return np.tensordot(shares, np.array(parts), axes=1)
 
     def log_likelihood(self, counts: ActivationCounts) -> LogLikelihood:
-        """Of all counts: value, score (p,) and Hessian (p, p) at given parameters."""
+        """Of all counts: value (...,), score (..., p) and Hessian (..., p, p) at parameters
+        (..., p).
+        """
         k, units = counts.histogram()
         return self.log_likelihood_of(DistinctCounts.of(k, counts.samples), units.astype(float))
 
@@ -92,17 +97,16 @@ class Family:
             slopes = [part.slopes(own, distinct) for part, own in self._parts(parameters)]
             if len(slopes) == 1:
                 return _of_one_component(slopes[0], units)
-            log_shares = log_softmax(self._relative(parameters))
-            log_p, belongs = _mix(log_shares, [slope.log_pmf for slope in slopes])
+            log_p, belongs = _mix(self._log_shares(parameters), [slope.log_pmf for slope in slopes])
             score = self._score(parameters, belongs, [slope.score for slope in slopes])
             hessian = self._hessian(parameters, units, belongs, slopes, score)
-            return float(units @ log_p), units @ score, hessian
+            return log_p @ units, units @ score, hessian
 
         return value_score_hessian
 
     def shares(self, parameters: Floats) -> Floats:
-        """Share w_j of the units in each component; (n_components,), adding up to one."""
-        return np.exp(log_softmax(self._relative(parameters)))
+        """Share w_j of the units in each component; (..., n_components), adding up to one."""
+        return np.exp(self._log_shares(parameters))
 
     def law(self, parameters: Floats, units: float) -> ActivationLaw:
         """The law of the first component, for its share of a layer of `units` units."""
@@ -131,23 +135,30 @@ class Family:
         """Each component with its own parameters."""
         first = 0
         for component in self.components:
-            yield component, parameters[first : first + component.size]
+            yield component, parameters[..., first : first + component.size]
             first += component.size
 
-    def _relative(self, parameters: Floats) -> Floats:
-        """η of (MX1), with the first one, which is 0."""
+    def _log_shares(self, parameters: Floats) -> Floats:
+        """ln w_j of (MX1); (..., n_components)."""
         own = sum(component.size for component in self.components)
-        return np.append(0.0, parameters[own:])
+        others = parameters[..., own:]
+        relative = np.concatenate((np.zeros((*others.shape[:-1], 1)), others), axis=-1)
+        return relative - np.logaddexp.reduce(relative, axis=-1, keepdims=True)
 
     def _joint(self, parameters: Floats, distinct: DistinctCounts) -> tuple[Floats, Floats]:
-        """ln P (n_distinct,) and the responsibilities (MX2), (n_components, n_distinct)."""
+        """ln P (..., n_distinct) and the responsibilities (MX2), (n_components, ...,
+        n_distinct).
+        """
         parts = [part.log_pmf(own, distinct) for part, own in self._parts(parameters)]
-        return _mix(log_softmax(self._relative(parameters)), parts)
+        return _mix(self._log_shares(parameters), parts)
 
     def _score(self, parameters: Floats, belongs: Floats, slopes: list[Floats]) -> Floats:
-        """(MX3), (n_distinct, p)."""
-        own = [belong[:, np.newaxis] * slope for belong, slope in zip(belongs, slopes, strict=True)]
-        return np.hstack((*own, belongs[1:].T - self.shares(parameters)[1:]))
+        """(MX3), (..., n_distinct, p)."""
+        own = [
+            belong[..., np.newaxis] * slope for belong, slope in zip(belongs, slopes, strict=True)
+        ]
+        expected = self.shares(parameters)[..., np.newaxis, 1:]
+        return np.concatenate((*own, np.moveaxis(belongs[1:], 0, -1) - expected), axis=-1)
 
     def _hessian(
         self,
@@ -157,24 +168,26 @@ class Family:
         slopes: list[Slopes],
         score: Floats,
     ) -> Floats:
-        """(MX4) summed over units, (p, p): one component after the other, so that memory grows as
-        n_distinct p.
+        """(MX4) summed over units, (..., p, p): one component after the other, so that memory grows
+        as n_distinct p.
         """
         shares = self.shares(parameters)
-        total = -score.T @ (units[:, np.newaxis] * score)
-        first, weights = 0, self.size - len(shares) + 1
+        total = -_squares(score, units)
+        first, weights = 0, self.size - shares.shape[-1] + 1
         for j, (belong, slope) in enumerate(zip(belongs, slopes, strict=True)):
             joint = np.zeros_like(score)
-            block = slice(first, first + slope.score.shape[1])
-            joint[:, block] = slope.score
-            joint[:, weights:] = (np.arange(len(shares)) == j)[1:] - shares[1:]  # (MX5)
+            block = slice(first, first + slope.score.shape[-1])
+            joint[..., block] = slope.score
+            is_j = (np.arange(shares.shape[-1]) == j)[1:]
+            joint[..., weights:] = is_j - shares[..., np.newaxis, 1:]  # (MX5)
             count = units * belong
-            total += joint.T @ (count[:, np.newaxis] * joint)
-            total[block, block] += np.tensordot(count, slope.hessian, axes=1)
+            total += _squares(joint, count)
+            total[..., block, block] += np.einsum("...k,...kpq->...pq", count, slope.hessian)
             first = block.stop
-        total[weights:, weights:] -= (
-            units.sum() * (np.diag(shares) - np.outer(shares, shares))[1:, 1:]
-        )
+        others = shares[..., 1:]
+        products = others[..., :, np.newaxis] * others[..., np.newaxis, :]
+        diagonal = others[..., np.newaxis] * np.eye(others.shape[-1])
+        total[..., weights:, weights:] -= units.sum() * (diagonal - products)
         return total
 
 
@@ -213,16 +226,21 @@ class FittedFamily:
 def _of_one_component(slopes: Slopes, units: Floats) -> Evaluation:
     """Log-likelihood of all units with its derivatives, where nothing is mixed."""
     return (
-        float(units @ slopes.log_pmf),
+        slopes.log_pmf @ units,
         units @ slopes.score,
-        np.tensordot(units, slopes.hessian, axes=1),
+        np.einsum("k,...kpq->...pq", units, slopes.hessian),
     )
 
 
 def _mix(log_shares: Floats, parts: list[Floats]) -> tuple[Floats, Floats]:
-    """ln Σ_j w_j f_j, (n_distinct,), and the share of each term in it, (n_components,
+    """ln Σ_j w_j f_j, (..., n_distinct), and the share of each term in it, (n_components, ...,
     n_distinct).
     """
-    terms = log_shares[:, np.newaxis] + np.array(parts)
-    total = logsumexp(terms, axis=0)
+    terms = np.moveaxis(log_shares, -1, 0)[..., np.newaxis] + np.array(parts)
+    total = np.logaddexp.reduce(terms)
     return total, np.exp(terms - total)
+
+
+def _squares(rows: Floats, weights: Floats) -> Floats:
+    """Σ_k weight_k row_k row_k', (..., p, p), for rows (..., n_distinct, p)."""
+    return np.swapaxes(rows, -1, -2) @ (weights[..., np.newaxis] * rows)

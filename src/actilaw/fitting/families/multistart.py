@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -30,11 +31,29 @@ UNITS_KEPT = 0.2
 
 
 class Search:
-    """Counts of one layer, at full and at coarse resolution."""
+    """Counts of one layer, at full and at coarse resolution, and the fits that several families
+    start from.
+    """
 
     def __init__(self, counts: ActivationCounts) -> None:
         k, units = counts.histogram()
         self.distinct, self.units = DistinctCounts.of(k, counts.samples), units.astype(float)
+
+    @classmethod
+    def of(cls, counts: ActivationCounts) -> Search:
+        """The search over these counts, the same one for as long as they are in use."""
+        if counts not in _searches:
+            _searches[counts] = cls(counts)
+        return _searches[counts]
+
+    @cached_property
+    def law(self) -> FittedFamily:
+        """The activation law by itself.
+
+        Raises:
+            CountsError: if its likelihood has no maximum within reach.
+        """
+        return self.maximum(Family((Law(),)), Law.moments(self.distinct, self.units))
 
     @cached_property
     def coarse(self) -> tuple[DistinctCounts, Floats]:
@@ -60,8 +79,8 @@ class Search:
         if family.size >= self.units.size:
             return None
         roughly = family.log_likelihood_of(*self.coarse)
-        reached = [climb(roughly, start, steps=TRIAL_STEPS) for start in starts]
-        found = (self._maximum_or_none(family, start) for start in _finalists(reached))
+        reached = climb(roughly, np.array(list(starts)), steps=TRIAL_STEPS)
+        found = (self._maximum_or_none(family, start) for start in _finalists(*reached))
         return next((fit for fit in found if fit), None)
 
     def gains_from(self, atom: Atom, fitted: FittedFamily | None) -> bool:
@@ -100,15 +119,20 @@ class Search:
             return None
 
 
-def _finalists(reached: list[tuple[Floats, float]]) -> list[Floats]:
+_searches: WeakKeyDictionary[ActivationCounts, Search] = WeakKeyDictionary()
+
+
+def _finalists(reached: Floats, heights: Floats) -> list[Floats]:
     """The highest points of several climbs, and only one of those that are as high as each
     other.
     """
-    highest: list[tuple[Floats, float]] = []
-    for at, height in sorted(reached, key=lambda pair: -pair[1]):
-        if not highest or height < highest[-1][1] - SAME_HEIGHT:
-            highest.append((at, height))
-    return [at for at, _ in highest[:MOST_FINALISTS]]
+    highest: list[Floats] = []
+    lowest = np.inf
+    for fit in np.argsort(-heights, kind="stable"):
+        if heights[fit] < lowest - SAME_HEIGHT:
+            highest.append(reached[fit])
+            lowest = heights[fit]
+    return highest[:MOST_FINALISTS]
 
 
 def _shared_out(
