@@ -6,6 +6,9 @@ A message says what was expected and what came.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -95,3 +98,88 @@ def increasing(name: str, value: ArrayLike) -> Ints:
             "decreases"
         )
     return array
+
+
+def samples_from(given: Any, counted: float, name: str = "samples") -> Floats | Ints:
+    """Numbers of samples from numbers, or from words such as "10x": multiples of those counted.
+
+    Args:
+        given: a number, a word ("10x", "1.5x", "5000"), several words in one ("5000,10x"), or an
+            array or list of numbers and words.
+        counted: D, what "1x" stands for, in samples. Multiples of a whole D are rounded to whole
+            numbers.
+        name: of the argument, in messages.
+
+    Returns:
+        Numbers of the shape given: a scalar for one number or word, (n,) for several.
+
+    Raises:
+        InputError: if something in it is neither a number nor such a word.
+    """
+    if isinstance(given, str) and "," not in given:
+        return _as_numbers([_number_from(name, given, counted)])[0]
+    if isinstance(given, str):
+        given = given.split(",")
+    if not _holds_words(given):
+        array = _array_of(name, given)
+        if array.dtype.kind in "iuf" or not array.size:
+            return array
+        raise _neither_number_nor_multiple(name, given)
+    return _as_numbers([_number_from(name, item, counted) for item in given])
+
+
+def _holds_words(given: Any) -> bool:
+    return isinstance(given, Iterable) and any(isinstance(item, str) for item in given)
+
+
+def _array_of(name: str, given: Any) -> Any:
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError):  # lists within a list, of several lengths
+        raise _neither_number_nor_multiple(name, given) from None
+
+
+def _number_from(name: str, given: Any, counted: float) -> float:
+    """One number, from a number or a word."""
+    if isinstance(given, str):
+        text = given.strip().lower()
+        factor = _number_in(text.removesuffix("x"))
+        if factor is not None and text.endswith("x"):
+            return _multiple(factor, counted)
+        if factor is not None:
+            return factor
+    elif isinstance(given, int | float | np.integer | np.floating) and not isinstance(given, bool):
+        return given.item() if isinstance(given, np.generic) else given
+    raise _neither_number_nor_multiple(name, given)
+
+
+def _number_in(text: str) -> float | None:
+    """The finite number >= 0 that a text holds, or None."""
+    try:
+        return int(text) if text.isdecimal() and len(text) < 20 else _finite(float(text))
+    except ValueError:
+        return None
+
+
+def _finite(number: float) -> float | None:
+    return number if 0 <= number < math.inf else None
+
+
+def _multiple(factor: float, counted: float) -> float:
+    """`factor` times those counted; exact and rounded where these are whole."""
+    if isinstance(counted, int | np.integer):
+        return round(Fraction(factor) * int(counted))
+    return factor * counted
+
+
+def _as_numbers(numbers: list[float]) -> Any:
+    """An array (n,): whole numbers where all of them are, and fit."""
+    whole_numbers = all(isinstance(x, int) and abs(x) <= LARGEST_WHOLE for x in numbers)
+    return np.array(numbers, dtype=np.int64 if whole_numbers else float)
+
+
+def _neither_number_nor_multiple(name: str, given: Any) -> InputError:
+    return InputError(
+        f"expected {name} as numbers, or as multiples of those counted such as '10x', but got "
+        f"{given!r}"
+    )
