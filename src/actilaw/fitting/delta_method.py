@@ -48,17 +48,19 @@ class ClosedFormRates:
         each.
         """
         return self._with_variance(
-            lambda parameters: -np.expm1(self._log_idle(parameters, samples))
+            lambda parameters: -np.expm1(
+                np.log(self.closed_form.family.idle(parameters, samples))
+            )
         )
 
     def newly_working(self, samples: ArrayLike) -> tuple[Floats, Floats]:
         """Share of the units idle so far that work by `samples` samples in all, and the variance of
         its log odds; (n,) each.
         """
+        more = np.asarray(samples) - self.samples  # exact, however many samples there are
 
         def share(parameters: Floats) -> Floats:
-            idle_now = self._log_idle(parameters, self.samples)
-            return -np.expm1(self._log_idle(parameters, samples) - idle_now)
+            return self.closed_form.family.newly_working(parameters, self.samples, more)
 
         return self._with_variance(share)
 
@@ -71,6 +73,3 @@ class ClosedFormRates:
         slopes = slopes_of(log_odds, self.closed_form)
         variance = np.einsum("i...,ij,j...->...", slopes, self.covariance, slopes)
         return share(self.closed_form.parameters), variance
-
-    def _log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
-        return np.log(self.closed_form.family.idle(parameters, samples))

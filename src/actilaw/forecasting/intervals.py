@@ -101,7 +101,8 @@ def _beta_mixture_quantile(a: Floats, b: Floats, probability: float) -> tuple[Fl
 
     def excess(part: Floats, row: Ints) -> Floats:
         cdf = betainc(a[row], b[row], part[..., np.newaxis])
-        return cdf @ HERMITE_WEIGHTS - probability
+        # Not a matrix product, whose rounding depends on how many rows there are.
+        return (cdf * HERMITE_WEIGHTS).sum(axis=-1) - probability
 
     rows = np.arange(len(a))
     ends = (np.zeros(len(a)), np.ones(len(a)))

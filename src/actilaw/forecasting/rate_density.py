@@ -61,23 +61,18 @@ class RateDensityEstimate:
     weights: Floats
     precision: Floats
 
-    def log_odds(self, factor: float) -> tuple[float, float]:
-        """Log odds that an idle unit works by `factor` times as many samples, (RD3), and their
-        variance.
+    def log_odds(self, further: float) -> tuple[float, float]:
+        """Log odds that an idle unit works within `further` times as many further samples, (RD3),
+        and their variance.
         """
-        sampling_units = self.incidence.sampling_units
-        idle_now = self.weights * self._idle_probability(sampling_units)
-        idle_then = self.weights * self._idle_probability(
-            sampling_units * min(factor, LONGEST_FACTOR)
-        )
-        newly_working = idle_now - idle_then
+        silent = np.zeros(self.weights.size - self.rates.size)
+        activations = np.append(self.rates, silent) * self.incidence.sampling_units
+        ahead = activations * min(further, LONGEST_FACTOR)
+        idle_now = self.weights * np.exp(-activations)
+        newly_working, idle_then = idle_now * -np.expm1(-ahead), idle_now * np.exp(-ahead)
         slope = newly_working / newly_working.sum() - idle_then / idle_then.sum()
         variance = slope @ np.linalg.solve(self.precision, slope)
         return float(np.log(newly_working.sum() / idle_then.sum())), float(variance)
-
-    def _idle_probability(self, sampling_units: float) -> Floats:
-        silent = np.zeros(self.weights.size - self.rates.size)
-        return np.exp(-np.append(self.rates, silent) * sampling_units)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +90,10 @@ class RateDensity:
         log odds; (n,) each.
         """
         counted = self.members[0].incidence.samples
+        # The difference first: from 10¹⁶ samples on one more is lost in their ratio.
+        further = (np.atleast_1d(samples) - counted) / counted
         found = np.array(
-            [
-                [member.log_odds(factor) for member in self.members]
-                for factor in np.atleast_1d(samples) / counted
-            ]
+            [[member.log_odds(part) for member in self.members] for part in further]
         )
         log_odds, variance = found[..., 0], found[..., 1]
         return expit(log_odds).mean(axis=1), variance.mean(axis=1) + log_odds.var(axis=1)

@@ -40,7 +40,9 @@ def whole(name: str, value: ArrayLike, *, least: int = 0) -> Ints:
     # A Python integer from 2⁶⁴ on is an object to NumPy.
     if array.dtype.kind not in "iuf":
         raise InputError(f"expected whole {name} in {least}..{LARGEST_WHOLE}, but got {value!r}")
-    fits = (array >= least) & (array < 2.0**63) & (array == np.floor(array))
+    # 2⁶³ − 1 itself has no float, so floats are compared with 2⁶³.
+    small_enough = array < 2.0**63 if array.dtype.kind == "f" else array <= LARGEST_WHOLE
+    fits = (array >= least) & small_enough & (array == np.floor(array))
     if not np.all(fits):
         raise InputError(
             f"expected whole {name} in {least}..{LARGEST_WHOLE}, but got {array[~fits].flat[0]}"

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_softmax, logsumexp
+from scipy.special import log_softmax, logsumexp, softmax
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fitting.families.components import Atom, DistinctCounts, RateLaw, Slopes
@@ -79,6 +79,19 @@ class Family:
         shares = self.shares(parameters)
         parts = [np.exp(part.log_idle(own, samples)) for part, own in self._parts(parameters)]
         return np.tensordot(shares, np.array(parts), axes=1)
+
+    def newly_working(self, parameters: Floats, samples: float, more: ArrayLike) -> Floats:
+        """Probability that a unit idle after `samples` inputs is activated within `more` of them;
+        of their shape.
+        """
+        log_shares = log_softmax(self._relative(parameters))
+        log_idle = [part.log_idle(own, samples) for part, own in self._parts(parameters)]
+        of_idle = softmax(log_shares + np.array(log_idle))  # (MX2) at k = 0
+        works = [
+            -np.expm1(part.log_stay_idle(own, samples, more))
+            for part, own in self._parts(parameters)
+        ]
+        return np.tensordot(of_idle, np.array(works), axes=1)
 
     def log_likelihood(self, counts: ActivationCounts) -> LogLikelihood:
         """Of all counts: value, score (p,) and Hessian (p, p) at given parameters."""
