@@ -30,10 +30,10 @@ from actilaw.forecasting.incidence import (
     incidence_frequencies,
 )
 from actilaw.forecasting.intervals import (
-    count_interval,
     finite_log_odds,
     good_turing_bound,
     log_odds_of_counted,
+    share_interval,
     variance_of_draw,
 )
 from actilaw.forecasting.rate_density import fit_rate_density
@@ -90,7 +90,7 @@ class Forecaster:
             One row per D': columns samples, expected, lower, upper, in units.
         """
         forecast = AccumulationForecast.reaching(self, int(samples.max()), level)
-        expected, lower, upper = forecast.at(samples)
+        expected, lower, upper = forecast.whole(samples)
         return pd.DataFrame(
             {"samples": samples, "expected": expected, "lower": lower, "upper": upper}
         )
@@ -166,8 +166,18 @@ class AccumulationForecast:
             forecaster, level, RisingBounds.over(grid, np.stack(bounds, axis=1))
         )
 
+    def whole(self, samples: Ints) -> tuple[Floats, Floats, Floats]:
+        """Expected working units after `samples` samples in all, lower and upper; (n,) each.
+
+        Beyond the samples counted, bounds are whole numbers of units.
+        """
+        expected, lower, upper = self.at(samples)
+        ahead = samples > self.forecaster.counts.samples
+        lower, upper = np.where(ahead, (np.floor(lower), np.ceil(upper)), (lower, upper))
+        return expected, lower, upper
+
     def at(self, samples: Ints) -> tuple[Floats, Floats, Floats]:
-        """Expected working units after `samples` samples in all, lower and upper; (n,) each."""
+        """The same before bounds are rounded to whole units, which has no steps."""
         counts = self.forecaster.counts
         expected = counts.rarefied(np.minimum(samples, counts.samples))
         lower, upper = expected.copy(), expected.copy()
@@ -186,14 +196,15 @@ def _newly_working_units(
 ) -> tuple[Floats, Floats, Floats]:
     """Idle units that work by `samples` > D: expected, lower, upper; (n,) each.
 
-    The bounds are those of one number of samples at a time, and include what is expected.
+    The bounds are those of one number of samples at a time, not whole, and include what is
+    expected.
     """
     idle = forecaster.counts.idle
     if idle == 0 or samples.size == 0:
         nothing = np.zeros(samples.size)
         return nothing, nothing, nothing
     share, variance = forecaster.newly_working(samples)
-    lower, upper = count_interval(
+    lower, upper = share_interval(
         idle,
         share,
         variance,
@@ -201,7 +212,7 @@ def _newly_working_units(
         level=level,
     )
     expected = idle * share
-    return expected, np.minimum(lower, np.floor(expected)), np.maximum(upper, np.ceil(expected))
+    return expected, np.minimum(idle * lower, expected), np.maximum(idle * upper, expected)
 
 
 def rate_density_forecaster(counts: ActivationCounts) -> Forecaster:

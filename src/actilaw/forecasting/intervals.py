@@ -24,6 +24,16 @@ QUANTILE_TOLERANCE = 2.0**-52
 
 
 def count_interval(
+    units: float, share: Floats, variance: Floats, *, overdispersion: float | Floats, level: float
+) -> tuple[Floats, Floats]:
+    """`units` times the bounds of `share_interval`, as whole numbers of units; (n,) each."""
+    lower, upper = share_interval(
+        units, share, variance, overdispersion=overdispersion, level=level
+    )
+    return np.floor(units * lower), np.ceil(units * upper)
+
+
+def share_interval(
     units: float | Floats,
     share: Floats,
     variance: Floats,
@@ -31,8 +41,7 @@ def count_interval(
     overdispersion: float | Floats,
     level: float,
 ) -> tuple[Floats, Floats]:
-    """Bounds that hold the number of units that start to work, out of `units`, with probability
-    `level`.
+    """Bounds that hold the share of `units` that start to work, with probability `level`.
 
     The log odds of the share are normal. Given the share, the number is binomial with its variance
     multiplied by `overdispersion`; a beta distribution of that mean and variance approximates it,
@@ -46,7 +55,7 @@ def count_interval(
         level: in (0, 1).
 
     Returns:
-        Lower and upper, whole numbers of units; (n,) each.
+        Lower and upper share; (n,) each.
     """
     log_odds = finite_log_odds(share)[:, np.newaxis]
     error = np.sqrt(variance)[:, np.newaxis] * HERMITE_NODES
@@ -55,7 +64,7 @@ def count_interval(
 
     lower, _ = _beta_mixture_quantile(size * shares, size * (1 - shares), (1 - level) / 2)
     _, upper = _beta_mixture_quantile(size * shares, size * (1 - shares), (1 + level) / 2)
-    return np.floor(units * lower), np.ceil(units * upper)
+    return lower, upper
 
 
 def finite_log_odds(share: Floats) -> Floats:

@@ -34,15 +34,18 @@ from scipy.special import expit, logit
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
 from actilaw.forecasting.forecaster import AccumulationForecast, Forecaster
-from actilaw.forecasting.intervals import count_interval, log_odds_of_counted, variance_of_draw
+from actilaw.forecasting.intervals import log_odds_of_counted, share_interval, variance_of_draw
 from actilaw.forecasting.rising import RisingBounds
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import two_sided_z
 from actilaw.support.validation import LARGEST_WHOLE
 
 BOUNDS = ("expected", "lower", "upper")
-LATTICE = 4.0  # ratio between neighbours of the grids on which bounds are kept from falling
-POINTS_BELOW = 3  # of the grid of samples, below those counted
+SAMPLES_RATIO = (
+    2.0  # between neighbours of the grid of samples on which bounds are kept from falling
+)
+WIDTHS_RATIO = 4.0  # between neighbours of that of widths
+POINTS_BELOW = 6  # of the grid of samples, below those counted
 LARGEST_SAMPLES = float(np.nextafter(2.0**63, 0))  # as a float that fits into int64
 LEAST_SHARE, LARGEST_SHARE = 1e-300, 1 - 1e-12
 SharesAt = Callable[[Floats], Floats]  # numbers of samples, (n,), to shares of units, (..., n)
@@ -76,14 +79,20 @@ def width_forecast(
         for name, forecast in width_forecasts(forecaster, level).items()
     }
     tables = [
-        pd.DataFrame(dict(zip(BOUNDS, bounds[..., column], strict=True))).assign(
-            samples=samples, units=width, assumption=name
+        pd.DataFrame(
+            {
+                "samples": samples,
+                "units": width,
+                "assumption": name,
+                "expected": bounds[0, :, column],
+                "lower": np.floor(bounds[1, :, column]),
+                "upper": np.ceil(bounds[2, :, column]),
+            }
         )
         for column, width in enumerate(units)
         for name, bounds in found.items()
     ]
-    table = pd.concat(tables, ignore_index=True)
-    return table[["samples", "units", "assumption", *BOUNDS]]
+    return pd.concat(tables, ignore_index=True)
 
 
 def width_forecasts(forecaster: Forecaster, level: float) -> dict[str, WidthForecast]:
@@ -172,7 +181,8 @@ class WidthForecast:
     b_is_fixed: bool
 
     def at(self, samples: Floats, widths: Floats) -> Floats:
-        """Expected, lower and upper number of working units; (3, n, m).
+        """Expected number of working units, and lower and upper before they are rounded to whole
+        units; (3, n, m).
 
         Args:
             samples: D'; (n,).
@@ -205,7 +215,7 @@ class WidthForecast:
         shares = self._narrowed(self.like.shares, samples, widths)
         share, lower, upper = np.clip(shares, LEAST_SHARE, LARGEST_SHARE)
         doubled_share = self._narrowed(self.like.expected, 2 * samples, widths)
-        low, high = count_interval(
+        low, high = share_interval(
             widths,
             share,
             ((logit(upper) - logit(lower)) / (2 * two_sided_z(level))) ** 2,
@@ -213,9 +223,9 @@ class WidthForecast:
             level=level,
         )
         expected = np.maximum(widths * share, forecaster.counts.active)
-        low = np.maximum(low, np.floor(_least_active(forecaster.counts, samples, level)))
-        bounds = np.minimum(low, np.floor(expected)), np.maximum(high, np.ceil(expected))
-        return expected, np.minimum(np.stack(bounds, axis=1), widths[:, np.newaxis])
+        low = np.maximum(widths * low, _least_active(forecaster.counts, samples, level))
+        bounds = np.minimum(low, expected), np.maximum(widths * high, expected)
+        return expected, np.stack(bounds, axis=1)
 
     def _narrowed(self, of_like: SharesAt, samples: Floats, widths: Floats) -> Floats:
         """Shares of working units in layers of these widths, from those of a layer like the one
@@ -233,19 +243,19 @@ class WidthForecast:
         counted = float(self.like.forecaster.counts.samples)
         if self.b_is_fixed:
             counted *= width / self.like.units
-        return _lattice(counted * LATTICE**-POINTS_BELOW, farthest)
+        return _lattice(counted * SAMPLES_RATIO**-POINTS_BELOW, SAMPLES_RATIO, farthest)
 
     def _lines(self, farthest: float) -> Floats:
         """Widths on which bounds are kept from falling."""
         units, active = self.like.units, self.like.forecaster.counts.active
-        below = np.floor(np.log(units / active) / np.log(LATTICE))
-        return _lattice(units * LATTICE**-below, farthest)
+        below = np.floor(np.log(units / active) / np.log(WIDTHS_RATIO))
+        return _lattice(units * WIDTHS_RATIO**-below, WIDTHS_RATIO, farthest)
 
 
-def _lattice(first: float, farthest: float) -> Floats:
-    """first, and its products with powers of LATTICE as far as to pass `farthest`."""
-    steps = np.ceil(np.log(max(farthest / first, 1.0)) / np.log(LATTICE))
-    return first * LATTICE ** np.arange(steps + 2)
+def _lattice(first: float, ratio: float, farthest: float) -> Floats:
+    """first, and its products with powers of `ratio` as far as to pass `farthest`."""
+    steps = np.ceil(np.log(max(farthest / first, 1.0)) / np.log(ratio))
+    return first * ratio ** np.arange(steps + 2)
 
 
 def _overdispersion_of_width(

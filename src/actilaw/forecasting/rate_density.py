@@ -61,18 +61,19 @@ class RateDensityEstimate:
     weights: Floats
     precision: Floats
 
-    def log_odds(self, further: float) -> tuple[float, float]:
+    def log_odds(self, further: Floats) -> tuple[Floats, Floats]:
         """Log odds that an idle unit works within `further` times as many further samples, (RD3),
-        and their variance.
+        and their variance; (n,) each.
         """
         silent = np.zeros(self.weights.size - self.rates.size)
         activations = np.append(self.rates, silent) * self.incidence.sampling_units
-        ahead = activations * min(further, LONGEST_FACTOR)
+        ahead = np.minimum(further, LONGEST_FACTOR)[:, np.newaxis] * activations
         idle_now = self.weights * np.exp(-activations)
         newly_working, idle_then = idle_now * -np.expm1(-ahead), idle_now * np.exp(-ahead)
-        slope = newly_working / newly_working.sum() - idle_then / idle_then.sum()
-        variance = slope @ np.linalg.solve(self.precision, slope)
-        return float(np.log(newly_working.sum() / idle_then.sum())), float(variance)
+        work, stay = newly_working.sum(axis=1), idle_then.sum(axis=1)
+        slopes = newly_working / work[:, np.newaxis] - idle_then / stay[:, np.newaxis]
+        variance = np.sum(slopes * np.linalg.solve(self.precision, slopes.T).T, axis=1)
+        return np.log(work / stay), variance
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +93,9 @@ class RateDensity:
         counted = self.members[0].incidence.samples
         # The difference first: from 10¹⁶ samples on one more is lost in their ratio.
         further = (np.atleast_1d(samples) - counted) / counted
-        found = np.array(
-            [[member.log_odds(part) for member in self.members] for part in further]
-        )
-        log_odds, variance = found[..., 0], found[..., 1]
-        return expit(log_odds).mean(axis=1), variance.mean(axis=1) + log_odds.var(axis=1)
+        found = np.array([member.log_odds(further) for member in self.members])
+        log_odds, variance = found[:, 0], found[:, 1]
+        return expit(log_odds).mean(axis=0), variance.mean(axis=0) + log_odds.var(axis=0)
 
 
 def fit_rate_density(incidence: IncidenceFrequencies) -> RateDensity:

@@ -53,7 +53,7 @@ class RisingBounds:
 
 
 def doublings(start: int, farthest: int) -> Ints:
-    """2, 4, 8, .. times `start`, as far as needed to pass `farthest`; the last is at most 2⁶³ − 1."""
+    """2, 4, 8, .. times `start`, as far as to pass `farthest`; the last is at most 2⁶³ − 1."""
 
     def doubled() -> Iterator[int]:
         samples = start

@@ -164,7 +164,7 @@ def _log_g(x: ArrayLike, m: ArrayLike, s: ArrayLike, t: ArrayLike) -> Floats:
 
 
 def _log_g_growth(x: float, step: Floats, m: float, s: float, t: float) -> Floats:
-    """ln G(x + step) − ln G(x); by the slope in the middle where the difference would be rounding."""
+    """ln G(x + step) − ln G(x); by the slope in the middle where a difference would be rounding."""
     slope = _g_score(x + step / 2, np.asarray(m), np.asarray(s), np.asarray(t))[..., 1]
     difference = _log_g(x + step, m, s, t) - _log_g(x, m, s, t)
     return np.where(step < SMALL_STEP * x, step * slope, difference)

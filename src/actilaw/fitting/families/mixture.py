@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import log_softmax, logsumexp
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.fitting.families.components import Atom, DistinctCounts, RateLaw, Slopes
@@ -80,18 +80,20 @@ class Family:
         parts = [np.exp(part.log_idle(own, samples)) for part, own in self._parts(parameters)]
         return np.tensordot(shares, np.array(parts), axes=1)
 
-    def newly_working(self, parameters: Floats, samples: float, more: ArrayLike) -> Floats:
-        """Probability that a unit idle after `samples` inputs is activated within `more` of them;
-        of their shape.
+    def log_stay_idle(self, parameters: Floats, samples: float, more: ArrayLike) -> Floats:
+        """Log probability that a unit idle after `samples` inputs stays idle for `more` of them; of
+        their shape.
         """
         log_shares = log_softmax(self._relative(parameters))
         log_idle = [part.log_idle(own, samples) for part, own in self._parts(parameters)]
-        of_idle = softmax(log_shares + np.array(log_idle))  # (MX2) at k = 0
-        works = [
-            -np.expm1(part.log_stay_idle(own, samples, more))
-            for part, own in self._parts(parameters)
-        ]
-        return np.tensordot(of_idle, np.array(works), axes=1)
+        of_idle = log_softmax(log_shares + np.array(log_idle))  # (MX2) at k = 0
+        stay = np.array(
+            [part.log_stay_idle(own, samples, more) for part, own in self._parts(parameters)]
+        )
+        log_stays = logsumexp(np.transpose(of_idle + stay.T), axis=0)
+        works = np.tensordot(np.exp(of_idle), -np.expm1(stay), axes=1)
+        # From the rarer of the two, which has all its digits.
+        return np.where(works < 0.5, np.log1p(-np.minimum(works, 0.5)), log_stays)
 
     def log_likelihood(self, counts: ActivationCounts) -> LogLikelihood:
         """Of all counts: value, score (p,) and Hessian (p, p) at given parameters."""
