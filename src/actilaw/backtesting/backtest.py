@@ -21,7 +21,7 @@ from actilaw.errors import CountsError, InputError
 from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.fitting.fit import fit
 from actilaw.forecasting.hindcast import BacktestResult, compare, hindcast
-from actilaw.support.validation import fraction
+from actilaw.support.validation import fraction, one_fraction
 
 RATE_DENSITY = "rate_density"  # what `fit(counts)` forecasts from
 METHODS = (RATE_DENSITY, *FAMILIES, *BASELINES)
@@ -60,7 +60,7 @@ def backtest(
         CountsError: if no method can forecast from any of the parts.
     """
     require_one_layer(counts)
-    fraction("level", level)
+    one_fraction("level", level)
     methods = (methods,) if isinstance(methods, str) else tuple(methods)
     unknown = [method for method in methods if method not in METHODS]
     if unknown:

@@ -45,7 +45,7 @@ from actilaw.checks.reinforcement import ALPHA, REINFORCEMENT, alpha, next_activ
 from actilaw.checks.result import Claim, Inconclusive, TestResult
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.loss.fitted_loss import FittedLoss
-from actilaw.support.validation import fraction
+from actilaw.support.validation import one_fraction
 
 __all__ = ["check"]
 
@@ -82,7 +82,7 @@ def check(
         CountsError: if the counts carry too little to determine a law, with the reason.
         InputError: if the level is not a fraction in (0, 1).
     """
-    fraction("level", level)
+    one_fraction("level", level)
     layer = FittedLayer.of(counts, level, np.random.default_rng(0) if rng is None else rng)
     rows = [asdict(_result(claim, test)) for claim, test in _tests(layer, loss)]
     return pd.DataFrame(rows)

@@ -138,7 +138,9 @@ class FittedLaw:
         z = two_sided_z(one_fraction("level", level))
         counts, errors = self.counts, self.standard_errors
         counted = {"units": counts.units, "samples": counts.samples, "working": counts.working}
-        rows = {name: (float(value), 0.0, value, value) for name, value in counted.items()}
+        rows = {
+            name: (float(value), 0.0, float(value), float(value)) for name, value in counted.items()
+        }
         for name, value in self.params.items():
             bounds = bounds_within(domain_of(name, counts.units), value, errors[name], z)
             rows[name] = (value, errors[name], *bounds)
@@ -249,7 +251,7 @@ class FittedLaw:
         """
         shares = one_or_more("working", fraction("working", working))
         counted = self.counts.samples
-        given = counted if samples is None else samples_from(samples, counted, "samples")
+        given = counted if samples is None else samples_from(samples, counted)
         number = one_whole("samples", given, least=1)
         return units_for(self.forecaster, shares, number, one_fraction("level", level))
 
@@ -300,7 +302,7 @@ class FittedLaw:
                 (0, 1).
         """
         one_fraction("level", level)
-        return self.forecaster.risk(self._samples("more", more), level)
+        return self.forecaster.risk(self._samples("further samples (more)", more), level)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The accumulation curve: working units against samples, counted and forecast, with the

@@ -24,7 +24,7 @@ class RemarkedTable(pd.DataFrame):
         return "\n".join((super().__repr__(), *self.attrs.get(REMARKS, ())))
 
     def _repr_html_(self) -> str:
-        table = super()._repr_html_() or ""  # pyright: ignore[reportCallIssue]
+        table = pd.DataFrame(self)._repr_html_() or ""  # pyright: ignore
         remarks = self.attrs.get(REMARKS, ())
         return table + "".join(f"<p>{escape(remark)}</p>" for remark in remarks)
 

@@ -67,7 +67,7 @@ def at_most_samples(name: str, count: Floats | Ints, samples: Floats | Ints) -> 
         )
 
 
-def one_whole(name: str, value: float, *, least: int = 0) -> int:
+def one_whole(name: str, value: ArrayLike, *, least: int = 0) -> int:
     """A single whole number as int."""
     array = whole(name, value, least=least)
     if array.ndim:
@@ -97,7 +97,7 @@ def fraction(name: str, value: ArrayLike) -> Floats:
     return array
 
 
-def one_fraction(name: str, value: float) -> float:
+def one_fraction(name: str, value: ArrayLike) -> float:
     """A single number strictly between 0 and 1."""
     array = fraction(name, value)
     if array.ndim:
