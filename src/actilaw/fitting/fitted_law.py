@@ -214,10 +214,10 @@ class FittedLaw:
 
         Returns:
             One row per share: columns working, expected, lower, upper, in whole samples counted
-            from the very first. Expected is the first number of samples by which the forecast
-            reaches the share; lower, by which the upper bound of the forecast does; upper, by which
-            its lower bound does. Infinity where that is never, at this level: silent units may be
-            more than the share leaves.
+            from the very first, to a part in a million. Expected is the first number of samples by
+            which the forecast reaches the share; lower, by which the upper bound of the forecast
+            does; upper, by which its lower bound does. Infinity where that is never, at this
+            level: silent units may be more than the share leaves.
 
         Raises:
             InputError: if a share or the level is not in (0, 1).

@@ -171,24 +171,31 @@ class AccumulationForecast:
 
         Beyond the samples counted, bounds are whole numbers of units.
         """
-        expected, lower, upper = self.at(samples)
-        ahead = samples > self.forecaster.counts.samples
-        lower, upper = np.where(ahead, (np.floor(lower), np.ceil(upper)), (lower, upper))
-        return expected, lower, upper
+        known, (expected, lower, upper) = self._known(samples), self._newly_working(samples)
+        return known + expected, known + np.floor(lower), known + np.ceil(upper)
 
     def at(self, samples: Ints) -> tuple[Floats, Floats, Floats]:
         """The same before bounds are rounded to whole units, which has no steps."""
+        known, (expected, lower, upper) = self._known(samples), self._newly_working(samples)
+        return known + expected, known + lower, known + upper
+
+    def _known(self, samples: Ints) -> Floats:
+        """Working units after as many of the samples counted; (n,)."""
         counts = self.forecaster.counts
-        expected = counts.rarefied(np.minimum(samples, counts.samples))
-        lower, upper = expected.copy(), expected.copy()
-        ahead = samples > counts.samples
-        if ahead.any() and counts.idle:
+        return counts.rarefied(np.minimum(samples, counts.samples))
+
+    def _newly_working(self, samples: Ints) -> Floats:
+        """Idle units that start to work beyond the samples counted: expected, lower and upper;
+        (3, n).
+        """
+        ahead = samples > self.forecaster.counts.samples
+        newly_working = np.zeros((3, samples.size))
+        if ahead.any():
             asked = samples[ahead]
-            newly_working, *bounds = _newly_working_units(self.forecaster, asked, self.level)
-            bounds = self.rising.kept(asked, np.stack(bounds, axis=1))
-            expected[ahead] = counts.working + newly_working
-            lower[ahead], upper[ahead] = counts.working + bounds.T
-        return expected, lower, upper
+            expected, *bounds = _newly_working_units(self.forecaster, asked, self.level)
+            kept = self.rising.kept(asked, np.stack(bounds, axis=1))
+            newly_working[:, ahead] = np.vstack((expected, kept.T))
+        return newly_working
 
 
 def _newly_working_units(

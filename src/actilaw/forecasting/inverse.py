@@ -21,6 +21,7 @@ from actilaw.forecasting.other_widths import BOUNDS, WidthForecast, width_foreca
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.validation import LARGEST_WHOLE
 
+SAMPLES_TOLERANCE = 1e-6  # of a number of samples
 WIDTH_TOLERANCE = 1e-4  # of the logarithm of a width
 WIDEST = 16.0  # times as many units as activations, or as counted, where the search for widths ends
 ROUNDING = 1e-9  # of a unit
@@ -103,14 +104,12 @@ def _widest(forecast: WidthForecast, working: Floats, samples: int) -> pd.DataFr
     reached = enough.any(axis=1) & ~enough[:, -1]
     last = grid.size - 1 - np.argmax(enough[reached, ::-1], axis=1)
     ends = grid[last], grid[last + 1]
-    root = find_root(
-        excess,
-        ends,
-        args=(shares[reached], bound[reached]),
-        tolerances={"xatol": WIDTH_TOLERANCE},
-    )
     widths = np.where(enough[:, -1], np.inf, np.nan)
-    widths[reached] = np.floor(np.exp(root.x))
+    if reached.any():
+        arguments = shares[reached], bound[reached]
+        tolerances = {"xatol": WIDTH_TOLERANCE}
+        root = find_root(excess, ends, args=arguments, tolerances=tolerances)
+        widths[reached] = np.floor(np.exp(root.x))
     table = pd.DataFrame(widths.reshape(working.size, -1), columns=list(BOUNDS))
     return table.assign(working=working)
 
@@ -127,7 +126,8 @@ def _first_reaching(
     values_at: Callable[[Ints, Ints], Floats],
     which: Ints,
 ) -> Floats:
-    """Smallest whole numbers at which functions that never fall reach `units`, or infinity.
+    """Smallest whole numbers, to SAMPLES_TOLERANCE, at which functions that never fall reach
+    `units`, or infinity.
 
     Args:
         units: what is to be reached; (n,).
@@ -140,7 +140,7 @@ def _first_reaching(
     never = cell == grid.size
     cell = np.minimum(cell, grid.size - 1)
     short, enough = np.where(cell > 0, grid[cell - 1], 0), grid[cell]
-    while np.any(open_ := ~never & (enough - short > 1)):
+    while np.any(open_ := ~never & (enough - short > np.maximum(1, SAMPLES_TOLERANCE * short))):
         middle = short + (enough - short) // 2
         reached = np.zeros(units.size, bool)
         reached[open_] = values_at(middle[open_], which[open_]) >= units[open_]
