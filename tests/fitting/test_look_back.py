@@ -42,12 +42,12 @@ def test_a_forecast_that_failed_on_the_past_says_so(family: str | None) -> None:
         fitted._repr_html_(),
     ):
         assert sentence in said
-    assert fitted.forecast("10x").attrs["remarks"] == fitted.remarks[-1:]
+    assert fitted.forecast("10x").attrs["remarks"] == fitted.remarks()[-1:]
 
 
 def test_a_forecast_that_held_says_nothing() -> None:
     fitted = fit(steady_layer())
-    assert fitted.remarks == ()
+    assert fitted.remarks() == ()
     assert "Looking back" not in repr(fitted) + repr(fitted.summary()) + repr(fitted.forecast(960))
 
 
@@ -81,4 +81,4 @@ def test_two_numbers_of_active_units_are_told_apart_in_words() -> None:
 
 
 def test_one_number_of_active_units_needs_no_words() -> None:
-    assert fit(draw_counts(2000, 40, 0.3, 500, seed=1)).remarks == ()
+    assert fit(draw_counts(2000, 40, 0.3, 500, seed=1)).remarks() == ()

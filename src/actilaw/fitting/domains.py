@@ -19,8 +19,8 @@ import numpy as np
 from scipy.special import expit
 
 Domain = tuple[float, float]
-POSITIVE: Domain = (0.0, inf)
-SHARE: Domain = (0.0, 1.0)
+ABOVE_ZERO: Domain = (0.0, inf)
+IN_UNIT_INTERVAL: Domain = (0.0, 1.0)
 
 
 def domain_of(name: str, units: int) -> Domain:
@@ -28,15 +28,15 @@ def domain_of(name: str, units: int) -> Domain:
     return {
         "active": (0.0, float(units)),
         "expected_working": (0.0, float(units)),
-        "b": POSITIVE,
+        "b": ABOVE_ZERO,
         "alpha": (-inf, 1.0),  # 1 − b
         "s": (-inf, 1.0),
-        "knee": POSITIVE,
+        "knee": ABOVE_ZERO,
         "inflection": (1.0, inf),  # N/c, with c < N
-        "rarest_rate": POSITIVE,
-        "share": SHARE,
-        "silent_share": SHARE,
-        "always_on_share": SHARE,
+        "rarest_rate": ABOVE_ZERO,
+        "share": IN_UNIT_INTERVAL,
+        "silent_share": IN_UNIT_INTERVAL,
+        "always_on_share": IN_UNIT_INTERVAL,
     }[name.removesuffix("_2")]
 
 

@@ -147,9 +147,8 @@ class FittedLaw:
         table = pd.DataFrame.from_dict(
             rows, orient="index", columns=["estimate", "standard_error", "lower", "upper"]
         )
-        return with_remarks(table, self.remarks)
+        return with_remarks(table, self.remarks())
 
-    @cached_property
     def remarks(self) -> tuple[str, ...]:
         """What else to know of this fit, a sentence each: where c of the law is not the number of
         units counted as active, and where a forecast from the first tenth of the recording missed
@@ -348,11 +347,11 @@ class FittedLaw:
             f"<FittedLaw {self.family}: {', '.join(estimates)};\n"
             f" {counts.units:,} units, {counts.samples:,} samples, {counts.working:,} working;\n"
             f" forecasts from {self.forecasts_from}; log-likelihood {self.log_likelihood:.6g}, "
-            f"AIC {self.aic:.6g}" + "".join(f";\n {remark}" for remark in self.remarks) + ">"
+            f"AIC {self.aic:.6g}" + "".join(f";\n {remark}" for remark in self.remarks()) + ">"
         )
 
     def _repr_html_(self) -> str:
-        remarks = "".join(f"<p>{escape(remark)}</p>" for remark in self.remarks)
+        remarks = "".join(f"<p>{escape(remark)}</p>" for remark in self.remarks())
         return self.summary().to_html() + remarks
 
     @cached_property

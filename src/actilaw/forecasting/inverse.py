@@ -106,9 +106,12 @@ def _widest(forecast: WidthForecast, working: Floats, samples: int) -> pd.DataFr
     ends = grid[last], grid[last + 1]
     widths = np.where(enough[:, -1], np.inf, np.nan)
     if reached.any():
-        arguments = shares[reached], bound[reached]
-        tolerances = {"xatol": WIDTH_TOLERANCE}
-        root = find_root(excess, ends, args=arguments, tolerances=tolerances)
+        root = find_root(
+            excess,
+            ends,
+            args=(shares[reached], bound[reached]),
+            tolerances={"xatol": WIDTH_TOLERANCE},
+        )
         widths[reached] = np.floor(np.exp(root.x))
     table = pd.DataFrame(widths.reshape(working.size, -1), columns=list(BOUNDS))
     return table.assign(working=working)

@@ -47,7 +47,7 @@ SAMPLES_RATIO = (
 WIDTHS_RATIO = 4.0  # between neighbours of that of widths
 POINTS_BELOW = 6  # of the grid of samples, below those counted
 LARGEST_SAMPLES = float(np.nextafter(2.0**63, 0))  # as a float that fits into int64
-LEAST_SHARE, LARGEST_SHARE = 1e-300, 1 - 1e-12
+SHARES_WITH_LOG_ODDS = 1e-300, 1 - 1e-12
 SharesAt = Callable[[Floats], Floats]  # numbers of samples, (n,), to shares of units, (..., n)
 
 
@@ -213,7 +213,7 @@ class WidthForecast:
         """
         forecaster, level = self.like.forecaster, self.like.level
         shares = self._narrowed(self.like.shares, samples, widths)
-        share, lower, upper = np.clip(shares, LEAST_SHARE, LARGEST_SHARE)
+        share, lower, upper = np.clip(shares, *SHARES_WITH_LOG_ODDS)
         doubled_share = self._narrowed(self.like.expected, 2 * samples, widths)
         low, high = share_interval(
             widths,
