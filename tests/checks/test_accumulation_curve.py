@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actilaw.checks.accumulation_curve import (
     _distance_from_mean_field,
     _interval_by_inversion,
     _unit_slopes,
+    _zero_between,
     forecast_from_first_tenth,
     inflection,
 )
@@ -46,6 +49,23 @@ def test_the_interval_is_of_the_places_that_are_not_rejected() -> None:
     assert (lower, upper) == pytest.approx((1.5, 3.5))
     with pytest.raises(Inconclusive, match="the place where K is steepest"):
         _interval_by_inversion(rises, np.full(6, 6.0), 2.5)
+
+
+@given(
+    st.lists(st.floats(-3, 3), min_size=8, max_size=30),
+    st.lists(st.floats(1e-6, 1), min_size=30, max_size=30),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_top_lies_within_its_bounds_whatever_the_margins(
+    rises: list[float], margins: list[float], seed: int
+) -> None:
+    """Margins so small that chords on both sides of the top are rejected are among them."""
+    curve = np.array([4.0, *rises, -4.0])
+    downward = np.flatnonzero((curve[:-1] > 0) & (curve[1:] <= 0))
+    start = np.random.default_rng(seed).choice(downward)
+    top = _zero_between(curve, start)
+    lower, upper = _interval_by_inversion(curve, np.resize(margins, curve.size), top)
+    assert lower <= top <= upper
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ form, and the extrapolations of other fields (baselines.py).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import product
 
 import numpy as np
@@ -21,61 +21,15 @@ from actilaw.counts.activation_counts import ActivationCounts, require_one_layer
 from actilaw.errors import CountsError, InputError
 from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.fitting.fit import fit
-from actilaw.forecasting.forecaster import Forecaster
+from actilaw.forecasting.hindcast import BacktestResult, compare, hindcast
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.progress import Progress, told
-from actilaw.support.validation import fraction
+from actilaw.support.validation import fraction, one_fraction
 
 RATE_DENSITY = "rate_density"  # what `fit(counts)` forecasts from
 METHODS = (RATE_DENSITY, *FAMILIES, *BASELINES)
 EARLY_SHARES = (1 / 30, 1 / 10, 1 / 3)
 REPORTED_EARLY_SHARE = 0.1  # the report and the demo forecast from it
-
-
-@dataclass(frozen=True)
-class BacktestResult:
-    """A forecast of working units from an early part of the samples, and what all of them showed.
-
-    Attributes:
-        from_samples: samples in the early part.
-        samples: samples in all.
-        expected: the forecast, in units.
-        lower, upper: its interval, in units; NaN where the method has none.
-        counted: working units after all samples.
-        newly_working: how many of these were idle after the early part.
-    """
-
-    from_samples: int
-    samples: int
-    expected: float
-    lower: float
-    upper: float
-    counted: int
-    newly_working: int
-
-    @property
-    def inside(self) -> bool:
-        """Whether the count lies in the forecast's interval."""
-        return self.lower <= self.counted <= self.upper
-
-    @property
-    def missed(self) -> float:
-        """Error as a share of the newly working units; 1 is no better than assuming that no idle
-        unit ever works.
-        """
-        if self.newly_working == 0:
-            return float(self.expected != self.counted)
-        return abs(self.expected - self.counted) / self.newly_working
-
-    def __str__(self) -> str:
-        """The result in one sentence, without a full stop."""
-        where = "inside" if self.inside else "outside"
-        return (
-            f"From the first {self.from_samples:,} samples it forecast {self.expected:,.0f} "
-            f"working units ({self.lower:,.0f} to {self.upper:,.0f}); {self.counted:,} were "
-            f"counted, {where} the interval: an error of {self.missed:.0%} of the "
-            f"{self.newly_working:,} units that started to work since then"
-        )
 
 
 @one_blas_thread()
@@ -112,7 +66,7 @@ def backtest(
         CountsError: if no method can forecast from any of the parts.
     """
     require_one_layer(counts)
-    fraction("level", level)
+    one_fraction("level", level)
     methods = (methods,) if isinstance(methods, str) else tuple(methods)
     unknown = [method for method in methods if method not in METHODS]
     if unknown:
@@ -149,20 +103,10 @@ def backtest_from(
     """
     if method in BASELINES:
         expected = float(BASELINES[method](early, np.array([counts.samples], float))[0])
-        return _result(early, counts, expected, np.nan, np.nan)
+        return hindcast(early, counts, expected, np.nan, np.nan)
     family = None if method == RATE_DENSITY else method
     early_fit = fit(early, family, allow_nonfinite=True)
     return compare(early_fit.forecaster, counts, level=level)
-
-
-def compare(
-    forecaster: Forecaster, counts: ActivationCounts, *, level: float = 0.95
-) -> BacktestResult:
-    """The forecast of a forecaster made from the first of the samples, compared with the counts of
-    all of them.
-    """
-    forecast = forecaster.at(np.array([counts.samples]), level).iloc[0]
-    return _result(forecaster.counts, counts, forecast.expected, forecast.lower, forecast.upper)
 
 
 def early_parts(counts: ActivationCounts, parts: ArrayLike) -> list[ActivationCounts]:
@@ -184,20 +128,6 @@ def early_parts(counts: ActivationCounts, parts: ArrayLike) -> list[ActivationCo
         for length in lengths
         if length < len(blocks) and blocks[:length].sum() > 0
     ]
-
-
-def _result(
-    early: ActivationCounts, counts: ActivationCounts, expected: float, lower: float, upper: float
-) -> BacktestResult:
-    return BacktestResult(
-        from_samples=early.samples,
-        samples=counts.samples,
-        expected=expected,
-        lower=lower,
-        upper=upper,
-        counted=counts.working,
-        newly_working=counts.working - early.working,
-    )
 
 
 def _row(method: str, result: BacktestResult) -> dict[str, object]:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from actilaw.backtesting.backtest import BacktestResult, compare
 from actilaw.checks.fitted_layer import FittedLayer
 from actilaw.checks.result import NO_BLOCKS, Claim, Inconclusive, TestResult, percent
 from actilaw.counts.activation_counts import ActivationCounts
@@ -27,6 +26,7 @@ from actilaw.errors import CountsError
 from actilaw.fitting.delta_method import ClosedFormRates
 from actilaw.fitting.fit import fit
 from actilaw.forecasting.forecaster import Forecaster
+from actilaw.forecasting.hindcast import BacktestResult, compare
 from actilaw.forecasting.incidence import incidence_frequencies
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import central_difference
@@ -216,16 +216,25 @@ def _distance_from_mean_field(layer: FittedLayer, log_b: float, log_d: Floats) -
 def _interval_by_inversion(rises: Floats, margins: Floats, top: float) -> tuple[float, float]:
     """Bounds, in steps of the grid, of the chords around the top whose rise is within its margin of
     0: those that a test does not reject.
+
+    The top, whose rise is 0, is one of the places compared, so that it lies within its bounds even
+    where the chords on either side of it are rejected.
     """
-    slack = margins - np.abs(rises)
+    steps = np.arange(rises.size)
+    above = np.searchsorted(steps, top)
+    places = np.insert(steps.astype(float), above, top)
+    slack = np.insert(margins - np.abs(rises), above, np.interp(top, steps, margins))
+
     rejected = np.flatnonzero(slack < 0)
-    below, above = rejected[rejected <= int(top)], rejected[rejected > int(top)]
-    if not below.size or not above.size:
+    before, after = rejected[rejected < above], rejected[rejected > above]
+    if not before.size or not after.size:
         raise Inconclusive(
             "the place where K is steepest cannot be distinguished from the ends of what was "
             "recorded"
         )
-    return _zero_between(slack, below[-1]), _zero_between(slack, above[0] - 1)
+    ends = [_zero_between(slack, before[-1]), _zero_between(slack, after[0] - 1)]
+    lower, upper = np.interp(ends, np.arange(places.size), places)
+    return float(lower), float(upper)
 
 
 def _zero_between(curve: Floats, index: int) -> float:

@@ -47,7 +47,7 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.progress import Progress, told
-from actilaw.support.validation import fraction
+from actilaw.support.validation import one_fraction
 
 __all__ = ["check"]
 
@@ -87,7 +87,7 @@ def check(
         CountsError: if the counts carry too little to determine a law, with the reason.
         InputError: if the level is not a fraction in (0, 1).
     """
-    fraction("level", level)
+    one_fraction("level", level)
     layer = FittedLayer.of(counts, level, np.random.default_rng(0) if rng is None else rng)
     tests = told(_tests(layer, loss), progress)
     rows = [asdict(_result(claim, test)) for claim, test in tests]

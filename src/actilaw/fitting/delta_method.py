@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actilaw.fitting.families.mixture import FittedFamily
-from actilaw.forecasting.intervals import finite_log_odds
+from actilaw.forecasting.intervals import LEAST_SHARE
 from actilaw.support.arrays import Floats
 from actilaw.support.numerics import central_difference
 
 DELTA_METHOD_STEP = 1e-4  # of a standard error
+LEAST_LOG_IDLE = np.log(LEAST_SHARE)
 
 
 def slopes_of(function: Callable[[Floats], Floats], closed_form: FittedFamily) -> Floats:
@@ -47,30 +48,31 @@ class ClosedFormRates:
         """Share of all units that work after `samples`, and the variance of its log odds; (n,)
         each.
         """
-        return self._with_variance(
-            lambda parameters: -np.expm1(self._log_idle(parameters, samples))
-        )
+
+        def log_idle(parameters: Floats) -> Floats:
+            return np.log(self.closed_form.family.idle(parameters, samples))
+
+        return self._with_variance(log_idle)
 
     def newly_working(self, samples: ArrayLike) -> tuple[Floats, Floats]:
         """Share of the units idle so far that work by `samples` samples in all, and the variance of
         its log odds; (n,) each.
         """
+        more = np.asarray(samples) - self.samples  # exact, however many samples there are
 
-        def share(parameters: Floats) -> Floats:
-            idle_now = self._log_idle(parameters, self.samples)
-            return -np.expm1(self._log_idle(parameters, samples) - idle_now)
+        def log_idle(parameters: Floats) -> Floats:
+            return self.closed_form.family.log_stay_idle(parameters, self.samples, more)
 
-        return self._with_variance(share)
+        return self._with_variance(log_idle)
 
-    def _with_variance(self, share: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
-        """The share at the estimates, and the variance of its log odds, (DM1)."""
+    def _with_variance(self, log_idle: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
+        """The share that is not idle at the estimates, and the variance of its log odds, (DM1)."""
 
         def log_odds(parameters: Floats) -> Floats:
-            return finite_log_odds(share(parameters))
+            # From the share that is idle, which keeps its digits where the other is nearly 1.
+            log_share = np.maximum(log_idle(parameters), LEAST_LOG_IDLE)
+            return np.log(np.maximum(-np.expm1(log_share), LEAST_SHARE)) - log_share
 
         slopes = slopes_of(log_odds, self.closed_form)
         variance = np.einsum("i...,ij,j...->...", slopes, self.covariance, slopes)
-        return share(self.closed_form.parameters), variance
-
-    def _log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
-        return np.log(self.closed_form.family.idle(parameters, samples))
+        return -np.expm1(log_idle(self.closed_form.parameters)), variance

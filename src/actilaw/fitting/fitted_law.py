@@ -9,6 +9,8 @@ from the closed form itself, where a family is asked for by name.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,17 +18,28 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.errors import InputError
 from actilaw.fitting.delta_method import ClosedFormRates, slopes_of
+from actilaw.fitting.domains import bounds_within, domain_of
 from actilaw.fitting.families.mixture import FittedFamily
+from actilaw.fitting.look_back import look_back, remark_on
 from actilaw.forecasting.forecaster import Forecaster
 from actilaw.forecasting.intervals import count_interval
+from actilaw.forecasting.inverse import samples_for, units_for
 from actilaw.forecasting.other_widths import width_forecast
 from actilaw.forecasting.rate_density import RateDensity
+from actilaw.forecasting.rising import RisingBounds, doublings
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.numerics import log_grid, two_sided_z
-from actilaw.support.validation import fraction, whole
+from actilaw.support.remarks import with_remarks
+from actilaw.support.validation import (
+    fraction,
+    one_fraction,
+    one_or_more,
+    one_whole,
+    samples_from,
+    whole,
+)
 from actilaw.theory import ActivationLaw
 
 if TYPE_CHECKING:
@@ -115,22 +128,36 @@ class FittedLaw:
     @one_blas_thread()
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """One row per quantity: estimate, standard_error, and the bounds of its interval at
-        `level`.
+        `level`, which never leave the quantity's domain.
 
         What was counted is exact and has standard error 0; expected_working is the closed form's
-        own E K(D) beside it.
+        own E K(D) beside it. Remarks on the fit stand below the table, and in
+        `.attrs["remarks"]`.
 
         Raises:
             InputError: if the level is not in (0, 1).
         """
-        fraction("level", level)
-        counts, estimates, errors = self.counts, self.params, self.standard_errors
+        z = two_sided_z(one_fraction("level", level))
+        counts, errors = self.counts, self.standard_errors
         counted = {"units": counts.units, "samples": counts.samples, "working": counts.working}
-        rows = {name: (float(value), 0.0) for name, value in counted.items()}
-        rows |= {name: (value, errors[name]) for name, value in estimates.items()}
-        table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "standard_error"])
-        reach = two_sided_z(level) * table["standard_error"]
-        return table.assign(lower=table["estimate"] - reach, upper=table["estimate"] + reach)
+        rows = {
+            name: (float(value), 0.0, float(value), float(value)) for name, value in counted.items()
+        }
+        for name, value in self.params.items():
+            bounds = bounds_within(domain_of(name, counts.units), value, errors[name], z)
+            rows[name] = (value, errors[name], *bounds)
+        table = pd.DataFrame.from_dict(
+            rows, orient="index", columns=["estimate", "standard_error", "lower", "upper"]
+        )
+        return with_remarks(table, self.remarks())
+
+    def remarks(self) -> tuple[str, ...]:
+        """What else to know of this fit, a sentence each: where c of the law is not the number of
+        units counted as active, and where a forecast from the first tenth of the recording missed
+        what then happened.
+        """
+        remarks = (self._remark_on_active(), self._remark_on_forecasts)
+        return tuple(remark for remark in remarks if remark)
 
     @one_blas_thread()
     def forecast(
@@ -145,13 +172,17 @@ class FittedLaw:
 
         The interval holds the uncertainty of the estimates, of the model, and of which units start
         to work; units that see the same samples start together, which the blocks of the counts
-        show. Up to the samples counted, the forecast is what a random part of them shows. Beyond
+        show. More samples never make a bound lower, and a row does not depend on what else is
+        asked. Up to the samples counted, the forecast is what a random part of them shows. Beyond
         100 times the samples counted it rests on the assumed shape of the density of rates alone.
+        Where the same forecast from the first tenth of the blocks missed what then happened, a
+        sentence below the table says so; it is in `.attrs["remarks"]` too.
 
         Args:
-            samples: D', whole numbers of samples, at least 1, counted from the very first; scalar
-                or (n,). Those counted, if left out.
-            units: N', widths of layers that nobody has trained, at least 2; scalar or (m,).
+            samples: D', whole numbers of samples, at least 1, counted from the very first, or
+                multiples of those counted such as "10x"; one, or (n,). Those counted, if left out.
+            units: N', widths of layers that nobody has trained, at least 2, or multiples such as
+                "2x"; one, or (m,).
             level: probability that the interval is meant to hold the count.
 
         Returns:
@@ -161,14 +192,70 @@ class FittedLaw:
             alone; "bN fixed" keeps c and the mass bN.
 
         Raises:
-            InputError: if samples or units are not whole or too small, or the level is not in
-                (0, 1).
+            InputError: if samples or units are not whole, too small or none, or the level is not
+                in (0, 1).
         """
-        fraction("level", level)
-        grid = _grid("samples", self.counts.samples if samples is None else samples, least=1)
+        one_fraction("level", level)
+        grid = self._samples("samples", self.counts.samples if samples is None else samples)
         if units is None:
-            return self.forecaster.at(grid, level)
-        return width_forecast(self.forecaster, grid, _grid("units", units, least=2), level)
+            table = self.forecaster.at(grid, level)
+        else:
+            widths = _grid("units", samples_from(units, self.counts.units, "units"), least=2)
+            table = width_forecast(self.forecaster, grid, widths, level)
+        return with_remarks(table, [self._remark_on_forecasts] if self._remark_on_forecasts else [])
+
+    def samples_for(self, working: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
+        """Samples after which a share of the units works: `forecast` asked backwards.
+
+        Shares that were reached long ago are answered by what a random part of the samples shows,
+        without a width.
+
+        Args:
+            working: share of the units, in (0, 1); one, or (n,).
+            level: probability that the interval is meant to hold the number of samples.
+
+        Returns:
+            One row per share: columns working, expected, lower, upper, in whole samples counted
+            from the very first, to a part in a million. Expected is the first number of samples by
+            which the forecast reaches the share; lower, by which the upper bound of the forecast
+            does; upper, by which its lower bound does. Infinity where that is never, at this
+            level: silent units may be more than the share leaves.
+
+        Raises:
+            InputError: if a share or the level is not in (0, 1).
+        """
+        shares = one_or_more("working", fraction("working", working))
+        return samples_for(self.forecaster, shares, one_fraction("level", level))
+
+    def units_for(
+        self, working: ArrayLike, samples: float | str | None = None, *, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Width of a layer of which a share of the units works after given samples: `forecast` for
+        other widths asked backwards.
+
+        Args:
+            working: share of the units, in (0, 1); one, or (n,).
+            samples: D', a whole number of samples, or a multiple of those counted such as "10x".
+                Those counted, if left out.
+            level: probability that the interval is meant to hold the width.
+
+        Returns:
+            One row per share and assumption, which are those of `forecast`: columns working,
+            samples, assumption, expected, lower, upper, in whole units, to about a part in 10,000.
+            Expected is the largest width of which the forecast says that at least the share works;
+            lower and upper, of which the lower and upper bound of the forecast say so. NaN where
+            that is none, at this level: the layer would be no wider than the units that one sample
+            activates.
+
+        Raises:
+            InputError: if a share or the level is not in (0, 1), or `samples` is not one whole
+                number, at least 1.
+        """
+        shares = one_or_more("working", fraction("working", working))
+        counted = self.counts.samples
+        given = counted if samples is None else samples_from(samples, counted)
+        number = one_whole("samples", given, least=1)
+        return units_for(self.forecaster, shares, number, one_fraction("level", level))
 
     @one_blas_thread()
     def curve(self, samples: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
@@ -176,7 +263,8 @@ class FittedLaw:
         theory's accumulation curve.
 
         Args:
-            samples: D, whole numbers of samples, at least 1; scalar or (n,).
+            samples: D, whole numbers of samples, at least 1, or multiples of those counted such as
+                "10x"; one, or (n,).
             level: probability that the interval is meant to hold the count of such a layer.
 
         Returns:
@@ -185,13 +273,17 @@ class FittedLaw:
         Raises:
             InputError: if samples are not whole or below 1, or the level is not in (0, 1).
         """
-        fraction("level", level)
-        grid, units = _grid("samples", samples, least=1), self.counts.units
+        one_fraction("level", level)
+        asked, units = self._samples("samples", samples), self.counts.units
+        grid = doublings(1, int(asked.max()))
         rates = ClosedFormRates(self.closed_form, self.clustered_covariance, self.counts.samples)
-        share, variance = rates.working(grid)
-        lower, upper = count_interval(units, share, variance, overdispersion=1.0, level=level)
+        share, variance = rates.working(np.concatenate((asked, grid)))
+        bounds = count_interval(units, share, variance, overdispersion=1.0, level=level)
+        at_asked, at_grid = np.split(np.stack(bounds, axis=1), [asked.size])
+        lower, upper = RisingBounds.over(grid, at_grid).kept(asked, at_asked).T
+        expected = units * share[: asked.size]
         return pd.DataFrame(
-            {"samples": grid, "expected": units * share, "lower": lower, "upper": upper}
+            {"samples": asked, "expected": expected, "lower": lower, "upper": upper}
         )
 
     @one_blas_thread()
@@ -200,7 +292,8 @@ class FittedLaw:
         removing it.
 
         Args:
-            more: further samples, at least 1; scalar or (n,).
+            more: further samples, at least 1, or multiples of those counted such as "1x"; one, or
+                (n,).
             level: of the interval and of the bound.
 
         Returns:
@@ -212,8 +305,8 @@ class FittedLaw:
             InputError: if no unit is idle, `more` is not whole or below 1, or the level is not in
                 (0, 1).
         """
-        fraction("level", level)
-        return self.forecaster.risk(_grid("more", more, least=1), level)
+        one_fraction("level", level)
+        return self.forecaster.risk(self._samples("further samples (more)", more), level)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The accumulation curve: working units against samples, counted and forecast, with the
@@ -259,11 +352,34 @@ class FittedLaw:
             f"<FittedLaw {self.family}: {', '.join(estimates)};\n"
             f" {counts.units:,} units, {counts.samples:,} samples, {counts.working:,} working;\n"
             f" forecasts from {self.forecasts_from}; log-likelihood {self.log_likelihood:.6g}, "
-            f"AIC {self.aic:.6g}>"
+            f"AIC {self.aic:.6g}" + "".join(f";\n {remark}" for remark in self.remarks()) + ">"
         )
 
     def _repr_html_(self) -> str:
-        return self.summary().to_html()
+        remarks = "".join(f"<p>{escape(remark)}</p>" for remark in self.remarks())
+        return self.summary().to_html() + remarks
+
+    @cached_property
+    def _remark_on_forecasts(self) -> str | None:
+        """Whether the forecast from the first tenth of the blocks missed what then happened."""
+        from_density = isinstance(self.forecaster.rates, RateDensity)
+        return remark_on(look_back(self.counts, None if from_density else self.family))
+
+    def _remark_on_active(self) -> str | None:
+        """Where c of the law and the mean number of active units differ by more than chance."""
+        counted, fitted = self.counts.active, self.params["active"]
+        if abs(counted - fitted) <= two_sided_z(0.95) * self.standard_errors["active"]:
+            return None
+        why = {
+            "law": "c of the one law that makes all counts most likely, and the counts depart from "
+            "that law",
+            "zero_inflated": "c of the law alone, without the units that are always on",
+        }.get(self.family, "c of the law of the rarer units alone")
+        return f"A sample activated {counted:.4g} units on average; active, {fitted:.4g}, is {why}."
+
+    def _samples(self, name: str, given: ArrayLike) -> Ints:
+        """Whole numbers of samples as (n,), from numbers and multiples of those counted."""
+        return _grid(name, samples_from(given, self.counts.samples, name), least=1)
 
     def _estimates(self, parameters: Floats) -> dict[str, float]:
         return self.closed_form.family.estimates(parameters, self.counts.units, self.counts.samples)
@@ -271,7 +387,4 @@ class FittedLaw:
 
 def _grid(name: str, values: ArrayLike, least: int) -> Ints:
     """Whole numbers from `least` on as (n,)."""
-    grid = np.atleast_1d(whole(name, values, least=least))
-    if grid.ndim != 1:
-        raise InputError(f"expected {name} as one number or (n,), but got shape {grid.shape}")
-    return grid
+    return one_or_more(name, whole(name, values, least=least))

@@ -4,7 +4,8 @@ Working units stay working, so only the N − K idle ones are uncertain. A model
 (`Rates`: the rate density, or a closed form) gives the share of them that works by D' samples, and
 that share's error. The interval (`intervals`) adds chance: which idle units start to work is
 random, and units that answer to the same samples start together (`overdispersion` in `incidence`).
-Up to the D samples counted, the forecast is the rarefaction curve of the counts, without a width.
+Its bounds are made for each D' and then kept from falling (`rising`). Up to the D samples counted,
+the forecast is the rarefaction curve of the counts, without a width.
 
 Forecasts by the rate density look back once: the first third of the blocks forecasts all of them,
 and where that missed by more than its standard error, the variance of the log odds is multiplied by
@@ -29,14 +30,17 @@ from actilaw.forecasting.incidence import (
     incidence_frequencies,
 )
 from actilaw.forecasting.intervals import (
-    count_interval,
+    finite_log_odds,
     good_turing_bound,
     log_odds_of_counted,
+    share_interval,
     variance_of_draw,
 )
 from actilaw.forecasting.rate_density import fit_rate_density
+from actilaw.forecasting.rising import RisingBounds, doublings
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import two_sided_z
+from actilaw.support.validation import LARGEST_WHOLE
 
 LOOKBACK_PRIOR = 4  # look-backs that went as they should, against which the one made is weighed
 
@@ -85,14 +89,8 @@ class Forecaster:
         Returns:
             One row per D': columns samples, expected, lower, upper, in units.
         """
-        counts = self.counts
-        expected = counts.rarefied(np.minimum(samples, counts.samples))
-        lower, upper = expected.copy(), expected.copy()
-        ahead = samples > counts.samples
-        if ahead.any() and counts.idle:
-            newly_working = self._newly_working_units(samples[ahead].astype(float), level)
-            for column, units in zip((expected, lower, upper), newly_working, strict=True):
-                column[ahead] = counts.working + units
+        forecast = AccumulationForecast.reaching(self, int(samples.max()), level)
+        expected, lower, upper = forecast.whole(samples)
         return pd.DataFrame(
             {"samples": samples, "expected": expected, "lower": lower, "upper": upper}
         )
@@ -111,53 +109,117 @@ class Forecaster:
         Raises:
             InputError: if no unit is idle.
         """
-        if self.counts.idle == 0:
+        counts = self.counts
+        if counts.idle == 0:
             raise InputError(
                 "expected idle units to ask about, but every unit has been activated: ask for "
                 "forecasts instead"
             )
-        share, variance = self._share(self.counts.samples + more.astype(float))
-        reach = two_sided_z(level) * np.sqrt(variance)
+        asked = counts.samples + np.minimum(more, LARGEST_WHOLE - counts.samples)
+        grid = doublings(counts.samples, int(asked.max()))
+
+        share, variance = self.newly_working(np.concatenate((asked, grid)))
+        log_odds, reach = finite_log_odds(share), two_sided_z(level) * np.sqrt(variance)
+        lower, upper = expit(log_odds - reach), expit(log_odds + reach)
+        bounds = np.stack((np.minimum(lower, share), np.maximum(upper, share)), axis=1)
+        at_asked, at_grid = np.split(bounds, [asked.size])
+        lower, upper = RisingBounds.over(grid, at_grid).kept(asked, at_asked).T
         return pd.DataFrame(
             {
                 "more": more,
-                "expected": share,
-                "lower": expit(logit(share) - reach),
-                "upper": expit(logit(share) + reach),
-                "bound": good_turing_bound(self.counts, self.incidence, more, level),
+                "expected": share[: asked.size],
+                "lower": lower,
+                "upper": upper,
+                "bound": good_turing_bound(counts, self.incidence, more, level),
             }
         )
 
-    def _newly_working_units(self, samples: Floats, level: float) -> tuple[Floats, Floats, Floats]:
-        """Idle units that work by `samples` > D: expected, lower, upper.
-
-        Units do not fall idle again, so what holds at fewer samples holds at more: the lower bound
-        is at least that of every doubling of the samples on the way. Doublings of D, rather than
-        the other samples asked for, keep each answer independent of what else was asked.
-        """
-        counts = self.counts
-        doublings = np.arange(1, np.log2(samples.max() / counts.samples) + 1)
-        on_the_way = counts.samples * 2.0**doublings
-        grid = np.sort(np.concatenate((samples, on_the_way)))
-        share, variance = self._share(grid)
-        lower, upper = count_interval(
-            counts.idle,
-            share,
-            variance,
-            overdispersion=self.incidence.overdispersion,
-            level=level,
-        )
-        least = np.maximum.accumulate(np.where(np.isin(grid, on_the_way), lower, 0))
-        lower = np.maximum(lower, least)
-        asked = np.searchsorted(grid, samples)
-        return counts.idle * share[asked], lower[asked], upper[asked]
-
-    def _share(self, samples: Floats) -> tuple[Floats, Floats]:
-        """Share of the idle units that work by `samples`, and the inflated variance of its log
-        odds.
+    def newly_working(self, samples: Ints) -> tuple[Floats, Floats]:
+        """Share of the idle units that work by `samples` samples in all, and the inflated variance
+        of its log odds; (n,) each.
         """
         share, variance = self.rates.newly_working(samples)
         return share, variance * self.inflation
+
+
+@dataclass(frozen=True, eq=False)
+class AccumulationForecast:
+    """Working units at any number of samples up to some farthest one, with bounds that never fall.
+
+    Attributes:
+        forecaster: that makes it.
+        level: of the interval.
+        rising: the bounds of the number of newly working units, made for doublings of the samples
+            counted; (n, 2).
+    """
+
+    forecaster: Forecaster
+    level: float
+    rising: RisingBounds
+
+    @staticmethod
+    def reaching(forecaster: Forecaster, farthest: int, level: float) -> AccumulationForecast:
+        """The forecast for up to `farthest` samples."""
+        grid = doublings(forecaster.counts.samples, farthest)
+        _, *bounds = _newly_working_units(forecaster, grid, level)
+        return AccumulationForecast(
+            forecaster, level, RisingBounds.over(grid, np.stack(bounds, axis=1))
+        )
+
+    def whole(self, samples: Ints) -> tuple[Floats, Floats, Floats]:
+        """Expected working units after `samples` samples in all, lower and upper; (n,) each.
+
+        Beyond the samples counted, bounds are whole numbers of units.
+        """
+        known, (expected, lower, upper) = self._known(samples), self._newly_working(samples)
+        return known + expected, known + np.floor(lower), known + np.ceil(upper)
+
+    def at(self, samples: Ints) -> tuple[Floats, Floats, Floats]:
+        """The same before bounds are rounded to whole units, which has no steps."""
+        known, (expected, lower, upper) = self._known(samples), self._newly_working(samples)
+        return known + expected, known + lower, known + upper
+
+    def _known(self, samples: Ints) -> Floats:
+        """Working units after as many of the samples counted; (n,)."""
+        counts = self.forecaster.counts
+        return counts.rarefied(np.minimum(samples, counts.samples))
+
+    def _newly_working(self, samples: Ints) -> Floats:
+        """Idle units that start to work beyond the samples counted: expected, lower and upper;
+        (3, n).
+        """
+        ahead = samples > self.forecaster.counts.samples
+        newly_working = np.zeros((3, samples.size))
+        if ahead.any():
+            asked = samples[ahead]
+            expected, *bounds = _newly_working_units(self.forecaster, asked, self.level)
+            kept = self.rising.kept(asked, np.stack(bounds, axis=1))
+            newly_working[:, ahead] = np.vstack((expected, kept.T))
+        return newly_working
+
+
+def _newly_working_units(
+    forecaster: Forecaster, samples: Ints, level: float
+) -> tuple[Floats, Floats, Floats]:
+    """Idle units that work by `samples` > D: expected, lower, upper; (n,) each.
+
+    The bounds are those of one number of samples at a time, not whole, and include what is
+    expected.
+    """
+    idle = forecaster.counts.idle
+    if idle == 0 or samples.size == 0:
+        nothing = np.zeros(samples.size)
+        return nothing, nothing, nothing
+    share, variance = forecaster.newly_working(samples)
+    lower, upper = share_interval(
+        idle,
+        share,
+        variance,
+        overdispersion=forecaster.incidence.overdispersion,
+        level=level,
+    )
+    expected = idle * share
+    return expected, np.minimum(idle * lower, expected), np.maximum(idle * upper, expected)
 
 
 def rate_density_forecaster(counts: ActivationCounts) -> Forecaster:

@@ -23,35 +23,47 @@ QUANTILE_TOLERANCE = 2.0**-52
 
 
 def count_interval(
-    units: int, share: Floats, variance: Floats, *, overdispersion: float, level: float
+    units: float, share: Floats, variance: Floats, *, overdispersion: float | Floats, level: float
 ) -> tuple[Floats, Floats]:
-    """Bounds that hold the number of units that start to work, out of `units`, with probability
-    `level`.
+    """`units` times the bounds of `share_interval`, as whole numbers of units; (n,) each."""
+    lower, upper = share_interval(
+        units, share, variance, overdispersion=overdispersion, level=level
+    )
+    return np.floor(units * lower), np.ceil(units * upper)
+
+
+def share_interval(
+    units: float | Floats,
+    share: Floats,
+    variance: Floats,
+    *,
+    overdispersion: float | Floats,
+    level: float,
+) -> tuple[Floats, Floats]:
+    """Bounds that hold the share of `units` that start to work, with probability `level`.
 
     The log odds of the share are normal. Given the share, the number is binomial with its variance
     multiplied by `overdispersion`; a beta distribution of that mean and variance approximates it,
     since it never leaves 0..units.
 
     Args:
-        units: how many could start to work.
+        units: how many could start to work, at least 1; one number, or (n,).
         share: expected share of them that will; (n,), in 0..1.
         variance: of the share's log odds; (n,).
-        overdispersion: at least 1; how much more than binomial the number varies.
+        overdispersion: at least 1; how much more than binomial the number varies; one, or (n,).
         level: in (0, 1).
 
     Returns:
-        Lower and upper, whole numbers of units; (n,) each.
+        Lower and upper share; (n,) each.
     """
-    if units == 0:
-        return np.zeros_like(share), np.zeros_like(share)
     log_odds = finite_log_odds(share)[:, np.newaxis]
     error = np.sqrt(variance)[:, np.newaxis] * HERMITE_NODES
     shares = np.clip(expit(log_odds + error), LEAST_SHARE, LARGEST_SHARE)
-    size = max(units / overdispersion, 1e-3)
+    size = np.maximum(units / np.broadcast_to(overdispersion, share.shape), 1e-3)[:, np.newaxis]
 
     lower, _ = _beta_mixture_quantile(size * shares, size * (1 - shares), (1 - level) / 2)
     _, upper = _beta_mixture_quantile(size * shares, size * (1 - shares), (1 + level) / 2)
-    return np.floor(units * lower), np.ceil(units * upper)
+    return lower, upper
 
 
 def finite_log_odds(share: Floats) -> Floats:
@@ -67,7 +79,7 @@ def log_odds_of_counted(part: ArrayLike, units: int) -> Floats:
     return logit(np.clip(np.asarray(part, float) / units, half_a_unit, 1 - half_a_unit))
 
 
-def variance_of_draw(units: int, share: ArrayLike, overdispersion: float) -> Floats:
+def variance_of_draw(units: int, share: ArrayLike, overdispersion: float | Floats) -> Floats:
     """Variance of the log odds of a share of `units` because which units they are is chance."""
     share = np.asarray(share, float)
     return overdispersion / (units * share * (1 - share))
@@ -101,7 +113,8 @@ def _beta_mixture_quantile(a: Floats, b: Floats, probability: float) -> tuple[Fl
 
     def excess(part: Floats, row: Ints) -> Floats:
         cdf = betainc(a[row], b[row], part[..., np.newaxis])
-        return cdf @ HERMITE_WEIGHTS - probability
+        # Not a matrix product, whose rounding depends on how many rows there are.
+        return (cdf * HERMITE_WEIGHTS).sum(axis=-1) - probability
 
     rows = np.arange(len(a))
     ends = (np.zeros(len(a)), np.ones(len(a)))

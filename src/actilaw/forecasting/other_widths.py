@@ -8,22 +8,47 @@ bracket what networks do.
 
 Between trained networks neither b nor bN is exactly constant. For wider layers the two assumptions
 lie on either side: in (OW1) every part of a layer is like the whole, in (OW2) the units added are
-rarer than those there were.
+rarer than those there were. With c fixed no fewer than c units work, whatever the width.
+
+The interval holds the error of the rates, the chance with which the counted layer came by its K,
+and that with which the new layer will. Units whose rates are drawn from one density work by D with
+a binomial number. Of that variance, what comes from which samples were seen is
+
+    (OW3) Σ p_i (1 − p_i) = K(2D) − K(D), with p_i the probability that unit i works by D  [derived]
+
+and only this part is multiplied by the overdispersion of units that start to work together: which
+rates the units of a layer have is not decided by the samples. By both assumptions a layer with more
+samples, or with more units, has no fewer working ones, so bounds are kept from falling (`rising`)
+in both.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
-from actilaw.forecasting.forecaster import Forecaster
-from actilaw.forecasting.intervals import count_interval, log_odds_of_counted, variance_of_draw
+from actilaw.forecasting.forecaster import AccumulationForecast, Forecaster
+from actilaw.forecasting.intervals import log_odds_of_counted, share_interval, variance_of_draw
+from actilaw.forecasting.rising import RisingBounds
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import two_sided_z
+from actilaw.support.validation import LARGEST_WHOLE
 
 BOUNDS = ("expected", "lower", "upper")
+SAMPLES_RATIO = (
+    2.0  # between neighbours of the grid of samples on which bounds are kept from falling
+)
+WIDTHS_RATIO = 4.0  # between neighbours of that of widths
+POINTS_BELOW = 6  # of the grid of samples, below those counted
+LARGEST_SAMPLES = float(np.nextafter(2.0**63, 0))  # as a float that fits into int64
+SHARES_WITH_LOG_ODDS = 1e-300, 1 - 1e-12
+SharesAt = Callable[[Floats], Floats]  # numbers of samples, (n,), to shares of units, (..., n)
 
 
 def width_forecast(
@@ -44,66 +69,214 @@ def width_forecast(
         InputError: if a width is no larger than the number of units that one sample activates.
     """
     active = forecaster.counts.active
-    if units.size and units.min() <= active:
+    if units.min() <= active:
         raise InputError(
             f"expected more units than the {active:.4g} that one sample activates, but got "
             f"{units.min()}: ask for wider layers"
         )
+    found = {
+        name: forecast.at(samples.astype(float), units.astype(float))
+        for name, forecast in width_forecasts(forecaster, level).items()
+    }
     tables = [
-        forecast(forecaster, samples, int(width), level).assign(
-            samples=samples, units=width, assumption=assumption
+        pd.DataFrame(
+            {
+                "samples": samples,
+                "units": width,
+                "assumption": name,
+                "expected": bounds[0, :, column],
+                "lower": np.floor(bounds[1, :, column]),
+                "upper": np.ceil(bounds[2, :, column]),
+            }
         )
-        for width in units
-        for assumption, forecast in (("b fixed", _b_fixed), ("bN fixed", _mass_fixed))
+        for column, width in enumerate(units)
+        for name, bounds in found.items()
     ]
-    table = pd.concat(tables, ignore_index=True)
-    return table[["samples", "units", "assumption", *BOUNDS]]
+    return pd.concat(tables, ignore_index=True)
 
 
-def _b_fixed(forecaster: Forecaster, samples: Ints, width: int, level: float) -> pd.DataFrame:
-    """(OW1): the share that works is that of the layer counted after D N/M samples."""
-    rescaled = samples * (forecaster.counts.units / width)
-    below = _shares(forecaster, np.maximum(np.floor(rescaled), 1).astype(np.int64), level)
-    above = _shares(forecaster, np.maximum(np.ceil(rescaled), 1).astype(np.int64), level)
-    part = rescaled - np.floor(rescaled)
-    shares = below * (1 - part) + above * part
-    shares *= np.minimum(rescaled, 1)  # below one sample K is c D
-    return _of_new_layer(forecaster, shares, width, level)
+def width_forecasts(forecaster: Forecaster, level: float) -> dict[str, WidthForecast]:
+    """Forecasts of other widths under each assumption, by its name."""
+    like = _LikeLayer(forecaster, level)
+    return {
+        "b fixed": WidthForecast(like, b_is_fixed=True),
+        "bN fixed": WidthForecast(like, b_is_fixed=False),
+    }
 
 
-def _mass_fixed(forecaster: Forecaster, samples: Ints, width: int, level: float) -> pd.DataFrame:
-    """(OW2)"""
-    idle = 1 - _shares(forecaster, samples, level)
-    shares = 1 - idle ** (forecaster.counts.units / width)
-    return _of_new_layer(forecaster, shares, width, level)
+@dataclass(frozen=True, eq=False)
+class _LikeLayer:
+    """Another layer like the one counted, of its width: one more draw from the same rates.
 
-
-def _shares(forecaster: Forecaster, samples: Ints, level: float) -> Floats:
-    """Share of units that work, expected, lower and upper, in a layer like the one counted; (3, n).
-
-    The layer counted is itself one draw, which counts within it do not show: the variance of that
-    draw is added.
+    Attributes:
+        forecaster: of the layer counted.
+        level: of the intervals.
+        known: forecasts of the layer counted that were asked for before, by samples.
     """
-    table, units = forecaster.at(samples, level), forecaster.counts.units
-    expected, lower, upper = log_odds_of_counted(table[list(BOUNDS)].to_numpy().T, units)
-    chance = variance_of_draw(units, expit(expected), forecaster.incidence.overdispersion)
-    reach_of_draw = two_sided_z(level) ** 2 * chance
-    down = np.sqrt((expected - lower) ** 2 + reach_of_draw)
-    up = np.sqrt((upper - expected) ** 2 + reach_of_draw)
-    return expit(np.array([expected, expected - down, expected + up]))
+
+    forecaster: Forecaster
+    level: float
+    known: dict[int, Floats] = field(default_factory=dict)
+
+    @property
+    def units(self) -> int:
+        return self.forecaster.counts.units
+
+    def expected(self, samples: Floats) -> Floats:
+        """Expected share of working units after `samples`, whole or not; (n,)."""
+        return self._interpolated(lambda whole: expit(self._log_odds(whole)[0]), samples)
+
+    def shares(self, samples: Floats) -> Floats:
+        """Share of working units after `samples`, expected, lower and upper; (3, n).
+
+        The layer counted is itself one draw, which counts within it do not show: the variance of
+        that draw is added.
+        """
+        return self._interpolated(self._shares, samples)
+
+    def _shares(self, samples: Ints) -> Floats:
+        doubled = samples + np.minimum(samples, LARGEST_WHOLE - samples)
+        log_odds = self._log_odds(np.concatenate((samples, doubled)))
+        expected, lower, upper = log_odds[:, : samples.size]
+        share, doubled_share = np.split(expit(log_odds[0]), 2)
+
+        overdispersion = _overdispersion_of_width(self.forecaster, share, doubled_share)
+        chance = variance_of_draw(self.units, share, overdispersion)
+        reach_of_draw = two_sided_z(self.level) ** 2 * chance
+        down = np.sqrt((expected - lower) ** 2 + reach_of_draw)
+        up = np.sqrt((upper - expected) ** 2 + reach_of_draw)
+        return expit(np.array([expected, expected - down, expected + up]))
+
+    def _log_odds(self, samples: Ints) -> Floats:
+        """Log odds of the share of the layer counted that works: expected, lower, upper; (3, n)."""
+        distinct, place = np.unique(samples, return_inverse=True)
+        new = np.setdiff1d(distinct, list(self.known))
+        if new.size:
+            forecast = AccumulationForecast.reaching(self.forecaster, int(new.max()), self.level)
+            self.known.update(zip(new.tolist(), np.array(forecast.at(new)).T, strict=True))
+        working = np.array([self.known[number] for number in distinct.tolist()])
+        return log_odds_of_counted(working.T[:, place], self.units)
+
+    @staticmethod
+    def _interpolated(shares: Callable[[Ints], Floats], samples: Floats) -> Floats:
+        """Shares between two whole numbers of samples, and below one sample, where K is c D."""
+        samples = np.minimum(samples, LARGEST_SAMPLES)
+        below = np.maximum(np.floor(samples), 1).astype(np.int64)
+        above = np.maximum(np.ceil(samples), 1).astype(np.int64)
+        at_below, at_above = np.split(shares(np.concatenate((below, above))), 2, axis=-1)
+        part = samples - np.floor(samples)
+        return (at_below * (1 - part) + at_above * part) * np.minimum(samples, 1)
 
 
-def _of_new_layer(forecaster: Forecaster, shares: Floats, width: int, level: float) -> pd.DataFrame:
-    """Numbers of units for shares that are expected, lower and upper, with the chance of the new
-    layer.
+@dataclass(frozen=True, eq=False)
+class WidthForecast:
+    """Working units of layers of any width after any samples, under one assumption.
+
+    Attributes:
+        like: a layer like the one counted.
+        b_is_fixed: (OW1) rather than (OW2).
     """
-    share, lower, upper = np.clip(shares, 1e-300, 1 - 1e-12)
-    variance = ((logit(upper) - logit(lower)) / (2 * two_sided_z(level))) ** 2
-    low, high = count_interval(
-        width,
-        share,
-        variance,
-        overdispersion=forecaster.incidence.overdispersion,
-        level=level,
-    )
-    return pd.DataFrame({"expected": width * share, "lower": low, "upper": high})
+
+    like: _LikeLayer
+    b_is_fixed: bool
+
+    def at(self, samples: Floats, widths: Floats) -> Floats:
+        """Expected number of working units, and lower and upper before they are rounded to whole
+        units; (3, n, m).
+
+        Args:
+            samples: D'; (n,).
+            widths: N', above the number of units that one sample activates; (m,).
+        """
+        lines = self._lines(widths.max())
+        columns = [(width, self._grid(samples.max(), width)) for width in (*widths, *lines)]
+        lengths = [samples.size + grid.size for _, grid in columns]
+        expected, bounds = self._one_by_one(
+            np.concatenate([np.append(samples, grid) for _, grid in columns]),
+            np.repeat([width for width, _ in columns], lengths),
+        )
+        ends = np.cumsum(lengths)[:-1]
+        expected = np.stack([part[: samples.size] for part in np.split(expected, ends)])
+        rising = np.stack(
+            [
+                RisingBounds.over(grid, part[samples.size :]).kept(samples, part[: samples.size])
+                for (_, grid), part in zip(columns, np.split(bounds, ends), strict=True)
+            ]
+        )
+        of_asked, of_lines = np.split(rising, [widths.size])
+        lower, upper = RisingBounds.over(lines, of_lines).kept(widths, of_asked).T
+        return np.stack((expected[: widths.size].T, lower, upper))
+
+    def _one_by_one(self, samples: Floats, widths: Floats) -> tuple[Floats, Floats]:
+        """Expected, (n,), and bounds, (n, 2), for pairs of samples and widths, (n,) each, that know
+        nothing of each other.
+        """
+        forecaster, level = self.like.forecaster, self.like.level
+        shares = self._narrowed(self.like.shares, samples, widths)
+        share, lower, upper = np.clip(shares, *SHARES_WITH_LOG_ODDS)
+        doubled_share = self._narrowed(self.like.expected, 2 * samples, widths)
+        low, high = share_interval(
+            widths,
+            share,
+            ((logit(upper) - logit(lower)) / (2 * two_sided_z(level))) ** 2,
+            overdispersion=_overdispersion_of_width(forecaster, share, doubled_share),
+            level=level,
+        )
+        expected = np.maximum(widths * share, forecaster.counts.active)
+        low = np.maximum(widths * low, _least_active(forecaster.counts, samples, level))
+        bounds = np.minimum(low, expected), np.maximum(widths * high, expected)
+        return expected, np.stack(bounds, axis=1)
+
+    def _narrowed(self, of_like: SharesAt, samples: Floats, widths: Floats) -> Floats:
+        """Shares of working units in layers of these widths, from those of a layer like the one
+        counted.
+        """
+        ratio = widths / self.like.units
+        if self.b_is_fixed:
+            return of_like(samples / ratio)
+        return 1 - (1 - of_like(samples)) ** (1 / ratio)
+
+    def _grid(self, farthest: float, width: float) -> Floats:
+        """Numbers of samples on which bounds of this width are kept from falling; by (OW1) those
+        that show as much of the layer counted at every width.
+        """
+        counted = float(self.like.forecaster.counts.samples)
+        if self.b_is_fixed:
+            counted *= width / self.like.units
+        return _lattice(counted * SAMPLES_RATIO**-POINTS_BELOW, SAMPLES_RATIO, farthest)
+
+    def _lines(self, farthest: float) -> Floats:
+        """Widths on which bounds are kept from falling."""
+        units, active = self.like.units, self.like.forecaster.counts.active
+        below = np.floor(np.log(units / active) / np.log(WIDTHS_RATIO))
+        return _lattice(units * WIDTHS_RATIO**-below, WIDTHS_RATIO, farthest)
+
+
+def _lattice(first: float, ratio: float, farthest: float) -> Floats:
+    """first, and its products with powers of `ratio` as far as to pass `farthest`."""
+    steps = np.ceil(np.log(max(farthest / first, 1.0)) / np.log(ratio))
+    return first * ratio ** np.arange(steps + 2)
+
+
+def _overdispersion_of_width(
+    forecaster: Forecaster, share: Floats, doubled_share: Floats
+) -> Floats:
+    """Variance of the number of working units of a new layer, over that of a binomial number.
+
+    Args:
+        forecaster: of the layer counted, which has the overdispersion of newly working units.
+        share: of units that work by some samples, in (0, 1); (n,).
+        doubled_share: of units that work by twice as many; (n,).
+    """
+    of_samples = np.clip((doubled_share - share) / (share * (1 - share)), 0, 1)  # (OW3)
+    return 1 + (forecaster.incidence.overdispersion - 1) * of_samples
+
+
+def _least_active(counts: ActivationCounts, samples: Floats, level: float) -> Floats:
+    """Lower bound of the mean number of units that one of `samples` samples activates: no fewer
+    work.
+    """
+    variance = counts.active_variance
+    if variance is None:
+        variance = counts.active  # that of a Poisson number
+    return counts.active - two_sided_z(level) * np.sqrt(variance / samples)

@@ -61,23 +61,19 @@ class RateDensityEstimate:
     weights: Floats
     precision: Floats
 
-    def log_odds(self, factor: float) -> tuple[float, float]:
-        """Log odds that an idle unit works by `factor` times as many samples, (RD3), and their
-        variance.
+    def log_odds(self, further: Floats) -> tuple[Floats, Floats]:
+        """Log odds that an idle unit works within `further` times as many further samples, (RD3),
+        and their variance; (n,) each.
         """
-        sampling_units = self.incidence.sampling_units
-        idle_now = self.weights * self._idle_probability(sampling_units)
-        idle_then = self.weights * self._idle_probability(
-            sampling_units * min(factor, LONGEST_FACTOR)
-        )
-        newly_working = idle_now - idle_then
-        slope = newly_working / newly_working.sum() - idle_then / idle_then.sum()
-        variance = slope @ np.linalg.solve(self.precision, slope)
-        return float(np.log(newly_working.sum() / idle_then.sum())), float(variance)
-
-    def _idle_probability(self, sampling_units: float) -> Floats:
         silent = np.zeros(self.weights.size - self.rates.size)
-        return np.exp(-np.append(self.rates, silent) * sampling_units)
+        activations = np.append(self.rates, silent) * self.incidence.sampling_units
+        ahead = np.minimum(further, LONGEST_FACTOR)[:, np.newaxis] * activations
+        idle_now = self.weights * np.exp(-activations)
+        newly_working, idle_then = idle_now * -np.expm1(-ahead), idle_now * np.exp(-ahead)
+        work, stay = newly_working.sum(axis=1), idle_then.sum(axis=1)
+        slopes = newly_working / work[:, np.newaxis] - idle_then / stay[:, np.newaxis]
+        variance = np.sum(slopes * np.linalg.solve(self.precision, slopes.T).T, axis=1)
+        return np.log(work / stay), variance
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +91,11 @@ class RateDensity:
         log odds; (n,) each.
         """
         counted = self.members[0].incidence.samples
-        found = np.array(
-            [
-                [member.log_odds(factor) for member in self.members]
-                for factor in np.atleast_1d(samples) / counted
-            ]
-        )
-        log_odds, variance = found[..., 0], found[..., 1]
-        return expit(log_odds).mean(axis=1), variance.mean(axis=1) + log_odds.var(axis=1)
+        # The difference first: from 10¹⁶ samples on one more is lost in their ratio.
+        further = (np.atleast_1d(samples) - counted) / counted
+        found = np.array([member.log_odds(further) for member in self.members])
+        log_odds, variance = found[:, 0], found[:, 1]
+        return expit(log_odds).mean(axis=0), variance.mean(axis=0) + log_odds.var(axis=0)
 
 
 def fit_rate_density(incidence: IncidenceFrequencies) -> RateDensity:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from actilaw.errors import InputError
 from actilaw.support.arrays import Floats, Ints
 
+T = TypeVar("T", bound=np.generic)
 LARGEST_WHOLE = 2**63 - 1  # whole numbers are int64
 
 
@@ -36,11 +37,18 @@ def at_least_zero(name: str, value: ArrayLike) -> Floats:
 
 def whole(name: str, value: ArrayLike, *, least: int = 0) -> Ints:
     """`value` as int64, without rounding anything."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of several lengths
+        raise InputError(
+            f"expected whole {name} in {least}..{LARGEST_WHOLE}, but got {value!r}"
+        ) from None
     # A Python integer from 2⁶⁴ on is an object to NumPy.
     if array.dtype.kind not in "iuf":
         raise InputError(f"expected whole {name} in {least}..{LARGEST_WHOLE}, but got {value!r}")
-    fits = (array >= least) & (array < 2.0**63) & (array == np.floor(array))
+    # 2⁶³ − 1 itself has no float, so floats are compared with 2⁶³.
+    small_enough = array < 2.0**63 if array.dtype.kind == "f" else array <= LARGEST_WHOLE
+    fits = (array >= least) & small_enough & (array == np.floor(array))
     if not np.all(fits):
         raise InputError(
             f"expected whole {name} in {least}..{LARGEST_WHOLE}, but got {array[~fits].flat[0]}"
@@ -59,7 +67,7 @@ def at_most_samples(name: str, count: Floats | Ints, samples: Floats | Ints) -> 
         )
 
 
-def one_whole(name: str, value: float, *, least: int = 0) -> int:
+def one_whole(name: str, value: ArrayLike, *, least: int = 0) -> int:
     """A single whole number as int."""
     array = whole(name, value, least=least)
     if array.ndim:
@@ -80,13 +88,45 @@ def positive_array(name: str, value: ArrayLike) -> Floats:
 
 def fraction(name: str, value: ArrayLike) -> Floats:
     """`value` as floats strictly between 0 and 1."""
-    array = np.asarray(value, float)
+    array = _floats(name, value, f"{name} as a fraction in (0, 1)")
     if not np.all((array > 0) & (array < 1)):
         bad = array[~((array > 0) & (array < 1))].flat[0]
         raise InputError(
             f"expected {name} as a fraction in (0, 1), but got {bad:g}: 0.95 means 95 %"
         )
     return array
+
+
+def one_fraction(name: str, value: ArrayLike) -> float:
+    """A single number strictly between 0 and 1."""
+    array = fraction(name, value)
+    if array.ndim:
+        raise InputError(
+            f"expected one number for {name}, but got an array of shape {array.shape}: ask for one "
+            "at a time"
+        )
+    return float(array)
+
+
+def one_or_more(name: str, array: NDArray[T]) -> NDArray[T]:
+    """`array` as (n,) with at least one entry, from a scalar or (n,)."""
+    grid = np.atleast_1d(array)
+    if grid.ndim != 1:
+        raise InputError(f"expected {name} as one number or (n,), but got shape {grid.shape}")
+    if grid.size == 0:
+        raise InputError(f"expected at least one number of {name}, but got an empty list")
+    return grid
+
+
+def _floats(name: str, value: ArrayLike, expected: str) -> Floats:
+    """`value` as floats, if it holds real numbers alone."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of several lengths
+        raise InputError(f"expected {expected}, but got {value!r}") from None
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"expected {expected}, but got {value!r}: give plain numbers for {name}")
+    return array.astype(float)
 
 
 def increasing(name: str, value: ArrayLike) -> Ints:

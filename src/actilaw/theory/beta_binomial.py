@@ -34,9 +34,9 @@ def log_idle(samples: ArrayLike, b: ArrayLike, beta: ArrayLike) -> Floats:
     return log_beta_ratio(beta, samples, b)
 
 
-def log_stay_idle(samples: ArrayLike, more: ArrayLike, b: float, beta: float) -> Floats:
+def log_stay_idle(samples: ArrayLike, more: ArrayLike, b: ArrayLike, beta: ArrayLike) -> Floats:
     """Log probability that a unit idle after `samples` inputs stays idle for `more` of them."""
-    return log_beta_ratio(beta + np.asarray(samples, float), more, b)
+    return log_beta_ratio(np.asarray(beta, float) + np.asarray(samples, float), more, b)
 
 
 def log_pmf(

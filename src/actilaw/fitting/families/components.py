@@ -27,7 +27,7 @@ from scipy.special import expit, polygamma
 
 from actilaw.support.arrays import Floats
 from actilaw.theory import ActivationLaw
-from actilaw.theory.beta_binomial import log_idle, log_pmf
+from actilaw.theory.beta_binomial import log_idle, log_pmf, log_stay_idle
 from actilaw.theory.log_gamma import digamma_step, log_beta_ratio_slope
 
 
@@ -97,6 +97,10 @@ class Component(Protocol):
         """Log probability of no activation in `samples` inputs, whole or not; of their shape, for
         one fit.
         """
+        ...
+
+    def log_stay_idle(self, parameters: Floats, samples: float, more: ArrayLike) -> Floats:
+        """Log probability that a unit idle after `samples` inputs stays idle for `more` of them."""
         ...
 
 
@@ -169,6 +173,9 @@ class Law:
 
     def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         return log_idle(samples, *self.beta_parameters(parameters))
+
+    def log_stay_idle(self, parameters: Floats, samples: float, more: ArrayLike) -> Floats:
+        return log_stay_idle(samples, more, *self.beta_parameters(parameters))
 
     def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
         """By the chain rule from (b, β), with db/d odds = −dβ/d odds = D* p (1 − p)."""
@@ -279,6 +286,9 @@ class Atom:
 
     def log_idle(self, parameters: Floats, samples: ArrayLike) -> Floats:
         return np.where(self.always_on & (np.asarray(samples) > 0), -np.inf, 0.0)
+
+    def log_stay_idle(self, parameters: Floats, samples: float, more: ArrayLike) -> Floats:
+        return np.zeros(np.shape(more))  # no unit that is always on has been idle
 
 
 SILENT, ALWAYS_ON = Atom(always_on=False), Atom(always_on=True)

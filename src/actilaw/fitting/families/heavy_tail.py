@@ -39,7 +39,7 @@ from numpy.typing import ArrayLike
 from actilaw.fitting.families.components import DistinctCounts, Law, Slopes, weight_slope
 from actilaw.support.arrays import Floats
 from actilaw.theory import ActivationLaw
-from actilaw.theory.beta_binomial import log_idle, log_pmf
+from actilaw.theory.beta_binomial import log_idle, log_pmf, log_stay_idle
 from actilaw.theory.log_gamma import (
     digamma_step,
     log_beta_ratio,
@@ -55,6 +55,7 @@ HESSIAN_STEP = 5e-6
 TRIED_S = (-0.5, 0.2, 0.6)
 TRIED_M = (0.1, 1.0, 30.0)  # times the samples
 MOST_STARTS = 3
+SMALL_STEP = 1e-5  # of x; up to here the middle's slope leaves out 1e-11 of the growth of ln G
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,12 @@ class HeavyTail:
         s, t, beta, m = _unpacked(_away_from_zero(parameters))
         later = np.asarray(samples, float) + beta
         return log_idle(samples, t, beta) + _log_g(later, m, s, t) - _log_g(beta, m, s, t)
+
+    def log_stay_idle(self, parameters: Floats, samples: float, more: ArrayLike) -> Floats:
+        """(HT5) of the later over that of the earlier samples."""
+        s, t, beta, m = _unpacked(_away_from_zero(parameters))
+        growth = _log_g_growth(float(samples) + beta, np.asarray(more, float), m, s, t)
+        return log_stay_idle(samples, more, t, beta) + growth
 
     def score(self, parameters: Floats, distinct: DistinctCounts) -> Floats:
         """Term by term."""
@@ -162,6 +169,13 @@ def _log_g(x: ArrayLike, m: ArrayLike, s: ArrayLike, t: ArrayLike) -> Floats:
     """ln G(x) of (HT3)."""
     x = np.asarray(x, float)
     return np.log(x * (np.expm1(log_rising_ratio(x, m, t)) / s) - np.expm1(log_beta_ratio(x, m, t)))
+
+
+def _log_g_growth(x: Floats, step: Floats, m: Floats, s: Floats, t: Floats) -> Floats:
+    """ln G(x + step) − ln G(x); by the slope in the middle where a difference would be rounding."""
+    slope = _g_score(x + step / 2, m, s, t)[..., 1]
+    difference = _log_g(x + step, m, s, t) - _log_g(x, m, s, t)
+    return np.where(step < SMALL_STEP * x, step * slope, difference)
 
 
 def _scores(parameters: Floats, distinct: DistinctCounts) -> Floats:

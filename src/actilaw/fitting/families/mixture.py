@@ -83,6 +83,21 @@ class Family:
         parts = [np.exp(part.log_idle(own, samples)) for part, own in self._parts(parameters)]
         return np.tensordot(shares, np.array(parts), axes=1)
 
+    def log_stay_idle(self, parameters: Floats, samples: float, more: ArrayLike) -> Floats:
+        """Log probability that a unit idle after `samples` inputs stays idle for `more` of them; of
+        their shape.
+        """
+        log_idle = [part.log_idle(own, samples) for part, own in self._parts(parameters)]
+        joint = self._log_shares(parameters) + np.array(log_idle)
+        of_idle = joint - np.logaddexp.reduce(joint)  # (MX2) at k = 0
+        stay = np.array(
+            [part.log_stay_idle(own, samples, more) for part, own in self._parts(parameters)]
+        )
+        log_stays = np.logaddexp.reduce(np.transpose(of_idle + stay.T), axis=0)
+        works = np.tensordot(np.exp(of_idle), -np.expm1(stay), axes=1)
+        # From the rarer of the two, which has all its digits.
+        return np.where(works < 0.5, np.log1p(-np.minimum(works, 0.5)), log_stays)
+
     def log_likelihood(self, counts: ActivationCounts) -> LogLikelihood:
         """Of all counts: value (...,), score (..., p) and Hessian (..., p, p) at parameters
         (..., p).
