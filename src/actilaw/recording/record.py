@@ -40,22 +40,25 @@ def record(
     Args:
         model: any torch module, compiled or not, in one process or one of several; its outputs,
             gradients and random state stay as they are.
-        layers: "auto" for outputs of activation modules, inputs of the last projection of gated
-            feed-forward layers, routers of mixtures of experts and latents of sparse autoencoders
-            (`recording.uncovered` names what is left out); or a module name or glob, a list of
-            them, or a function of (name, module). Units are the last axis, or axis 1 after
-            convolutions.
+        layers: "auto" for outputs of activation modules and functions, inputs of the last
+            projection of gated feed-forward layers, routers of mixtures of experts and latents of
+            sparse autoencoders (`recording.uncovered` names what is left out); or a module name or
+            glob, a list of them, or a function of (name, module). Units are what the weights make
+            that feed a layer: channels of a convolution, the last axis of anything else. A layer
+            fed by other modules in each of its calls is several, `name#0`, `name#1`, ...
         criterion: "auto" for "above zero" after rectifiers, "not zero" for latents, the chosen
             experts of a router, and more than a tenth of the largest magnitude at the same position
-            for smooth and gated units; or a rule (`Positive()`, `Threshold(0.1)`, `Relative(0.05)`,
-            `TopK(2)`, a function from activations to booleans of the same shape), or a list of
-            rules. A threshold is in the unit of the activation.
+            for smooth and gated units, and for layers named by hand that are no rectifiers; or a
+            rule (`Positive()`, `Threshold(0.1)`, `Relative(0.05)`, `TopK(2)`, their words such as
+            "relative(0.05)", a function from activations to booleans of the same shape), or a list
+            of rules. A threshold is in the unit of the activation.
         per: "sample": an entry of the first axis, in which a unit counts once if it is activated
             at any position; "position" (or "token"): every position is a sample. Use "token" for
             language models.
         mask: which samples (n_samples,) or positions (n_samples, n_positions) to count, true where
             they do: the name of an argument of the model, "attention_mask" say, or a function of
-            its arguments. All of them by default.
+            its arguments. Additive masks, and PyTorch's padding masks, are understood; one that may
+            mean either is refused. All of them by default.
         resume: a census to go on from, of the same model, layers and rules.
 
     Returns:
