@@ -11,7 +11,7 @@ stride, ...: the order in which one process would have seen them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,13 +125,18 @@ class Accumulator:
             rows, per_entry = rows.flattened(), positions
         else:
             per_entry = 1
-        parts: list[Counted] = []
+        active = torch.empty(entries, x.shape[-1], dtype=torch.bool, device=x.device)
+        nonfinite = torch.empty(entries, dtype=torch.bool, device=x.device)
         for block, first, last in self._parts(base, entries):
             part = rows[first * per_entry : last * per_entry]
-            found = count(part, keep)
+            found = count(part, active[first:last] if keep else None)
             self._add_counts(totals, block, part, found, base + first, per_entry)
-            parts.append(found)
-        return _found(parts, mask) if keep and parts else None
+            if keep:
+                nonfinite[first:last] = found.nonfinite
+        if not keep:
+            return None
+        counted = torch.ones_like(nonfinite) if mask is None else mask.any(1)
+        return Found(active, counted, nonfinite)
 
     def add_some(
         self,
@@ -344,14 +349,6 @@ class Accumulator:
             else:
                 entry = base + first // per_entry
                 totals.first[newly_working] = self.start + self.stride * entry
-
-
-def _found(parts: Sequence[Counted], mask: Tensor | None) -> Found:
-    """What was found in consecutive rows of a batch."""
-    active = torch.cat([part.rows for part in parts if part.rows is not None])
-    nonfinite = torch.cat([part.nonfinite for part in parts])
-    counted = torch.ones_like(nonfinite) if mask is None else mask.any(1)
-    return Found(active, counted, nonfinite)
 
 
 def _note_first(first: Tensor, units: Tensor, entries: Tensor) -> None:

@@ -130,13 +130,11 @@ class CountedLayer:
             mine[index] = new
 
     def _found(self, given: Arranged) -> Found:
-        rows = rows_of(given.x, self.criterion, given.mask)
-        found = count(rows, keep=True)
-        assert found.rows is not None
-        every = torch.ones_like(found.nonfinite)
-        return Found(
-            found.rows, every if given.mask is None else given.mask.any(1), found.nonfinite
-        )
+        x = given.x
+        active = torch.empty(len(x), x.shape[-1], dtype=torch.bool, device=x.device)
+        nonfinite = count(rows_of(x, self.criterion, given.mask), active).nonfinite
+        counted = torch.ones_like(nonfinite) if given.mask is None else given.mask.any(1)
+        return Found(active, counted, nonfinite)
 
 
 def _by_sample(found: Found, given: Arranged) -> tuple[Tensor, Found]:

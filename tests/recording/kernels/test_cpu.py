@@ -59,3 +59,16 @@ def test_counts_and_first_rows_are_those_of_torch(
 def test_largest_finite_magnitudes_are_those_of_torch(precision: torch.dtype) -> None:
     x = draw(precision, 2)
     assert torch.equal(largest_magnitudes_on_cpu(x), largest_magnitudes_by_torch(x))
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 130), (70, 1, 33), (5, 40, 9), (5, 1, 9)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_which_units_were_active_in_which_row_can_be_kept(
+    shape: tuple[int, int, int], masked: bool
+) -> None:
+    x = torch.randn(shape) - 1
+    mask = torch.rand(shape[:2]) > 0.5 if masked else None
+    kept = torch.empty(shape[0], shape[2], dtype=torch.bool)
+    count_on_cpu(rows_of(x, Positive(), mask), kept)
+    active = x > 0 if mask is None else (x > 0) & mask[..., None]
+    assert torch.equal(kept, active.any(1))

@@ -23,14 +23,14 @@ from actilaw.recording.kernels.threads import in_shares
 Array = NDArray[Any]
 
 
-def count_on_cpu(rows: Rows, keep: bool = False) -> Counted:
+def count_on_cpu(rows: Rows, kept: Tensor | None = None) -> Counted:
     """Count active units by unit and by row, with an equal share of the rows for each thread."""
     n_rows, n_positions, n_units = rows.bits.shape
     bits, low = rows.bits.numpy(), rows.low.contiguous().numpy()
     mask = None if rows.mask is None else rows.mask.contiguous().numpy()
     units = np.zeros((torch.get_num_threads(), n_units), np.int32)
     active, nonfinite = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.bool_)
-    kept = np.empty((n_rows, n_units), np.bool_) if keep else None
+    flags = None if kept is None else kept.view(torch.uint8).numpy()
     loop = _count_one_position if n_positions == 1 else _count_any_position
 
     def share(thread: int, part: slice) -> None:
@@ -43,7 +43,7 @@ def count_on_cpu(rows: Rows, keep: bool = False) -> Counted:
             units[thread],
             active[part],
             nonfinite[part],
-            None if kept is None else kept[part],
+            None if flags is None else flags[part],
         )
 
     in_shares(n_rows, rows.bits.numel(), share)
@@ -51,7 +51,6 @@ def count_on_cpu(rows: Rows, keep: bool = False) -> Counted:
         units=torch.from_numpy(units.sum(0, dtype=np.int64)),
         active=torch.from_numpy(active),
         nonfinite=torch.from_numpy(nonfinite),
-        rows=None if kept is None else torch.from_numpy(kept),
     )
 
 
@@ -94,6 +93,16 @@ def _compiled(loop: Callable[..., None]) -> Callable[..., Any]:
 
 
 @_compiled
+def _keep(row: Array, level: int, compared: int, top: int, weight: int, kept: Array) -> None:
+    """Which units of a row are active, as bytes; while the row is in the cache."""
+    cast = row.dtype.type
+    low = top if weight == 0 else level  # nothing is above the top
+    for u in range(row.shape[0]):
+        value = cast(row[u] & compared)
+        kept[u] = np.uint8(value > low) & np.uint8(value <= top)
+
+
+@_compiled
 def _count_one_position(
     bits: Array,
     low: Array,
@@ -126,12 +135,13 @@ def _count_one_position(
                 np.int32(other_value > other_level) & np.int32(other_value <= top) & other_weight
             )
             units[u] = np.int32(units[u] + np.int32(hit + other_hit))
-            if kept is not None:
-                kept[s, u] = other_hit
-                kept[r, u] = hit
             n, other_n = np.int32(n + hit), np.int32(other_n + other_hit)
             largest = max(largest, cast(row[u] & magnitude))
             other_largest = max(other_largest, cast(other[u] & magnitude))
+        if kept is not None:
+            _keep(row, level, compared, top, weight, kept[r])
+            if s > r:
+                _keep(other, other_level, compared, top, other_weight, kept[s])
         if s > r:
             active[s], nonfinite[s] = other_n, other_largest >= top and other_weight > 0
         active[r], nonfinite[r] = n, largest >= top and weight > 0
@@ -168,7 +178,8 @@ def _count_any_position(
         for u in range(hits.shape[0]):
             units[u] += np.int32(hits[u])
             n += hits[u]
-            if kept is not None:
+        if kept is not None:
+            for u in range(hits.shape[0]):
                 kept[r, u] = hits[u]
         active[r] = n
         nonfinite[r] = largest >= top

@@ -12,19 +12,19 @@ from actilaw.recording.kernels import cpu, torch_ops
 from actilaw.recording.kernels.rows import Counted, Rows
 
 
-def count(rows: Rows, keep: bool = False) -> Counted:
-    """Count active units by unit and by row; `keep` says whether to keep which were active in which
-    row.
+def count(rows: Rows, kept: Tensor | None = None) -> Counted:
+    """Count active units by unit and by row; which were active in which row is written into `kept`
+    (n_rows, n_units), bool, if given.
     """
     if rows.bits.device.type == "cpu":
-        return cpu.count_on_cpu(rows, keep)
+        return cpu.count_on_cpu(rows, kept)
     if rows.bits.device.type == "cuda":
         try:
             from actilaw.recording.kernels.gpu import count_on_gpu
         except ImportError:
-            return torch_ops.count_by_torch(rows, keep)
-        return count_on_gpu(rows, keep)
-    return torch_ops.count_by_torch(rows, keep)
+            return torch_ops.count_by_torch(rows, kept)
+        return count_on_gpu(rows, kept)
+    return torch_ops.count_by_torch(rows, kept)
 
 
 def first_rows(rows: Rows, units: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 import triton
 import triton.language as tl
+from torch import Tensor
 
 from actilaw.recording.kernels.rows import Counted, Rows, magnitude_bits
 
@@ -21,7 +22,7 @@ TILE_BYTES = 1 << 14  # that a program holds at a time: 32 registers of each of 
 TILE_UNITS = 128  # at most: full lines of memory are read, and many rows added up per atomic
 
 
-def count_on_gpu(rows: Rows, keep: bool = False) -> Counted:
+def count_on_gpu(rows: Rows, kept: Tensor | None = None) -> Counted:
     """Count active units by unit and by row in one kernel, queued on the current stream; the host
     does not wait.
     """
@@ -31,7 +32,6 @@ def count_on_gpu(rows: Rows, keep: bool = False) -> Counted:
     units = torch.zeros(n_units, dtype=torch.int64, device=bits.device)
     active = torch.zeros(n_rows, dtype=torch.int64, device=bits.device)
     nonfinite = torch.zeros(n_rows, dtype=torch.bool, device=bits.device)
-    kept = torch.zeros(n_rows, n_units, dtype=torch.bool, device=bits.device) if keep else None
     if bits.numel() > 0:
         # Units, then positions, then rows fill the tile: few rows of many positions still keep the
         # whole GPU busy.
@@ -53,7 +53,7 @@ def count_on_gpu(rows: Rows, keep: bool = False) -> Counted:
                 POSITIONS=tile_positions,
                 UNITS=tile_units,
             )
-    return Counted(units=units, active=active, nonfinite=nonfinite, rows=kept)
+    return Counted(units=units, active=active, nonfinite=nonfinite)
 
 
 @triton.jit

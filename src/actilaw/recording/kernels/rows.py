@@ -83,13 +83,11 @@ class Counted:
         units: rows in which each unit was active; (n_units,), int64.
         active: units active in each row; (n_rows,), int64.
         nonfinite: rows with a NaN or infinity at a kept position; (n_rows,), bool.
-        rows: in which row each unit was active, if that was to be kept; (n_rows, n_units), bool.
     """
 
     units: Tensor
     active: Tensor
     nonfinite: Tensor
-    rows: Tensor | None = None
 
 
 def magnitude_bits(integer: torch.dtype) -> int:

@@ -12,9 +12,11 @@ from torch import Tensor
 from actilaw.recording.kernels.rows import Counted, Rows, magnitude_bits
 
 
-def count_by_torch(rows: Rows, keep: bool = False) -> Counted:
+def count_by_torch(rows: Rows, kept: Tensor | None = None) -> Counted:
     """Count active units by unit and by row."""
     active = rows.active().any(1)
+    if kept is not None:
+        kept.copy_(active)
     nonfinite = (rows.bits & magnitude_bits(rows.bits.dtype)).amax(-1) >= rows.infinity
     if rows.mask is not None:
         nonfinite = nonfinite & rows.mask
@@ -22,7 +24,6 @@ def count_by_torch(rows: Rows, keep: bool = False) -> Counted:
         units=active.sum(0),
         active=active.sum(1),
         nonfinite=nonfinite.any(1),
-        rows=active if keep else None,
     )
 
 
