@@ -116,7 +116,7 @@ def test_an_exponential_decay_says_that_b_ended_at_a_bound() -> None:
     assert fitted.params["active"] == pytest.approx(0.3, rel=0.05)
     assert "b          not determined" in repr(fitted)
     summary = fitted.summary()
-    assert summary.index[~summary["determined"]].tolist() == ["b"]
+    assert summary.attrs["undetermined"] == ["b"]
     assert np.all((summary["lower"] >= 0) & (summary["lower"] <= summary["estimate"]))
     assert np.all(summary["upper"] >= summary["estimate"])
     [remark] = fitted.remarks()
@@ -125,7 +125,7 @@ def test_an_exponential_decay_says_that_b_ended_at_a_bound() -> None:
 
 
 def test_what_the_losses_determine_gives_no_warning(recwarn: pytest.WarningsRecorder) -> None:
-    assert fit_loss(SIZES, noisy_law(1)).summary()["determined"].all()
+    assert fit_loss(SIZES, noisy_law(1)).summary().attrs["undetermined"] == []
     assert not recwarn.list
 
 

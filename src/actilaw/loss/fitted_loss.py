@@ -218,12 +218,13 @@ class FittedLoss:
 
     @one_blas_thread()
     def summary(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per parameter: estimate, standard_error, lower and upper of its interval (PL1) at
-        `level`, and whether it is determined.
+        """One row per parameter: estimate, standard_error, and lower and upper of its interval
+        (PL1) at `level`.
 
-        Where it is not, the estimate is one of many that are as good, and the standard error is
-        infinite. A lower bound of 0 or an upper one of infinity says that the losses do not bound
-        the parameter on that side.
+        Of a parameter that the losses do not determine, listed in `attrs["undetermined"]`, the
+        estimate is one of many that are as good, and the standard error is infinite. A lower bound
+        of 0 or an upper one of infinity says that the losses do not bound the parameter on that
+        side.
 
         Raises:
             InputError: if the level is not in (0, 1).
@@ -237,8 +238,9 @@ class FittedLoss:
         bounds = parameter_bounds(self.profile, level, first)
         with np.errstate(over="ignore"):
             lower, upper = np.where(logged, np.exp(bounds.T), bounds.T)
-        determined = ~table.index.isin(self.undetermined)
-        return table.assign(lower=lower, upper=upper, determined=determined)
+        table = table.assign(lower=lower, upper=upper)
+        table.attrs["undetermined"] = list(self.undetermined)
+        return table
 
     def remarks(self, level: float = 0.95) -> tuple[str, ...]:
         """A sentence for each parameter that the losses bound on one side alone, or on none.
