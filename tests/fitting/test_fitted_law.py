@@ -8,7 +8,7 @@ import pytest
 from scipy.special import betaln
 from scipy.stats import binom
 
-from actilaw import ActivationCounts, FittedLaw, fit
+from actilaw import ActivationCounts, FittedLaw, check, fit
 from actilaw.errors import InputError
 from actilaw.fitting.families.catalogue import FAMILIES
 from builders.drawn import draw_counts
@@ -157,3 +157,51 @@ def test_senseless_forecasts_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         fitted.forecast(samples, level=level)
+
+
+NO_NUMBERS = ["x", "", b"10x", 1j, {}, {1, 2}, object(), True, [None], [[1], [1, 2]], [], 2**64]
+NO_SAMPLES = [*NO_NUMBERS, 0, -1, 2.5, np.nan, np.inf, 1e30, [[1, 2]], "-2x", "0x", "x", "1e400x"]
+NO_FRACTIONS = [*NO_NUMBERS, 0, 1, -0.5, 95, np.nan, np.inf]
+
+
+@pytest.mark.parametrize("given", NO_SAMPLES, ids=repr)
+def test_what_is_no_number_of_samples_is_refused_in_a_sentence(
+    fitted: FittedLaw, given: object
+) -> None:
+    for ask in (
+        fitted.forecast,
+        fitted.residual_risk,
+        fitted.curve,
+        lambda given: fitted.forecast(units=given),
+        lambda given: fitted.units_for(0.5, given),
+    ):
+        with pytest.raises(InputError, match=r"^expected .*but got"):
+            ask(given)
+
+
+@pytest.mark.parametrize("given", [*NO_FRACTIONS, [0.5, 0.9]], ids=repr)
+def test_what_is_no_level_is_refused_in_a_sentence(fitted: FittedLaw, given: object) -> None:
+    for ask in (
+        fitted.summary,
+        lambda level: fitted.forecast(9, level=level),
+        lambda level: fitted.samples_for(0.5, level=level),
+        lambda level: fitted.units_for(0.5, level=level),
+        lambda level: check(fitted.counts, level=level),
+    ):
+        with pytest.raises(InputError, match=r"^expected .*but got"):
+            ask(given)
+
+
+@pytest.mark.parametrize("given", [*NO_NUMBERS, "Law", 3], ids=repr)
+def test_what_is_no_family_is_refused_in_a_sentence(fitted: FittedLaw, given: object) -> None:
+    with pytest.raises(InputError, match=r"^expected family to be one of law, .*but got"):
+        fit(fitted.counts, given)
+
+
+def test_multiples_of_the_samples_are_numbers_of_samples(fitted: FittedLaw) -> None:
+    plain, wide = fitted.forecast([1000, 5000]), fitted.forecast(1000, units=4000)
+    pd.testing.assert_frame_equal(fitted.forecast(["2x", 5000]), plain)
+    pd.testing.assert_frame_equal(fitted.forecast("2x,5000"), plain)
+    pd.testing.assert_frame_equal(fitted.forecast("2x", units="2x"), wide)
+    pd.testing.assert_frame_equal(fitted.residual_risk("1x"), fitted.residual_risk(500))
+    pd.testing.assert_frame_equal(fitted.units_for(0.5, "2x"), fitted.units_for(0.5, 1000))
