@@ -16,6 +16,7 @@ from recording.situations import (
     functional,
     libraries,
     masks,
+    mixing,
     training,
     values,
 )
@@ -31,6 +32,7 @@ SUBJECTS = (
     functional,
     libraries,
     masks,
+    mixing,
     training,
     values,
 )

@@ -163,3 +163,8 @@ def _assert_after_whole_batches(counts: Any, layer: Any) -> None:
     assert counts.samples in ends
     expected = by_brute_force(layer[: 1 + ends.index(counts.samples)], "sample")
     assert tuple(counts.counts.tolist()) == expected.counts
+
+
+def test_one_tensor_that_all_threads_are_given_is_counted_for_each() -> None:
+    model, x = nn.Sequential(linear(6, 40), nn.ReLU(), linear(40, 3)).eval(), samples(20, 6)
+    _assert_exact_or_refused(model, [x] * 48, {"1": [model[0](x)] * 48}, "sample")

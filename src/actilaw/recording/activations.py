@@ -65,7 +65,7 @@ def require_countable(name: str, output: Any) -> bool:
             f"layer {name!r} runs inside torch.func (vmap, grad), whose tensors cannot be counted: "
             "record calls outside it"
         )
-    if output.is_meta or _is_fake(output):
+    if output.is_meta or is_fake(output):
         return False
     if output.is_nested or output.layout != torch.strided or output.is_quantized:
         kind = (
@@ -85,7 +85,7 @@ def require_countable(name: str, output: Any) -> bool:
     return True
 
 
-def _is_fake(output: Tensor) -> bool:
+def is_fake(output: Tensor) -> bool:
     """Whether it is a tensor of FakeTensorMode, which has a shape and no numbers."""
     return type(output).__name__ in ("FakeTensor", "FunctionalTensor")
 

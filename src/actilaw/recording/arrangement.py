@@ -146,7 +146,7 @@ def _by_axes(name: str, x: Tensor, axes: Axes, batch: Batch, fallback: int) -> A
     n_units = math.prod(sizes[split[0] + split[1] :])
     values = x.reshape([run.size for run in runs]).permute(order)
     values = values.reshape(n_samples, math.prod(sizes[split[0] : split[0] + split[1]]), n_units)
-    samples, size = _samples(axes, [runs[i] for i in order[: split[0]]], batch)
+    samples, size = _samples(name, axes, [runs[i] for i in order[: split[0]]], batch)
     positions = [runs[i] for i in order]
     mask = None
     if batch.mask is not None:
@@ -170,13 +170,17 @@ def _unit_axes(axes: Axes, fallback: int) -> list[int]:
     return [fallback % len(axes)]
 
 
-def _samples(axes: Axes, runs: list[Run], batch: Batch) -> tuple[Tensor | None, int]:
+def _samples(name: str, axes: Axes, runs: list[Run], batch: Batch) -> tuple[Tensor | None, int]:
     """The samples of each entry, or None for all in order, and how many the batch has."""
     offset = axes.sample
     if not runs:
-        if offset is None:  # it came without an axis of samples: it is one sample
-            return None, 1
-        return torch.tensor([offset]), batch.size or 1
+        if offset is None:
+            raise NotOfSamplesError(
+                f"expected the samples of the batch along an axis of layer {name!r}, but none of "
+                "its axes holds them: leave the layer out, or count it by a counter"
+            )
+        size = batch.size or 1
+        return (None, 1) if size == 1 else (torch.tensor([offset]), size)
     size = batch.size if batch.size is not None else math.prod(run.size for run in runs)
     if len(runs) == 1 and not offset and runs[0].sample == range(size):
         return None, size

@@ -8,7 +8,7 @@ import itertools
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from actilaw.errors import InputError
 from actilaw.recording.accumulator import Accumulator
-from actilaw.recording.activations import require_countable
+from actilaw.recording.activations import is_fake, require_countable
 from actilaw.recording.arrangement import Layout, NotOfSamplesError, arranged, layout
 from actilaw.recording.batches import Batch, batch_size
 from actilaw.recording.callers import is_no_forward_pass, method_of
@@ -290,21 +290,25 @@ class Observer:
 
     def _note_inputs(self, tensors: list[Tensor], batch: Batch) -> None:
         positions = batch.mask.shape[1] if batch.mask is not None and batch.mask.ndim == 2 else None
+        main = next((tensor for tensor in tensors if tensor.ndim > 1), None)
         for tensor in tensors:
             if not tensor.is_nested and tensor.ndim and tensor.shape[0] == batch.size:
-                axes = Axes.of_input(tensor.shape, positions)
+                weak = tensor is not main and (tensor.ndim == 1 or _is_square(tensor))
+                axes = Axes.of_input(tensor.shape, positions, weak)
                 self._origins.note(tensor, Origin(batch, axes, outside=True))
 
     # Functions.
 
     def _new_tracer(self) -> Tracer:
-        return Tracer(self._origins, self._feeder, self._seen, self._taken)
+        return Tracer(self._origins, self._feeder, self._seen, self._taken, self._name_of)
 
     def _seen(self, call: FunctionCall, origin: Origin) -> Origin:
         """A function was called: count it if it is an activation."""
         running = self._running
         wanted = self._choice.functions and not running.ignoring
         if not (wanted and (is_activation(call) or may_gate(call))):
+            return origin
+        if not (isinstance(call.out, Tensor) and call.out.is_floating_point()):
             return origin
         if not running.modules and method_of(self._names) is None:
             return origin  # the caller's own function, on what came out of a part of the model
@@ -343,10 +347,19 @@ class Observer:
         if makes_units(module) and _number_of_weights(module) == 1 and _is_leaf(module):
             return (name, number), name
         if isinstance(weight, Tensor):
-            known = self._weights.get(_memory(weight))
+            known = self._name_of(weight)
             if known is not None:
                 return (f"{known}+{weight.storage_offset()}", number), known.rpartition(".")[0]
+            known = self._origins.weight_name(weight)
+            if known is not None:
+                return (known, number), known.rpartition(".")[0]
         return (f"{name}.{function}" if running.modules else function, number), name
+
+    def _name_of(self, weight: Tensor) -> str | None:
+        """The parameter in whose memory a tensor lies."""
+        if weight.layout != torch.strided or weight.is_meta or is_fake(weight):
+            return None
+        return self._weights.get(_memory(weight))
 
     # Counting.
 
@@ -408,8 +421,10 @@ class Observer:
                     "expected the whole model to be called, whose arguments make the mask, but "
                     f"layer {place.name!r} ran by itself: call the model, or record with mask=None"
                 )
-            x, fallback = x.detach(), self._fallback(x, origin)
+            whole, x, fallback = x, x.detach(), self._fallback(x, origin)
             try:
+                if origin is None and self._origins.weight_name(whole) is not None:
+                    raise NotOfSamplesError("it depends on weights alone, and on no sample")
                 activations = arranged(place.name, x, origin, batch, fallback)
             except NotOfSamplesError as error:
                 self._drop(place, error)
@@ -452,12 +467,28 @@ def _never() -> bool:
 
 
 def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
-    """The tensors among arguments, and among the values of mappings."""
+    """The tensors among arguments, also inside mappings, tuples and data classes, and in lists
+    unless these may be samples one by one, as images are.
+    """
     for value in values:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, Mapping):
-            yield from (item for item in value.values() if isinstance(item, Tensor))
+            yield from _tensors(list(value.values()))
+        elif isinstance(value, tuple) or (isinstance(value, list) and not _are_samples(value)):
+            yield from _tensors(value)
+        elif is_dataclass(value) and not isinstance(value, type):
+            yield from _tensors([getattr(value, part.name) for part in fields(value)])
+
+
+def _are_samples(values: list[Any]) -> bool:
+    """Whether a list may hold samples one by one: several tensors with as many axes."""
+    axes = [value.ndim for value in values if isinstance(value, Tensor)]
+    return len(axes) > 1 and len(set(axes)) == 1
+
+
+def _is_square(tensor: Tensor) -> bool:
+    return tensor.ndim == 2 and tensor.shape[0] == tensor.shape[1]
 
 
 def _weights(model: nn.Module) -> Iterator[tuple[int, str]]:

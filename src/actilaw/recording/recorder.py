@@ -135,6 +135,12 @@ class Recorder:
     def _census_of(self, results: Mapping[str, ActivationCounts | None], trained: bool) -> Census:
         counted = {name: counts for name, counts in results.items() if counts is not None}
         places = [place.name for place in self._observer.places() if not place.dropped]
+        dropped = [place.name for place in self._observer.places() if place.dropped]
+        if not counted and not places and dropped:
+            raise CountsError(
+                f"nothing was recorded: it was unknown to which samples {listed(dropped)} belong, as "
+                "the warnings say; call the model on tensors whose first axis is the batch"
+            )
         if not counted:
             raise CountsError(
                 f"nothing was recorded in {listed(places)}: run the model on data inside the "

@@ -29,12 +29,14 @@ class Run:
         sample: which samples of the batch they belong to; None if that does not depend on them.
         position: which positions of the model's input, likewise.
         unit: whether the entries are units.
+        weak: whether it only may be that these are samples: the size alone says so.
     """
 
     size: int
     sample: Numbers | None = None
     position: Numbers | None = None
     unit: bool = False
+    weak: bool = False
 
     @property
     def plain(self) -> bool:
@@ -45,7 +47,7 @@ class Run:
         """The chosen entries alone."""
         sample, position = _select(self.sample, index), _select(self.position, index)
         chosen = len(range(self.size)[index]) if isinstance(index, slice) else len(index)
-        return Run(chosen, sample, position, self.unit)
+        return Run(chosen, sample, position, self.unit, self.weak)
 
 
 Axis = tuple[Run, ...]
@@ -67,12 +69,14 @@ class Axes:
     position: int | None = None
 
     @classmethod
-    def of_input(cls, shape: Sequence[int], positions: int | None = None) -> Axes:
+    def of_input(
+        cls, shape: Sequence[int], positions: int | None = None, weak: bool = False
+    ) -> Axes:
         """Of an argument of the model: samples first, and positions along the first axis of their
         number.
         """
         runs = [Run(size) for size in shape]
-        runs[0] = Run(shape[0], sample=range(shape[0]))
+        runs[0] = Run(shape[0], sample=range(shape[0]), weak=weak)
         if positions is not None and positions in shape[1:]:
             dim = list(shape).index(positions, 1)
             runs[dim] = Run(positions, position=range(positions))
@@ -96,6 +100,25 @@ class Axes:
         """The same with another axis at `dim`."""
         axes = list(self.axes)
         axes[dim] = axis
+        return replace(self, axes=tuple(axes))
+
+    def with_samples_once(self) -> Axes:
+        """With samples along one axis alone: the surest, and of these the first.
+
+        Arguments may be as large as the batch by chance; and of pairs of samples the one comes
+        first.
+        """
+        dims = [dim for dim, axis in enumerate(self.axes) if any(_of_samples(run) for run in axis)]
+        if len(dims) < 2:
+            return self
+        weak = [all(run.weak for run in self.axes[dim] if _of_samples(run)) for dim in dims]
+        best = dims[weak.index(min(weak))]
+        axes = list(self.axes)
+        for dim in dims:
+            if dim != best:
+                axes[dim] = tuple(
+                    Run(run.size, unit=run.unit) if _of_samples(run) else run for run in axes[dim]
+                )
         return replace(self, axes=tuple(axes))
 
     def without_units(self) -> Axes:
@@ -167,6 +190,10 @@ def _take(runs: list[Run], wanted: int) -> Axis | None:
     return tuple(taken) if missing == 1 else None
 
 
+def _of_samples(run: Run) -> bool:
+    return run.sample is not None
+
+
 def size(axis: Axis) -> int:
     """Number of entries along an axis."""
     return math.prod(run.size for run in axis)
@@ -182,6 +209,7 @@ def merged(axis: Axis) -> Run:
         sample=_mesh([run.sample for run in axis], sizes),
         position=_mesh([run.position for run in axis], sizes),
         unit=any(run.unit for run in axis),
+        weak=any(run.weak for run in axis),
     )
 
 
@@ -247,9 +275,10 @@ def _plus(number: int | None, numbers: Numbers | None, index: int) -> int | None
 def _split(run: Run, outer: int) -> tuple[Run, Run] | None:
     """A run as a product, `outer` × the rest; None where its numbers are no such sum."""
     inner = run.size // outer
-    parts = (Run(outer, unit=run.unit), Run(inner, unit=run.unit))
+    parts = (replace(run, size=outer), replace(run, size=inner))
     for kind in ("sample", "position"):
         numbers = getattr(run, kind)
+        parts = (replace(parts[0], **{kind: None}), replace(parts[1], **{kind: None}))
         if isinstance(numbers, Tensor):
             return None
         if numbers is not None:

@@ -59,10 +59,11 @@ class FunctionCall:
 
     def tracked(self) -> list[tuple[Tensor, Origin]]:
         """The arguments that depend on samples."""
-        found = ((tensor, self.origins.of(tensor)) for tensor in self._tensors())
+        found = ((tensor, self.origins.of(tensor)) for tensor in self.tensors())
         return [(tensor, origin) for tensor, origin in found if origin is not None]
 
-    def _tensors(self) -> Iterator[Tensor]:
+    def tensors(self) -> Iterator[Tensor]:
+        """The arguments that are tensors, also in lists."""
         for value in (*self.args, *self.kwargs.values()):
             if isinstance(value, Tensor):
                 yield value
@@ -95,7 +96,11 @@ def dims_of(dim: Any, n_axes: int) -> list[int]:
 def informative(axis: Axis) -> int:
     """How much an axis says: samples more than positions, these more than units."""
     return max(
-        4 * (run.sample is not None) + 2 * (run.position is not None) + run.unit for run in axis
+        8 * (run.sample is not None and not run.weak)
+        + 4 * (run.sample is not None)
+        + 2 * (run.position is not None)
+        + run.unit
+        for run in axis
     )
 
 
@@ -113,7 +118,7 @@ def merge_axes(shape: Sequence[int], parts: Sequence[tuple[Tensor, Origin]]) -> 
         for dim, axis in zip(*_aligned(tensor.shape, shape, origin.axes), strict=True):
             if informative(axis) > informative(found[dim]):
                 found[dim] = axis
-    axes = Axes(tuple(found), sample, position)
+    axes = Axes(tuple(found), sample, position).with_samples_once()
     before = any(origin.axes is None or origin.axes.has_samples for _, origin in parts)
     return None if before and not axes.has_samples else axes
 

@@ -6,10 +6,11 @@ so that a layer's units, samples and positions are known from what made them.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -62,28 +63,64 @@ class Origins:
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
+        self._made = _Notes()
+        self._weights = _Notes()
+        self._given = threading.local()  # what threads were given: it may be one tensor for all
 
     def of(self, tensor: object) -> Origin | None:
         """The origin of a tensor, or None where it depends on no sample of an open batch."""
-        known = self._known.get(id(tensor))
-        if known is None or known[0]() is not tensor or known[1].batch.closed:
-            return None
-        return known[1]
+        for notes in (self._of_thread(), self._made):
+            origin = notes.get(tensor)
+            if origin is not None and not origin.batch.closed:
+                return origin
+        return None
 
     def note(self, tensor: Tensor, origin: Origin) -> None:
         """Remember where a tensor comes from."""
+        given = self._of_thread()
+        if origin.outside or given.get(tensor) is not None:  # given, and written to in place
+            given.set(tensor, origin)
+        else:
+            self._made.set(tensor, origin)
+
+    def weight_name(self, tensor: object) -> str | None:
+        """The parameter that a tensor was made from alone, by its name."""
+        return self._weights.get(tensor)
+
+    def note_weight(self, tensor: Tensor, name: str) -> None:
+        """Remember the parameter that a tensor was made from, and from no sample."""
+        self._weights.set(tensor, name)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._made, self._weights, self._given = _Notes(), _Notes(), threading.local()
+
+    def _of_thread(self) -> _Notes:
+        if not hasattr(self._given, "notes"):
+            self._given.notes = _Notes()
+        return self._given.notes
+
+
+class _Notes:
+    """Something about each of some tensors, for as long as it lives."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
+
+    def get(self, tensor: object) -> Any:
+        """What was noted of a tensor, or None."""
+        known = self._known.get(id(tensor))
+        return None if known is None or known[0]() is not tensor else known[1]
+
+    def set(self, tensor: Tensor, note: Any) -> None:
+        """Note something of a tensor."""
         key, known = id(tensor), self._known
 
         def forget(gone: weakref.ref[Tensor]) -> None:
             if key in known and known[key][0] is gone:
                 del known[key]
 
-        known[key] = (weakref.ref(tensor, forget), origin)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._known.clear()
+        known[key] = (weakref.ref(tensor, forget), note)
 
 
 def together(origins: Iterable[Origin], axes: Axes | None) -> Origin:

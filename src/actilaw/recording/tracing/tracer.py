@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import (
     TorchFunctionMode,
     _get_current_function_mode_stack,
@@ -35,7 +35,7 @@ from actilaw.recording.tracing.origins import Feeder, Origin, Origins, together
 REDUCTIONS = {
     "mean", "sum", "nanmean", "nansum", "amax", "amin", "max", "min", "prod", "logsumexp", "std",
     "var", "std_mean", "var_mean", "norm", "any", "all", "argmax", "argmin", "median", "mode",
-    "count_nonzero", "nanmedian", "quantile", "kthvalue",
+    "count_nonzero", "nanmedian",
 }  # fmt: skip
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
 CONVOLUTIONS = {"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
@@ -55,6 +55,7 @@ class Tracer(TorchFunctionMode):
         seen: called with every followed call, and the origin of its first result, before that is
             noted; returns the origin to note.
         taken: called with what a weight takes in.
+        name_of: the name of a parameter, if it is known.
     """
 
     def __init__(
@@ -63,10 +64,12 @@ class Tracer(TorchFunctionMode):
         feeder: Callable[[str, object], tuple[Feeder, str]],
         seen: Callable[[FunctionCall, Origin], Origin],
         taken: Callable[[Tensor, Origin], None],
+        name_of: Callable[[Tensor], str | None],
     ) -> None:
         super().__init__()
         self.origins = origins
         self._feeder, self._seen, self._taken = feeder, seen, taken
+        self._name_of = name_of
 
     def __torch_function__(
         self,
@@ -89,7 +92,21 @@ class Tracer(TorchFunctionMode):
         parts = call.tracked()
         if parts:
             self._follow(call, parts, results)
+        else:
+            self._follow_weights(call, results)
         return out
+
+    def _follow_weights(self, call: FunctionCall, results: Sequence[Any]) -> None:
+        """What is made of weights alone is a weight, too, by the name of the first."""
+        for tensor in call.tensors():
+            name = self.origins.weight_name(tensor)
+            if name is None and isinstance(tensor, nn.Parameter):
+                name = self._name_of(tensor)
+            if name is not None:
+                for result in results:
+                    if isinstance(result, Tensor):
+                        self.origins.note_weight(result, name)
+                return
 
     def _follow(
         self, call: FunctionCall, parts: list[tuple[Tensor, Origin]], results: Sequence[Any]
@@ -173,7 +190,8 @@ def _origins(call: FunctionCall, parts: list[tuple[Tensor, Origin]], made: Made)
     if name in RECURRENT and first is not None:
         return _recurrent(call, first, made)
     if name == "__setitem__" or (_in_place(call) and first is None):
-        return [together([origin for _, origin in parts], None)]
+        written = together([origin for _, origin in parts], None if first is None else first.axes)
+        return [written]
     return _elementwise(call, parts)
 
 
@@ -214,11 +232,9 @@ def _linear(call: FunctionCall, parts: list[tuple[Tensor, Origin]], made: Made) 
     origin = call.origin(call.input) or parts[0][1]
     axes = origin.axes
     if axes is not None and call.origin(call.input) is not None:
-        axes = Axes(
-            (*axes.without_units().axes[:-1], (Run(call.out.shape[-1], unit=True),)),
-            axes.sample,
-            axes.position,
-        )
+        unit = (Run(call.out.shape[-1], unit=True),)
+        sample = _only_sample(origin, axes) if len(axes) == 1 else axes.sample
+        axes = Axes((*axes.without_units().axes[:-1], unit), sample, axes.position)
     weight = call.argument(1, "weight")
     return made(call, origin.moved(axes), weight)
 
@@ -236,8 +252,19 @@ def _convolved(call: FunctionCall, parts: list[tuple[Tensor, Origin]], made: Mad
             axis = axes.axes[dim]
             if call.out.shape[dim] == call.input.shape[dim] and len(axis) == 1:
                 found[dim] = (replace(axis[0], unit=False),)
-        axes = Axes(tuple(found), axes.sample, axes.position)
+        sample = _only_sample(origin, axes) if channel == 0 else axes.sample
+        axes = Axes(tuple(found), sample, axes.position)
     return made(call, origin.moved(axes), weight)
+
+
+def _only_sample(origin: Origin, axes: Axes) -> int | None:
+    """What a weight takes in as a whole is one sample: the model was called without a batch axis,
+    if what looked like one is the weight's.
+    """
+    if axes.sample is None and axes.has_samples:
+        origin.batch.size = 1
+        return 0
+    return axes.sample
 
 
 def _product(call: FunctionCall, made: Made) -> Origin:
@@ -255,8 +282,31 @@ def _product(call: FunctionCall, made: Made) -> Origin:
     if left is not None:
         return made(call, left.moved(_times_weight(call, left.axes, other)), other)
     if right is not None:
+        if right.axes is not None and _mixes(right.axes, one, other):
+            return right.changed(_mixed(call, right.axes))
         return made(call, right.moved(_weight_times(call, right.axes, one, other)), one)
     return together([origin for _, origin in call.tracked()], None)
+
+
+def _is_weight(tensor: Tensor) -> bool:
+    """Whether it is learned, rather than a fixed matrix."""
+    return isinstance(tensor, nn.Parameter) or tensor.requires_grad or tensor._base is not None
+
+
+def _mixes(axes: Axes, matrix: Tensor, x: Tensor) -> bool:
+    """Whether a matrix mixes positions, as a graph's adjacency does, and leaves units as they
+    are.
+    """
+    units = x.ndim > 1 and any(run.unit for run in axes.axes[-1])
+    return units and not _is_weight(matrix)
+
+
+def _mixed(call: FunctionCall, axes: Axes) -> Axes:
+    found: list[Axis] = [(Run(size),) for size in call.out.shape]
+    found[-len(axes) :] = axes.axes
+    same = found[-2] == axes.axes[-2] and Axes((axes.axes[-2],)).shape[0] == call.out.shape[-2]
+    found[-2] = axes.axes[-2] if same else (Run(call.out.shape[-2]),)
+    return Axes(tuple(found), axes.sample, axes.position)
 
 
 def _of_product(shape: Sequence[int], left: Axes, right: Axes) -> Axes:
@@ -274,7 +324,7 @@ def _of_product(shape: Sequence[int], left: Axes, right: Axes) -> Axes:
     found[-2], found[-1] = left.axes[-2], right.axes[-1]
     sample = left.sample if left.sample is not None else right.sample
     position = left.position if left.position is not None else right.position
-    return Axes(tuple(found), sample, position)
+    return Axes(tuple(found), sample, position).with_samples_once()
 
 
 def _times_weight(call: FunctionCall, axes: Axes | None, weight: Tensor) -> Axes | None:
@@ -316,7 +366,8 @@ def _einsum(call: FunctionCall, made: Made) -> Origin:
     tensors = call.args[1] if isinstance(call.args[1], list | tuple) else call.args[1:]
     known = [(tensor, origin) for tensor in tensors if (origin := call.origin(tensor)) is not None]
     weights = [tensor for tensor in tensors if call.origin(tensor) is None]
-    lost = any(origin.axes is None for _, origin in known) or "..." in equation
+    equation = _without_dots(equation, tensors, call.out.ndim)
+    lost = any(origin.axes is None for _, origin in known)
     inputs, _, output = equation.partition("->")
     if lost or not output:
         result = together([origin for _, origin in known], None)
@@ -332,10 +383,19 @@ def _einsum(call: FunctionCall, made: Made) -> Origin:
                 if size > 1 and isinstance(tensor, Tensor)
             }
             continue
-        axes = origin.axes.without_units() if weights else origin.axes
+        mixing = weights and not any(_is_weight(weight) for weight in weights)
+        kept = [
+            letter
+            for letter, axis in zip(letters, origin.axes.axes, strict=True)
+            if letter in output and any(run.unit for run in axis)
+        ]
+        mixing = bool(mixing and kept)
+        axes = origin.axes.without_units() if weights and not mixing else origin.axes
         for letter, axis in zip(letters, axes.axes, strict=True):
             if informative(axis) >= informative(meaning.get(letter, (Run(1),))):
                 meaning[letter] = axis
+        if mixing:
+            of_weights, weights = set(), []
     found: list[Axis] = []
     for letter, size in zip(output, call.out.shape, strict=True):
         axis = meaning.get(letter, (Run(size),))
@@ -343,8 +403,28 @@ def _einsum(call: FunctionCall, made: Made) -> Origin:
         found.append((Run(size, unit=True),) if is_unit else axis)
     first = known[0][1].axes
     sample, position = (None, None) if first is None else (first.sample, first.position)
-    result = together([origin for _, origin in known], Axes(tuple(found), sample, position))
+    axes = Axes(tuple(found), sample, position).with_samples_once()
+    result = together([origin for _, origin in known], axes)
     return made(call, result, weights[0]) if weights else result
+
+
+def _without_dots(equation: str, tensors: Sequence[Tensor], n_out: int) -> str:
+    """An equation of einsum with capital letters for the axes that its dots stand for."""
+    if "..." not in equation:
+        return equation
+    inputs, arrow, output = equation.partition("->")
+    counts = [
+        tensor.ndim - len(letters.replace("...", ""))
+        for letters, tensor in zip(inputs.split(","), tensors, strict=True)
+        if "..." in letters
+    ]
+    most = max(counts, default=0)
+    names = "ABCDEFGH"[:most]
+    written = [
+        letters.replace("...", names[most - (tensor.ndim - len(letters.replace("...", ""))) :])
+        for letters, tensor in zip(inputs.split(","), tensors, strict=True)
+    ]
+    return ",".join(written) + arrow + output.replace("...", names[most - most :])
 
 
 def _embedded(call: FunctionCall, parts: list[tuple[Tensor, Origin]], made: Made) -> Origin:
