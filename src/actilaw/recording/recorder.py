@@ -138,8 +138,8 @@ class Recorder:
         dropped = [place.name for place in self._observer.places() if place.dropped]
         if not counted and not places and dropped:
             raise CountsError(
-                f"nothing was recorded: it was unknown to which samples {listed(dropped)} belong, as "
-                "the warnings say; call the model on tensors whose first axis is the batch"
+                f"nothing was recorded: it was unknown to which samples {listed(dropped)} belong, "
+                "as the warnings say; call the model on tensors whose first axis is the batch"
             )
         if not counted:
             raise CountsError(
