@@ -41,6 +41,7 @@ SMOOTH_ELSEWHERE = (
     "GeluTanh",
     "QuickGELU",
     "QuickGelu",
+    "BloomGelu",
     "NewGELU",
     "SiLU",
     "Swish",
@@ -64,11 +65,15 @@ def criterion_of_activation(module: nn.Module) -> Criterion | None:
         return Positive()
     if isinstance(module, SHRINKING) or kind in LATENTS:
         return Threshold(0.0)
-    if isinstance(module, SMOOTH) or kind in SMOOTH_ELSEWHERE or _is_of_transformers(kind):
+    if isinstance(module, SMOOTH) or kind in SMOOTH_ELSEWHERE or _is_of_transformers(module):
         return Relative()
     return None
 
 
-def _is_of_transformers(kind: str) -> bool:
-    """Whether a class of this name is one of the activations that Transformers defines."""
-    return kind.endswith("Activation") and kind != "LinearActivation"
+def _is_of_transformers(module: nn.Module) -> bool:
+    """Whether it is one of the activations that Transformers defines, by name; a block of layers
+    may be called so, too.
+    """
+    kind = type(module).__name__
+    block = next(module.children(), None) is not None
+    return kind.endswith("Activation") and kind != "LinearActivation" and not block

@@ -27,7 +27,7 @@ from actilaw.recording.layers import Choice
 from actilaw.recording.masks import MaskReader
 from actilaw.recording.module_calls import unwatch, watch
 from actilaw.recording.own_work import own_work
-from actilaw.recording.places import child
+from actilaw.recording.places import child, inside
 from actilaw.recording.tracing.activation_functions import (
     criterion_of_function,
     is_activation,
@@ -313,7 +313,7 @@ class Observer:
         if not running.modules and method_of(self._names) is None:
             return origin  # the caller's own function, on what came out of a part of the model
         module = running.modules[-1] if running.modules else self._model
-        if any(self._is_counted_as_a_whole(outer) for outer in running.modules):
+        if any(self._is_counted_as_a_whole(outer) for outer in (module, *running.modules)):
             return origin
         if module is not self._model and _is_simple(module):
             running.activating[module] = criterion_of_function(call)
@@ -329,7 +329,8 @@ class Observer:
 
     def _is_counted_as_a_whole(self, module: nn.Module) -> bool:
         name = self._names[module]
-        return module in self._points or name in self._choice.wholes
+        wholes = self._choice.wholes
+        return module in self._points or name in wholes or inside(name, wholes)
 
     def _taken(self, tensor: Tensor, origin: Origin) -> None:
         """A weight takes in what a squashing function returned: these are activations of units."""

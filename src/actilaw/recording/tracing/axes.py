@@ -142,26 +142,22 @@ class Axes:
 
     def reshaped(self, shape: Sequence[int]) -> Axes | None:
         """As a row-major reshape makes them, or None where that cannot be followed."""
-        runs = [run for axis in self.axes for run in axis if run.size > 1]
-        alone = [run for axis in self.axes for run in axis if run.size == 1 and not run.plain]
+        if 0 in shape or 0 in self.shape:
+            return None
+        runs = [run for axis in self.axes for run in axis]
         axes: list[Axis] = []
         for wanted in shape:
             taken = _take(runs, wanted)
             if taken is None:
                 return None
-            axes.append(taken or (Run(1),))
-        if runs:
+            axes.append(taken)
+        if any(run.size > 1 for run in runs):
             return None
-        return self._placing(alone, axes)
-
-    def _placing(self, alone: Sequence[Run], axes: list[Axis]) -> Axes:
-        """With the runs of one entry: on an axis of one entry, if there is one, or as a number."""
         sample, position = self.sample, self.position
-        for run in alone:
-            free = next((i for i, axis in enumerate(axes) if size(axis) == 1), None)
-            if free is not None and all(other.plain for other in axes[free]):
-                axes[free] = (run,)
-            else:
+        if axes:
+            axes[-1] = (*axes[-1], *runs)
+        else:
+            for run in runs:
                 sample = _plus(sample, run.sample, 0)
                 position = _plus(position, run.position, 0)
         return Axes(tuple(axes), sample, position)
@@ -169,8 +165,10 @@ class Axes:
 
 def _take(runs: list[Run], wanted: int) -> Axis | None:
     """Take so many entries off the front of a list of runs; None if no whole runs, or factors of
-    them, are so many.
+    them, are so many. Runs of one entry stay where they are in the order.
     """
+    if wanted == 1:
+        return (runs.pop(0),) if runs and runs[0].size == 1 else (Run(1),)
     taken: list[Run] = []
     missing = wanted
     while missing > 1:
@@ -187,7 +185,7 @@ def _take(runs: list[Run], wanted: int) -> Axis | None:
             return None
         taken.append(run)
         missing //= run.size
-    return tuple(taken) if missing == 1 else None
+    return tuple(taken)
 
 
 def _of_samples(run: Run) -> bool:

@@ -29,6 +29,20 @@ def _reshaped(call: FunctionCall, axes: Axes) -> Moved:
     return axes.reshaped(call.out.shape)
 
 
+def _unsqueezed(call: FunctionCall, axes: Axes) -> Moved:
+    dim = along(call.argument(1, "dim"), call.out.ndim)
+    new = (*axes.axes[:dim], (Run(1),), *axes.axes[dim:])
+    return Axes(new, axes.sample, axes.position)
+
+
+def _squeezed(call: FunctionCall, axes: Axes) -> Moved:
+    given = call.args[1:] if len(call.args) > 2 else call.dim
+    for dim in sorted(dims_of(given, len(axes)), reverse=True):
+        if of_axes.size(axes.axes[dim]) == 1:
+            axes = axes.at(dim, 0)
+    return axes
+
+
 def _permuted(call: FunctionCall, axes: Axes) -> Moved:
     """The order of the axes, read off from an empty tensor whose axes differ in size."""
     if len(axes) > len(PRIMES):
@@ -238,8 +252,8 @@ MOVES: dict[str, Move] = {
         _same,
     ),
     **dict.fromkeys(
-        ("view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "ravel", "squeeze",
-         "unsqueeze", "_unsafe_view", "atleast_2d"),
+        ("view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "ravel",
+         "_unsafe_view", "atleast_2d"),
         _reshaped,
     ),
     **dict.fromkeys(
@@ -254,6 +268,8 @@ MOVES: dict[str, Move] = {
         ("chunk", "split", "tensor_split", "split_with_sizes", "unsafe_chunk", "unsafe_split"),
         _parts,
     ),
+    "unsqueeze": _unsqueezed,
+    "squeeze": _squeezed,
     "unbind": _unbound,
     "select": _selected,
     "narrow": _narrowed,
