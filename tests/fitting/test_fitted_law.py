@@ -159,7 +159,7 @@ def test_senseless_forecasts_are_refused(
         fitted.forecast(samples, level=level)
 
 
-NO_NUMBERS = ["x", "", b"10x", 1j, {}, {1, 2}, object(), True, [None], [[1], [1, 2]], [], 2**64]
+NO_NUMBERS = ["x", "", b"10x", 1j, {}, {1, 2}, ..., True, [None], [[1], [1, 2]], [], 2**64]
 NO_SAMPLES = [*NO_NUMBERS, 0, -1, 2.5, np.nan, np.inf, 1e30, [[1, 2]], "-2x", "0x", "x", "1e400x"]
 NO_FRACTIONS = [*NO_NUMBERS, 0, 1, -0.5, 95, np.nan, np.inf]
 
