@@ -1,9 +1,13 @@
-"""Sharing rows among threads: compiled loops let go of Python's lock, so each thread takes an equal
-part.
+"""Sharing rows among threads: compiled loops let go of Python's lock, so several run at once.
+
+Each thread takes the next few rows when it is done with the last. With equal halves the slower
+thread decides, and one often is slower: PyTorch's own threads spin for some milliseconds after each
+function, on the core that a thread of ours is to run on.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,28 +15,34 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 WORTH_A_THREAD = 1 << 17  # activations from which a second thread pays
+AT_ONCE = 1 << 19  # activations that a thread takes at once
 
 _pools: dict[int, ThreadPoolExecutor] = {}
 
 
 def in_shares(n_rows: int, size: int, work: Callable[[int, slice], None]) -> None:
-    """Call work(thread, part of the rows) for equal parts, at once where there is enough to share.
+    """Call work(thread, part of the rows) for all parts, at once where there is enough to share.
 
     Args:
         n_rows: rows to share.
         size: activations in all of them.
-        work: takes the number of the thread, and a slice of the rows.
+        work: takes the number of the thread, and a slice of the rows; called several times by each
+            thread.
     """
     threads = min(torch.get_num_threads(), n_rows) if size >= WORTH_A_THREAD else 1
     if threads <= 1:
         work(0, slice(0, n_rows))
         return
-    parts = [slice(n_rows * t // threads, n_rows * (t + 1) // threads) for t in range(threads)]
-    others = [
-        _pool(threads - 1).submit(work, thread, part)
-        for thread, part in enumerate(parts[1:], start=1)
-    ]
-    work(0, parts[0])
+    most = min(AT_ONCE * n_rows // size, -(-n_rows // threads))
+    rows = max(most // 2 * 2, 1)  # even, as the loops read two rows at a time
+    starts = itertools.count(0, rows)
+
+    def take(thread: int) -> None:
+        while (start := next(starts)) < n_rows:
+            work(thread, slice(start, min(start + rows, n_rows)))
+
+    others = [_pool(threads - 1).submit(take, thread) for thread in range(1, threads)]
+    take(0)
     for other in others:
         other.result()  # where an error of that thread comes out
 
