@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 WORTH_A_THREAD = 1 << 17  # activations from which a second thread pays
-AT_ONCE = 1 << 19  # activations that a thread takes at once
+TAKEN_AT_ONCE = 1 << 19  # activations that a thread takes at once
 
 _pools: dict[int, ThreadPoolExecutor] = {}
 
@@ -33,7 +33,7 @@ def in_shares(n_rows: int, size: int, work: Callable[[int, slice], None]) -> Non
     if threads <= 1:
         work(0, slice(0, n_rows))
         return
-    most = min(AT_ONCE * n_rows // size, -(-n_rows // threads))
+    most = min(TAKEN_AT_ONCE * n_rows // size, -(-n_rows // threads))
     rows = max(most // 2 * 2, 1)  # even, as the loops read two rows at a time
     starts = itertools.count(0, rows)
 
