@@ -29,7 +29,7 @@ def accumulation_curve(
     """Working units against samples: counted, by the law, and forecast from all samples and from an
     early part.
     """
-    figure = _figure("samples D", "working units K")
+    figure = empty_figure("samples D", "working units K")
     _band(figure, fitted.curve(log_grid(1, PLOTTED_FACTOR * counts.samples)), "activation law", LAW)
     if early is not None:
         forecast = early.forecast(log_grid(early.counts.samples, PLOTTED_FACTOR * counts.samples))
@@ -52,7 +52,7 @@ def count_law(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     """Share of units that were activated k times, on log axes, counted in bins of equal width in
     log k.
     """
-    figure = _figure("activations of a unit k", "share of units per count", y_type="log")
+    figure = empty_figure("activations of a unit k", "share of units per count", y_type="log")
     histogram = log_histogram(counts)
     shares = histogram.units / counts.units
     k = log_grid(1, counts.samples)
@@ -66,7 +66,7 @@ def count_law(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
 
 def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
     """Idle fraction against samples on log axes: flat before the knee, a power law after it."""
-    figure = _figure("samples D", "idle fraction (N − K)/N", y_type="log")
+    figure = empty_figure("samples D", "idle fraction (N − K)/N", y_type="log")
     d = log_grid(1, PLOTTED_FACTOR * counts.samples)
     law = fitted.law
     _line(figure, d, law.idle_fraction(d), "law, exact", LAW)
@@ -85,14 +85,15 @@ def loss(fitted: FittedLoss) -> go.Figure:
     """Loss on new data against the size of the training set: measured, and by the loss law with its
     interval.
     """
-    figure = _figure("training samples D", "loss on test data (nats)", y_type="log")
+    figure = empty_figure("training samples D", "loss on test data (nats)", y_type="log")
     grid = np.geomspace(fitted.samples.min(), 10 * fitted.samples.max(), 25)
     _band(figure, fitted.forecast(grid), "loss law", LAW)
     _points(figure, fitted.samples, fitted.loss, name="measured")
     return figure
 
 
-def _figure(x: str, y: str, y_type: str = "linear") -> go.Figure:
+def empty_figure(x: str, y: str, y_type: str = "linear") -> go.Figure:
+    """A figure without lines: titles of the axes, the one of x logarithmic."""
     figure = go.Figure()
     figure.update_layout(
         template="plotly_white",

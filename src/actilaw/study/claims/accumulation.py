@@ -14,6 +14,7 @@ from actilaw.study.claims.result import (
     Curve,
     Figure,
     Verdict,
+    by,
     judged,
     median_of,
     share_of,
@@ -72,7 +73,7 @@ def accumulation(readings: pd.DataFrame) -> ClaimResult:
 def _figure(grown: pd.DataFrame) -> Figure:
     """Errors of both, sorted, as shares of the newly working units."""
     curves = []
-    for network, rows in grown.groupby("network", sort=False):
+    for (network,), rows in by(grown, "network"):
         for column, title in (("law", "the law"), ("forecast", "rate density")):
             errors = np.sort(rows[f"{column}_missed"].dropna().to_numpy(float))
             ranks = (np.arange(errors.size) + 1) / max(errors.size, 1)

@@ -16,6 +16,7 @@ from actilaw.study.claims.result import (
     Figure,
     Interval,
     Verdict,
+    by,
     judged,
     slopes_of,
 )
@@ -85,7 +86,7 @@ def _figure(fitted: pd.DataFrame) -> Figure:
     """bN against N, a line for each D; means over seeds."""
     curves = []
     with_mass = fitted.assign(mass=fitted["b"] * fitted["units"])
-    for (network, samples), rows in with_mass.groupby(["network", "samples"], sort=False):
+    for (network, samples), rows in by(with_mass, "network", "samples"):
         means = rows.groupby("units")["mass"].mean()
         curves.append(
             Curve(str(network), f"D = {samples}", tuple(means.index), tuple(means.to_numpy()))

@@ -17,7 +17,9 @@ from actilaw.study.claims.result import (
     Figure,
     Interval,
     Verdict,
+    by,
     judged,
+    log_of,
     mean_of,
     slopes_of,
 )
@@ -54,7 +56,7 @@ def compressibility(readings: pd.DataFrame) -> ClaimResult:
                 }
             )
             verdicts += _verdicts(network, title, in_width, in_data, law)
-        ratio = np.log(of_network["idle"] / of_network["idle_by_law"])[_countable(of_network)]
+        ratio = log_of(of_network["idle"] / of_network["idle_by_law"])[_countable(of_network)]
         verdicts.append(
             judged(
                 network,
@@ -154,7 +156,7 @@ def _verdicts(
 def _figure(cells: pd.DataFrame) -> Figure:
     """Removable share at 1 % against N/D, which the law says is all that counts."""
     curves = []
-    for (network, width), rows in cells.groupby(["network", "width"], sort=False):
+    for (network, width), rows in by(cells, "network", "width"):
         useful = rows[rows["loss_without_layer"] > USEFUL * rows["test_loss"]]
         for column, title in (("removable_1%", "removable at 1 %"), ("idle", "idle")):
             means = useful.groupby("counted")[column].mean()

@@ -9,6 +9,7 @@ from actilaw.study.claims.result import (
     Curve,
     Figure,
     Verdict,
+    by,
     judged,
     share_of,
 )
@@ -61,7 +62,7 @@ def _place(lower: float, upper: float) -> str:
 def _figure(fitted: pd.DataFrame) -> Figure:
     """α against D, a line for each width; means over seeds."""
     curves = []
-    for (network, width), rows in fitted.groupby(["network", "width"], sort=False):
+    for (network, width), rows in by(fitted, "network", "width"):
         means = rows.groupby("counted")["alpha"].mean()
         curves.append(
             Curve(str(network), f"width {width}", tuple(means.index), tuple(means.to_numpy()))

@@ -15,8 +15,11 @@ from actilaw.study.claims.result import (
     ClaimResult,
     Curve,
     Figure,
+    Interval,
     Verdict,
+    by,
     judged,
+    log_of,
     mean_of,
     median_of,
 )
@@ -32,7 +35,7 @@ def loss_decay(readings: pd.DataFrame) -> ClaimResult:
     exponents = pd.DataFrame(
         [
             _exponents(str(network), int(width), rows)
-            for (network, width), rows in readings.groupby(["network", "width"], sort=False)
+            for (network, width), rows in by(readings, "network", "width")
         ]
     )
     verdicts: list[Verdict] = []
@@ -55,7 +58,7 @@ def loss_decay(readings: pd.DataFrame) -> ClaimResult:
                     network,
                     f"the exponent of the loss is b of {title}",
                     f"log of (exponent of the loss over b of {title}), mean over widths",
-                    mean_of(np.log(of_network["b_loss"] / of_network[column])),
+                    mean_of(log_of(of_network["b_loss"] / of_network[column])),
                     within=within,
                     needs="widths whose losses determine an exponent",
                 )
@@ -75,7 +78,7 @@ def loss_decay(readings: pd.DataFrame) -> ClaimResult:
     )
 
 
-def median_or_mean(values: np.ndarray) -> object:
+def median_or_mean(values: np.ndarray) -> Interval:
     """The interval of the median where there are enough figures for one, else that of the mean."""
     found = median_of(values)
     return found if np.isfinite(found.lower) else mean_of(values)
@@ -105,7 +108,7 @@ def _exponents(network: str, width: int, rows: pd.DataFrame) -> dict[str, float 
 def _figure(readings: pd.DataFrame) -> Figure:
     """Test loss against D, a line for each width; means over seeds."""
     curves = []
-    for (network, width), rows in readings.groupby(["network", "width"], sort=False):
+    for (network, width), rows in by(readings, "network", "width"):
         means = rows.groupby("counted")["test_loss"].mean()
         curves.append(
             Curve(str(network), f"width {width}", tuple(means.index), tuple(means.to_numpy()))

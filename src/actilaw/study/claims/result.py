@@ -12,7 +12,8 @@ law is refuted by a p-value.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,13 +86,12 @@ class Figure:
     Attributes:
         x_title, y_title: with units.
         curves: of all panels.
-        log_x, log_y: whether the axis is logarithmic.
+        log_y: whether its axis is logarithmic; that of x always is.
     """
 
     x_title: str
     y_title: str
     curves: tuple[Curve, ...]
-    log_x: bool = True
     log_y: bool = False
 
 
@@ -116,7 +116,6 @@ class ClaimResult:
     verdicts: tuple[Verdict, ...]
     details: pd.DataFrame
     figure: Figure
-    notes: tuple[str, ...] = field(default=())
 
     def table(self) -> pd.DataFrame:
         """A row for each verdict: claim, equation, task, statement, measured, estimate, lower,
@@ -171,6 +170,16 @@ def judged(
     else:
         because = "the interval reaches across the end of the range"
     return Verdict(task, statement, measured, interval, verdict, because)
+
+
+def by(readings: pd.DataFrame, *columns: str) -> list[tuple[Any, pd.DataFrame]]:
+    """The rows of each combination of values, in the order in which they first come."""
+    return list(readings.groupby(list(columns), sort=False))
+
+
+def log_of(values: pd.Series) -> pd.Series:
+    """Logarithms; of what is not positive, no number."""
+    return pd.Series(np.log(values.where(values > 0)), values.index)
 
 
 def mean_of(values: ArrayLike) -> Interval:

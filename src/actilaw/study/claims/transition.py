@@ -17,7 +17,9 @@ from actilaw.study.claims.result import (
     Curve,
     Figure,
     Verdict,
+    by,
     judged,
+    log_of,
     mean_of,
 )
 
@@ -31,7 +33,7 @@ def transition(readings: pd.DataFrame) -> ClaimResult:
     places = pd.DataFrame(
         [
             _places(str(network), int(width), rows)
-            for (network, width), rows in readings.groupby(["network", "width"], sort=False)
+            for (network, width), rows in by(readings, "network", "width")
         ]
     )
     verdicts: list[Verdict] = []
@@ -43,7 +45,7 @@ def transition(readings: pd.DataFrame) -> ClaimResult:
                 network,
                 "K/N has its inflection at N/c",
                 "log of (inflection over N/c), mean over widths",
-                mean_of(np.log(of_network["inflection"] / of_network["expected"])),
+                mean_of(log_of(of_network["inflection"] / of_network["expected"])),
                 within=within,
                 needs="widths whose K/N rises within the sizes of the grid",
             ),
@@ -51,7 +53,7 @@ def transition(readings: pd.DataFrame) -> ClaimResult:
                 network,
                 "the test loss falls most steeply at N/c",
                 "log of (place of the steepest fall over N/c), mean over widths",
-                mean_of(np.log(of_network["steepest"] / of_network["expected"])),
+                mean_of(log_of(of_network["steepest"] / of_network["expected"])),
                 within=within,
                 needs="widths whose steepest fall and N/c lie inside the sizes of the grid",
             ),
@@ -137,11 +139,11 @@ def _expected(samples: np.ndarray, n_over_c: np.ndarray) -> float:
 def _figure(readings: pd.DataFrame, places: pd.DataFrame) -> Figure:
     """K/N against D c/N, where the law has its inflection at 1; means over seeds."""
     curves = []
-    expected = places.set_index(["network", "width"])["expected"]
-    for key, rows in readings.groupby(["network", "width"], sort=False):
+    expected = places.set_index(["network", "width"])["expected"].to_dict()
+    for key, rows in by(readings, "network", "width"):
         network, width = key
         means = rows.groupby("counted")[["working", "units"]].mean()
-        x = means.index.to_numpy(float) / float(expected.loc[key])
+        x = means.index.to_numpy(float) / expected[key]
         y = (means["working"] / means["units"]).to_numpy()
         curves.append(Curve(str(network), f"width {width}", tuple(x), tuple(y)))
     return Figure("samples D, as a multiple of N/c", "share of working units K/N", tuple(curves))

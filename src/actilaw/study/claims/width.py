@@ -12,7 +12,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from actilaw.study.claims.result import ClaimResult, Curve, Figure, Verdict, judged, mean_of
+from actilaw.study.claims.result import (
+    ClaimResult,
+    Curve,
+    Figure,
+    Verdict,
+    by,
+    judged,
+    log_of,
+    mean_of,
+)
 
 ELASTICITY = 0.25  # of K in N, up to which K is set by the data
 LOSS_ELASTICITY = 0.02  # of the test loss in N, up to which it does not rise: 2 % for e times N
@@ -101,19 +110,15 @@ def neighbours(readings: pd.DataFrame) -> pd.DataFrame:
     the wider) and is_wide (whether the narrower has N > cD).
     """
     rows = []
-    for (network, samples, seed), cells in readings.groupby(
-        ["network", "samples", "seed"], sort=False
-    ):
+    for (network, samples, seed), cells in by(readings, "network", "samples", "seed"):
         ordered = cells.sort_values("units")
-        logs = np.log(
-            pd.DataFrame(
-                {
-                    "log_n": ordered["units"],
-                    "log_k": ordered["working"],
-                    "log_loss": ordered["test_loss"],
-                    "log_mass": ordered["b"] * ordered["units"],
-                }
-            ).where(lambda values: values > 0)
+        logs = pd.DataFrame(
+            {
+                "log_n": log_of(ordered["units"]),
+                "log_k": log_of(ordered["working"]),
+                "log_loss": log_of(ordered["test_loss"]),
+                "log_mass": log_of(ordered["b"] * ordered["units"]),
+            }
         )
         steps = logs.diff().iloc[1:].reset_index(drop=True)
         activated = (ordered["active"] * ordered["counted"]).to_numpy()
@@ -129,7 +134,7 @@ def neighbours(readings: pd.DataFrame) -> pd.DataFrame:
 def _figure(readings: pd.DataFrame) -> Figure:
     """K against N, a line for each D; means over seeds."""
     curves = []
-    for (network, samples), rows in readings.groupby(["network", "samples"], sort=False):
+    for (network, samples), rows in by(readings, "network", "samples"):
         means = rows.groupby("units")["working"].mean()
         curves.append(
             Curve(str(network), f"D = {samples}", tuple(means.index), tuple(means.to_numpy()))

@@ -1,0 +1,171 @@
+"""The page of a study: the paper's claims on real networks, figures for each, and the verdicts with
+the numbers that they rest on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+
+from actilaw.reporting import markup
+from actilaw.reporting.figures import empty_figure
+from actilaw.study.claims.result import FAILS, HOLDS, UNTOLD, ClaimResult, Curve, Figure, Verdict
+from actilaw.support.files import write_atomically
+from actilaw.support.version import installed_version
+
+COLOURS = {HOLDS: "#1a7f37", FAILS: "#b42318", UNTOLD: "#5a636e"}
+SCALE = "Viridis"  # from the narrowest width, or smallest size, to the largest
+BRIGHTEST = 0.85  # of the scale, beyond which lines are hard to see on white
+
+
+def write_study_page(
+    readings: pd.DataFrame, claims: Sequence[ClaimResult], path: str | os.PathLike[str]
+) -> Path:
+    """Write the page, whole or not at all.
+
+    Args:
+        readings: a row for each cell and layer.
+        claims: examined on them.
+        path: of the page.
+
+    Raises:
+        FileError: if it cannot be written.
+    """
+    body = [_head(readings), _overview(claims), *map(_section, claims), _grid(readings)]
+    return write_atomically(path, markup.document("actilaw study", "".join(body)).encode())
+
+
+def _head(readings: pd.DataFrame) -> str:
+    cells = readings[["task", "width", "samples", "seed"]].drop_duplicates()
+    return f"""<h1>The activation law across networks</h1>
+<p class="quiet">{len(cells):,} trained networks on {cells["task"].nunique()} tasks, by actilaw
+{escape(installed_version())}. The claims are those of Zhang &amp; Sui (2024), arXiv 2412.18073.
+Each was judged by a rule that was written down before the networks were trained.</p>
+"""
+
+
+def _overview(claims: Sequence[ClaimResult]) -> str:
+    """A row for each statement: on how many of the tasks it holds, fails, cannot be told."""
+    rows = []
+    for claim in claims:
+        for statement, verdicts in _by_statement(claim).items():
+            counted = [
+                sum(verdict.verdict == kind for verdict in verdicts)
+                for kind in (HOLDS, FAILS, UNTOLD)
+            ]
+            rows.append((escape(f"{claim.equation} {statement}"), *map(_count, counted)))
+    head = ("", *(f"{kind} on" for kind in (HOLDS, FAILS)), UNTOLD)
+    return (
+        "<h2>Verdicts</h2><p>The number of tasks on which each statement holds.</p>"
+        + markup.table(head, rows)
+    )
+
+
+def _count(number: int) -> str:
+    return str(number) if number else "–"
+
+
+def _section(claim: ClaimResult) -> str:
+    """One claim: what the paper says, the rule, a figure for each task, and the verdicts."""
+    names = list(dict.fromkeys(curve.task for curve in claim.figure.curves))
+    cards = [
+        markup.figure_card(escape(name), escape(_panel_text(claim.figure)), _panel(claim, name))
+        for name in names
+    ]
+    return (
+        f"<h2>{escape(claim.equation)} {escape(claim.claim)}</h2><p>{escape(claim.rule)}</p>"
+        f"{markup.row(cards)}{_verdicts(claim)}"
+    )
+
+
+def _panel_text(figure: Figure) -> str:
+    return f"{figure.y_title[:1].upper()}{figure.y_title[1:]} against {figure.x_title}."
+
+
+def _panel(claim: ClaimResult, task: str) -> go.Figure:
+    """The curves of one task."""
+    shape = claim.figure
+    curves = [curve for curve in shape.curves if curve.task == task]
+    y_type = "log" if shape.log_y else "linear"
+    figure = empty_figure(shape.x_title, shape.y_title, y_type)
+    for curve, colour in zip(curves, _colours(len(curves)), strict=True):
+        figure.add_trace(_line(curve, colour))
+    return figure
+
+
+def _colours(number: int) -> list[str]:
+    places = np.linspace(0, BRIGHTEST, max(number, 1)).tolist()
+    return [str(colour) for colour in sample_colorscale(SCALE, places)][:number]
+
+
+def _line(curve: Curve, colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=curve.x,
+        y=curve.y,
+        name=curve.name,
+        mode="lines" if curve.is_theory else "lines+markers",
+        line={"color": colour, "width": 1.5, "dash": "dot" if curve.is_theory else "solid"},
+        marker={"size": 5},
+    )
+
+
+def _verdicts(claim: ClaimResult) -> str:
+    """A table for each statement, a row for each task."""
+    tables = []
+    for statement, verdicts in _by_statement(claim).items():
+        rows = [
+            (
+                escape(verdict.task),
+                _number(verdict.interval.estimate),
+                f"{_number(verdict.interval.lower)} to {_number(verdict.interval.upper)}",
+                str(verdict.interval.n),
+                _coloured(verdict),
+            )
+            for verdict in verdicts
+        ]
+        measured = escape(verdicts[0].measured.partition(", less")[0])
+        head = ("", measured, "95 % interval", "figures", "verdict")
+        tables.append(markup.table_card(escape(statement), markup.table(head, rows)))
+    return "".join(tables)
+
+
+def _by_statement(claim: ClaimResult) -> dict[str, list[Verdict]]:
+    found: dict[str, list[Verdict]] = {}
+    for verdict in claim.verdicts:
+        found.setdefault(verdict.statement, []).append(verdict)
+    return found
+
+
+def _coloured(verdict: Verdict) -> str:
+    reason = f' title="{escape(verdict.because)}"' if verdict.because else ""
+    colour = COLOURS[verdict.verdict]
+    return f'<b style="color:{colour}"{reason}>{escape(verdict.verdict)}</b>'
+
+
+def _number(value: float) -> str:
+    if np.isnan(value):
+        return "–"
+    if np.isinf(value):
+        return "any"
+    return f"{value:.3g}"
+
+
+def _grid(readings: pd.DataFrame) -> str:
+    """What was trained: widths, sizes and seeds of each task."""
+    rows = []
+    for task, cells in readings.groupby("task", sort=False):
+        lists = [
+            ", ".join(f"{value:,}" for value in sorted(cells[column].unique()))
+            for column in ("width", "samples", "seed")
+        ]
+        networks = len(cells[["width", "samples", "seed"]].drop_duplicates())
+        rows.append((escape(str(task)), *lists, f"{networks:,}"))
+    head = ("task", "widths N", "training samples D", "seeds", "networks")
+    return f"<h2>The grid</h2>{markup.table(head, rows)}"
