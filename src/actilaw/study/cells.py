@@ -70,7 +70,7 @@ def run_group(cells: Sequence[Cell]) -> list[Outcome]:
 def _run_group(cells: Sequence[Cell]) -> list[Outcome]:
     start = time.perf_counter()
     try:
-        runs = _runs(cells)
+        runs = runs_of(cells)
         trained = train_together(runs)
     except Exception as error:
         if len(cells) == 1:
@@ -83,7 +83,7 @@ def _run_group(cells: Sequence[Cell]) -> list[Outcome]:
     ]
 
 
-def _runs(cells: Sequence[Cell]) -> list[Run]:
+def runs_of(cells: Sequence[Cell]) -> list[Run]:
     """The problem of each cell; those of one seed share it, as they differ in their data alone."""
     problems: dict[int, Problem] = {}
     for cell in cells:
