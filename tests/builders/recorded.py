@@ -35,6 +35,34 @@ def rectified_mlp(inplace: bool = False) -> nn.Sequential:
     )
 
 
+class Branching(nn.Module):
+    """A rectifier after either of two layers, in an order that the first number of a batch decides,
+    and a smooth activation after the rectifier each time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Linear(6, 20), nn.Linear(6, 20)
+        self.relu, self.smooth = nn.ReLU(), nn.GELU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        makers = [self.first, self.second]
+        if x[0, 0] <= 0:
+            makers.reverse()
+        return sum((self.smooth(self.relu(make(x))) for make in makers), torch.zeros(()))
+
+
+def first_one_way(inputs: Tensor) -> Tensor:
+    """The batch from which `Branching` takes its first layer first."""
+    return torch.cat((torch.ones(1, 6), inputs))
+
+
+def first_other_way(inputs: Tensor) -> Tensor:
+    """The batch from which `Branching` takes its second layer first."""
+    return torch.cat((-torch.ones(1, 6), inputs))
+
+
 INPUTS = torch.randn(100, 6, generator=torch.Generator().manual_seed(1))
 # Six texts of eleven tokens, and which of these are not padding.
 TOKENS = torch.randint(0, 50, (6, 11), generator=torch.Generator().manual_seed(0))

@@ -17,6 +17,7 @@ from actilaw import ActivationCounts, Blocks, Census, load
 from actilaw.counts.census import census_from
 from actilaw.errors import FileError
 
+FED = {"relu/1": (("größe", "up"), ("up",))}
 DATA = Path(__file__).parents[1] / "data"
 
 
@@ -26,7 +27,7 @@ def small_census() -> Census:
         np.array([1, 1]), 3, entries=3, active_squares=2, first=np.array([0, 2]), blocks=blocks
     )
     about = {"model": "größe", "rates": [0.1, 1e-300, None, True], "deep": {"a": {"b": -1}}}
-    return Census({"relu/1": counts}, about, recordings=("x", "y"), weights="3f")
+    return Census({"relu/1": counts}, about, recordings=("x", "y"), weights="3f", feeders=FED)
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +47,17 @@ def test_everything_comes_back(tmp_path) -> None:
     census = small_census()
     loaded = load(census.save(tmp_path / "census"))
     assert loaded.about == census.about
-    assert (loaded.recordings, loaded.weights) == (("x", "y"), "3f")
+    assert (loaded.recordings, loaded.weights, loaded.feeders) == (("x", "y"), "3f", FED)
     one, other = loaded["relu/1"], census["relu/1"]
     assert one.blocks is not None
     assert other.blocks is not None
     for a, b in ((one.first, other.first), (one.blocks.counts, other.blocks.counts)):
         np.testing.assert_array_equal(a, b)
     assert one.active_squares == 2
+
+
+def test_a_file_of_before_feeders_were_kept_still_loads() -> None:
+    assert census_from(forge(HEADER), "file").feeders == {}
 
 
 def test_the_same_census_gives_the_same_bytes(tmp_path, whole: bytes) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,17 @@ from torch import Tensor, nn
 
 from actilaw import ActivationCounts, load, record
 from actilaw.errors import CountsError, InputError, ModelError
-from builders.recorded import INPUTS, assert_same, kept_activations, mlp, recorded, rectified_mlp
+from builders.recorded import (
+    INPUTS,
+    Branching,
+    assert_same,
+    first_one_way,
+    first_other_way,
+    kept_activations,
+    mlp,
+    recorded,
+    rectified_mlp,
+)
 
 
 @pytest.mark.parametrize("inplace", [False, True])
@@ -137,6 +148,70 @@ def test_going_on_from_a_saved_census_ends_as_if_never_stopped(tmp_path: Path) -
     model = mlp()
     path = recorded(model, INPUTS[:37].split(10)).save(tmp_path / "half")
     assert_same(recorded(model, INPUTS[37:].split(9), resume=load(path)), recorded(model, [INPUTS]))
+
+
+def branches() -> tuple[Branching, list[Tensor], list[Tensor]]:
+    """A model, batches, and such that make it call its layers in the opposite order."""
+    return Branching(), [first_one_way(INPUTS[:40])], [first_other_way(INPUTS[40:])]
+
+
+@pytest.mark.parametrize("criterion", ["auto", ["positive", "relative(0.3)"]])
+def test_layers_of_one_module_go_on_by_what_feeds_them_whatever_the_order(
+    tmp_path: Path, criterion: str | list[str]
+) -> None:
+    model, one_way, other_way = branches()
+    half = load(recorded(model, one_way, criterion=criterion).save(tmp_path / "half"))
+    whole = recorded(model, one_way + other_way, criterion=criterion)
+    resumed = recorded(model, other_way, criterion=criterion, resume=half)
+    assert_same(resumed, whole)
+    assert resumed.feeders == whole.feeders
+    # It would show if they were swapped.
+    first, second = (name for name in whole if "smooth" not in name and "relative" not in name)
+    assert whole[first].counts.tolist() != whole[second].counts.tolist()
+
+
+@pytest.mark.parametrize("criterion", ["auto", ["positive", "relative(0.3)"]])
+def test_layers_of_one_module_are_merged_by_what_fed_them(criterion: str | list[str]) -> None:
+    model, one_way, other_way = branches()
+    parts = [recorded(model, batches, criterion=criterion) for batches in (one_way, other_way)]
+    merged = parts[0].merge(parts[1])
+    whole = recorded(model, one_way + other_way, criterion=criterion)
+    assert list(merged) == list(whole)
+    for name in whole:
+        assert merged[name].counts.tolist() == whole[name].counts.tolist(), name
+    assert merged.feeders == whole.feeders
+
+
+def test_a_call_that_is_fed_otherwise_after_a_resume_is_a_layer_of_its_own() -> None:
+    class OneOf(Branching):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.relu((self.first if x[0, 0] > 0 else self.second)(x))
+
+    model, (one, other) = OneOf(), (first_one_way(INPUTS), first_other_way(INPUTS))
+    half = recorded(model, [one], layers="relu")
+    resumed = recorded(model, [other], layers="relu", resume=half)
+    assert_same(resumed, recorded(model, [one, other], layers="relu"))
+    with pytest.raises(InputError, match=r"layers of 'relu' .* fed by first.* fed by second"):
+        half.merge(recorded(model, [other], layers="relu"))
+
+
+def test_layers_that_nothing_in_the_model_feeds_are_refused_by_name() -> None:
+    model, one_way, other_way = branches()
+    half = recorded(model, one_way)
+    strange = {**half.feeders, "relu#1": (("third",),)}
+    with pytest.raises(InputError, match=r"'relu#1' to be fed by modules of this .* by third"):
+        recorded(model, other_way, resume=replace(half, feeders=strange))
+    alike = {**half.feeders, "relu#1": half.feeders["relu#0"]}
+    with pytest.raises(InputError, match="both relu#0 and relu#1 were fed by first"):
+        recorded(model, other_way, resume=replace(half, feeders=alike))
+
+
+def test_a_census_that_does_not_say_what_fed_its_layers_goes_on_in_order_with_a_warning() -> None:
+    model, one_way, _ = branches()
+    half = replace(recorded(model, one_way), feeders={})
+    with pytest.warns(UserWarning, match="layers of relu, smooth are continued by their numbers"):
+        resumed = recorded(model, one_way, resume=half)
+    assert_same(resumed, recorded(model, one_way + one_way))
 
 
 def test_merging_files_is_associative_and_commutative() -> None:

@@ -14,6 +14,16 @@ import pandas as pd
 from actilaw.counts.about import as_json_values, require_text
 from actilaw.counts.activation_counts import ActivationCounts, require_one_layer
 from actilaw.counts.census_file import CensusParts, decoded, encoded, not_a_census, read
+from actilaw.counts.feeders import (
+    Feeders,
+    checked_feeders,
+    counterparts,
+    fed_groups,
+    group_of,
+    in_order,
+    orders_unknown,
+    translated,
+)
 from actilaw.errors import CountsError, InputError
 from actilaw.support.files import write_atomically
 from actilaw.support.progress import Progress, told
@@ -45,6 +55,8 @@ class Census(Mapping[str, ActivationCounts]):
             counted twice; `record` gives them.
         weights: fingerprint of the recorded network's parameters and buffers, or None where it is
             not known, or they changed while recording.
+        feeders: by layer, the names of the modules and functions that fed its calls: a tuple of
+            names for each kind of call; `record` gives them. They tell `relu#0` from `relu#1`.
 
     Raises:
         CountsError: if there is no layer, or a layer is no `ActivationCounts`.
@@ -55,6 +67,7 @@ class Census(Mapping[str, ActivationCounts]):
     about: Mapping[str, Any] = field(default_factory=dict)
     recordings: tuple[str, ...] = ()
     weights: str | None = None
+    feeders: Feeders = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", _checked_layers(self.layers))
@@ -68,6 +81,7 @@ class Census(Mapping[str, ActivationCounts]):
             require_text("identifiers of recordings", identifier)
         if self.weights is not None:
             require_text("the fingerprint of weights", self.weights)
+        object.__setattr__(self, "feeders", checked_feeders(self.feeders, self.layers))
 
     def __getitem__(self, layer: str) -> ActivationCounts:
         try:
@@ -142,13 +156,17 @@ class Census(Mapping[str, ActivationCounts]):
     def merge(self, other: Census) -> Census:
         """Counts over the samples of both, layer by layer; `about` keeps what is the same in both.
 
+        Layers of one module, `relu#0` and `relu#1`, are matched by what fed them; the result has
+        the names they have here. Censuses of earlier versions do not tell, and are matched by name,
+        with a warning.
+
         Where the weights of both are known and differ, as of two moments of a training, those of
         the result are unknown (None).
 
         Raises:
             InputError: if the two share a recording, whose samples would count twice; if they are
                 of two frozen networks; if they name different layers, or a layer differs in units,
-                criterion or what a sample is.
+                criterion, what a sample is, or in all that fed it.
         """
         require_census(other)
         self._refuse_shared_recording(other)
@@ -159,17 +177,42 @@ class Census(Mapping[str, ActivationCounts]):
                 "censuses can be merged only if both hold the same layers, but only one has "
                 f"{apart}"
             )
+        matched, feeders = self._matched(other)
         about = {
             key: value
             for key, value in self.about.items()
             if key in other.about and other.about[key] == value
         }
         return Census(
-            {name: _merge_layer(name, self[name], other[name]) for name in self},
+            {name: _merge_layer(name, self[name], other[matched[name]]) for name in self},
             about,
             recordings=tuple(sorted({*self.recordings, *other.recordings})),
             weights=self.weights if self.weights == other.weights else None,
+            feeders=feeders,
         )
+
+    def _matched(self, other: Census) -> tuple[dict[str, str], Feeders]:
+        """The name in the other census of each layer of this one, by what fed it, and all that fed
+        it in either.
+        """
+        own, theirs = fed_groups(self, self.feeders), fed_groups(other, other.feeders)
+        if set(own) != set(theirs):  # their rules differ, which is refused layer by layer
+            return {name: name for name in self}, {}
+        warn_of_order(orders_unknown(own, theirs), "merged", stacklevel=4)
+        found = counterparts(own, theirs)
+        there = {mine: group for group, mine in found.items()}
+        names = {
+            (group_of(name, counts.criterion), counts.criterion): name
+            for name, counts in other.items()
+        }
+        matched, feeders = {}, {}
+        for name, counts in self.items():
+            group = group_of(name, counts.criterion)
+            matched[name] = names[there[group], counts.criterion]
+            fed = own[group] | translated(theirs[there[group]], found)
+            if fed:
+                feeders[name] = in_order(fed)
+        return matched, feeders
 
     def _refuse_shared_recording(self, other: Census) -> None:
         if other is self or not set(self.recordings).isdisjoint(other.recordings):
@@ -198,7 +241,7 @@ class Census(Mapping[str, ActivationCounts]):
         Raises:
             FileError: if it cannot be written.
         """
-        parts = CensusParts(self.layers, self.about, self.recordings, self.weights)
+        parts = CensusParts(self.layers, self.about, self.recordings, self.weights, self.feeders)
         return write_atomically(path, encoded(parts))
 
     @classmethod
@@ -230,9 +273,20 @@ def census_from(content: bytes, path: str | os.PathLike[str]) -> Census:
     """
     parts = decoded(content, path)
     try:
-        return Census(parts.layers, parts.about, parts.recordings, parts.weights)
+        return Census(parts.layers, parts.about, parts.recordings, parts.weights, parts.feeders)
     except (InputError, TypeError) as error:
         raise not_a_census(path, error) from error
+
+
+def warn_of_order(places: list[str], what: str, *, stacklevel: int) -> None:
+    """Warn where layers are told apart by the order of their calls alone."""
+    if places:
+        warnings.warn(
+            f"the layers of {', '.join(places)} are {what} by their numbers, since a census does "
+            "not say what fed them, as those of earlier versions: where a branch depends on the "
+            "data, they may have been called in another order",
+            stacklevel=stacklevel,
+        )
 
 
 def require_census(census: object) -> None:

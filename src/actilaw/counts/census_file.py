@@ -6,7 +6,7 @@ they were written are noticed, whichever they are.
 
 The header is the text "actilaw" in the metadata of safetensors. Since format 3 it begins with the
 checksum, which therefore lies at a fixed place: the SHA-256 of the whole file in which its own 64
-hexadecimal digits are zeros.
+hexadecimal digits are zeros. What fed the layers may be missing from it: it came later.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from safetensors.numpy import save as to_safetensors
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.blocks import Blocks
+from actilaw.counts.feeders import Feeders
 from actilaw.errors import FileError
 from actilaw.support.version import installed_version
 
@@ -53,6 +54,7 @@ class CensusParts:
     about: Mapping[str, Any]
     recordings: tuple[str, ...]
     weights: str | None
+    feeders: Feeders
 
 
 def encoded(parts: CensusParts) -> bytes:
@@ -63,6 +65,7 @@ def encoded(parts: CensusParts) -> bytes:
         "version": installed_version(),
         "recordings": parts.recordings,
         "weights": parts.weights,
+        "feeders": parts.feeders,
         "about": parts.about,
         "layers": {name: _words(counts) for name, counts in parts.layers.items()},
     }
@@ -97,6 +100,7 @@ def decoded(content: bytes, path: str | os.PathLike[str]) -> CensusParts:
             about,
             tuple(header.get("recordings", ())),
             header.get("weights"),
+            header.get("feeders", {}),
         )
     except FileError:
         raise

@@ -89,8 +89,12 @@ class Forecaster:
         Returns:
             One row per D': columns samples, expected, lower, upper, in units.
         """
-        forecast = AccumulationForecast.reaching(self, int(samples.max()), level)
-        expected, lower, upper = forecast.whole(samples)
+        grid = doublings(self.counts.samples, int(samples.max()))
+        ahead = samples[samples > self.counts.samples]
+        # The grid and what is asked in one call, whose cost hardly depends on how many they are.
+        units = _newly_working_units(self, np.concatenate((grid, ahead)), level)
+        forecast = AccumulationForecast.through(self, level, grid, units[:, : grid.size])
+        expected, lower, upper = forecast.whole(samples, units[:, grid.size :])
         return pd.DataFrame(
             {"samples": samples, "expected": expected, "lower": lower, "upper": upper}
         )
@@ -161,17 +165,29 @@ class AccumulationForecast:
     def reaching(forecaster: Forecaster, farthest: int, level: float) -> AccumulationForecast:
         """The forecast for up to `farthest` samples."""
         grid = doublings(forecaster.counts.samples, farthest)
-        _, *bounds = _newly_working_units(forecaster, grid, level)
-        return AccumulationForecast(
-            forecaster, level, RisingBounds.over(grid, np.stack(bounds, axis=1))
-        )
+        units = _newly_working_units(forecaster, grid, level)
+        return AccumulationForecast.through(forecaster, level, grid, units)
 
-    def whole(self, samples: Ints) -> tuple[Floats, Floats, Floats]:
+    @staticmethod
+    def through(
+        forecaster: Forecaster, level: float, grid: Ints, units: Floats
+    ) -> AccumulationForecast:
+        """The forecast that keeps the bounds made for a grid: expected, lower and upper number of
+        newly working units there, (3, n_grid).
+        """
+        return AccumulationForecast(forecaster, level, RisingBounds.over(grid, units[1:].T))
+
+    def whole(self, samples: Ints, units: Floats | None = None) -> tuple[Floats, Floats, Floats]:
         """Expected working units after `samples` samples in all, lower and upper; (n,) each.
 
         Beyond the samples counted, bounds are whole numbers of units.
+
+        Args:
+            samples: (n,).
+            units: newly working units at those beyond the samples counted, where they have been
+                computed: expected, lower and upper; (3, n_ahead).
         """
-        known, (expected, lower, upper) = self._known(samples), self._newly_working(samples)
+        known, (expected, lower, upper) = self._known(samples), self._newly_working(samples, units)
         return known + expected, known + np.floor(lower), known + np.ceil(upper)
 
     def at(self, samples: Ints) -> tuple[Floats, Floats, Floats]:
@@ -184,7 +200,7 @@ class AccumulationForecast:
         counts = self.forecaster.counts
         return counts.rarefied(np.minimum(samples, counts.samples))
 
-    def _newly_working(self, samples: Ints) -> Floats:
+    def _newly_working(self, samples: Ints, units: Floats | None = None) -> Floats:
         """Idle units that start to work beyond the samples counted: expected, lower and upper;
         (3, n).
         """
@@ -192,24 +208,22 @@ class AccumulationForecast:
         newly_working = np.zeros((3, samples.size))
         if ahead.any():
             asked = samples[ahead]
-            expected, *bounds = _newly_working_units(self.forecaster, asked, self.level)
-            kept = self.rising.kept(asked, np.stack(bounds, axis=1))
-            newly_working[:, ahead] = np.vstack((expected, kept.T))
+            if units is None:
+                units = _newly_working_units(self.forecaster, asked, self.level)
+            kept = self.rising.kept(asked, units[1:].T)
+            newly_working[:, ahead] = np.vstack((units[:1], kept.T))
         return newly_working
 
 
-def _newly_working_units(
-    forecaster: Forecaster, samples: Ints, level: float
-) -> tuple[Floats, Floats, Floats]:
-    """Idle units that work by `samples` > D: expected, lower, upper; (n,) each.
+def _newly_working_units(forecaster: Forecaster, samples: Ints, level: float) -> Floats:
+    """Idle units that work by `samples` > D: expected, lower, upper; (3, n).
 
     The bounds are those of one number of samples at a time, not whole, and include what is
     expected.
     """
     idle = forecaster.counts.idle
     if idle == 0 or samples.size == 0:
-        nothing = np.zeros(samples.size)
-        return nothing, nothing, nothing
+        return np.zeros((3, samples.size))
     share, variance = forecaster.newly_working(samples)
     lower, upper = share_interval(
         idle,
@@ -219,7 +233,9 @@ def _newly_working_units(
         level=level,
     )
     expected = idle * share
-    return expected, np.minimum(idle * lower, expected), np.maximum(idle * upper, expected)
+    return np.array(
+        [expected, np.minimum(idle * lower, expected), np.maximum(idle * upper, expected)]
+    )
 
 
 def rate_density_forecaster(counts: ActivationCounts) -> Forecaster:

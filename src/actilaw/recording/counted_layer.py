@@ -8,7 +8,7 @@ memory traffic, only layers that were called several times before are kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -175,18 +175,24 @@ class Feeding:
         found = self._seen(names)
         if found is None:
             found = self._called_again(feeders, visits)
-        if (
-            found is None
-        ):  # a layer of an earlier recording, of which that is not known, or a new one
+        if found is None:
+            # A layer of an earlier recording, of which that is not known, or a new one.
             found = next((i for i, known in enumerate(self._fed) if not known), len(self._fed))
         if found == len(self._fed):
             self._fed.append(set())
         self._fed[found].add(names)
         return found
 
-    def expect(self, layers: int) -> None:
-        """There were so many layers in an earlier recording, told apart in the same order."""
-        self._fed = [set() for _ in range(layers)]
+    def expect(self, layer: int, fed: Iterable[frozenset[str]]) -> None:
+        """There was such a layer in an earlier recording, fed by these sets of names; none where
+        that is not known.
+        """
+        self._fed += [set() for _ in range(layer + 1 - len(self._fed))]
+        self._fed[layer].update(fed)
+
+    def fed(self, layer: int) -> frozenset[frozenset[str]]:
+        """The sets of names that fed a layer."""
+        return frozenset(self._fed[layer]) if layer < len(self._fed) else frozenset()
 
     def _seen(self, names: frozenset[str]) -> int | None:
         return next((i for i, known in enumerate(self._fed) if names in known), None)

@@ -6,8 +6,9 @@ A place has one layer, unless it is called in several parts of the network and f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from actilaw.counts.feeders import Fed, Group
 from actilaw.errors import InputError
 from actilaw.recording.accumulator import Accumulator
 from actilaw.recording.arrangement import Arranged
@@ -94,9 +95,23 @@ class CountedPlace:
                 layer.accumulator.name = self._layer_name(index, layer.criterion)
         return self._layers[group]
 
-    def expect(self, groups: int) -> None:
-        """Have so many layers from the start, for counts to go on from."""
-        self._feeding.expect(groups)
+    def groups(self) -> dict[str, Group]:
+        """The number of each layer, with the name of the place, by its name."""
+        return {
+            self._layer_name(index, layer.criterion): (self.name, index)
+            for index, layers in enumerate(self._layers)
+            for layer in layers
+        }
+
+    def fed(self) -> Fed:
+        """What fed the layers of each number."""
+        return {group: self._feeding.fed(group[1]) for group in self.groups().values()}
+
+    def expect(self, group: int, fed: Iterable[frozenset[str]]) -> None:
+        """Have a layer of this number from the start, for counts to go on from; `fed` are the sets
+        of names that fed it, none where that is not known.
+        """
+        self._feeding.expect(group, fed)
 
     def _layer_name(self, group: int, rule: Criterion) -> str:
         name = self.name if len(self._layers) < 2 else f"{self.name}#{group}"

@@ -7,12 +7,13 @@ numbers of the entries, so that the order of the processes does not matter.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from actilaw.counts.feeders import Fed, Group, counterparts, translated
 from actilaw.errors import InputError
 from actilaw.recording.accumulator import Accumulator, Totals
 
@@ -28,6 +29,64 @@ def place_among_ranks() -> tuple[int, int]:
     return 0, 1
 
 
+def in_the_order_of_the_first(
+    groups: Mapping[str, Group], fed: Fed
+) -> tuple[dict[str, str], dict[str, Group], Fed]:
+    """The layers of process 0 in its order, which is the same in every process; every process must
+    call this.
+
+    Args:
+        groups: of the layers of this process, by name.
+        fed: what fed them.
+
+    Returns:
+        The name that each layer of process 0 has in this process, the groups of its layers by name,
+        and what fed them in any process.
+
+    Raises:
+        InputError: in every process, if torch.distributed is not set up, or the layers of some
+            process cannot be matched with those of the first.
+    """
+    _require_processes()
+    of_all: list[tuple[dict[str, Group], Fed]] = [({}, {})] * dist.get_world_size()
+    dist.all_gather_object(of_all, (dict(groups), fed))
+    first, together = of_all[0]
+    mine: dict[str, str] = {}
+    for rank, (theirs, their_fed) in enumerate(of_all):
+        if set(theirs) != set(first):
+            raise InputError(
+                "expected the same layers in every process, but only one of the processes 0 and "
+                f"{rank} has {', '.join(sorted(set(theirs) ^ set(first)))}: run the model on data "
+                "that reach all layers, in every process"
+            )
+        found = counterparts(of_all[0][1], their_fed)
+        together = {
+            found[group]: together[found[group]] | translated(sets, found)
+            for group, sets in their_fed.items()
+        }
+        if rank == dist.get_rank():
+            mine = _names_by_group(first, theirs, found)
+    return mine, first, together
+
+
+def _names_by_group(
+    first: Mapping[str, Group], theirs: Mapping[str, Group], found: Mapping[Group, Group]
+) -> dict[str, str]:
+    """The name of each layer of process 0 in another one; of several rules, in their order."""
+    by_group: dict[Group, list[str]] = {}
+    for name, group in theirs.items():
+        by_group.setdefault(found[group], []).append(name)
+    return {name: by_group[group].pop(0) for name, group in first.items()}
+
+
+def _require_processes() -> None:
+    if not (dist.is_available() and dist.is_initialized()):
+        raise InputError(
+            "expected torch.distributed to be set up: call init_process_group, or census() without "
+            "across_ranks"
+        )
+
+
 def sum_over_ranks(
     accumulators: Sequence[Accumulator], trained: bool
 ) -> tuple[list[Accumulator], bool]:
@@ -36,11 +95,7 @@ def sum_over_ranks(
     Raises:
         InputError: if torch.distributed is not set up.
     """
-    if not (dist.is_available() and dist.is_initialized()):
-        raise InputError(
-            "expected torch.distributed to be set up: call init_process_group, or census() without "
-            "across_ranks"
-        )
+    _require_processes()
     any_trained = _reduced(torch.tensor([int(trained)]), dist.ReduceOp.MAX)
     return [_sum(accumulator) for accumulator in accumulators], bool(any_trained)
 

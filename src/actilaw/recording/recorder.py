@@ -15,14 +15,28 @@ import torch
 from torch import nn
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.counts.census import Census, require_census
+from actilaw.counts.census import Census, require_census, warn_of_order
+from actilaw.counts.feeders import (
+    Fed,
+    Feeders,
+    Group,
+    in_order,
+    orders_unknown,
+    require_told_apart,
+    words_of,
+)
 from actilaw.errors import CountsError, InputError, ModelError
 from actilaw.recording.accumulator import Accumulator
 from actilaw.recording.activations import canonical_per
 from actilaw.recording.compiled_model import CompiledModel, is_compiled
+from actilaw.recording.counted_layer import CountedLayer
 from actilaw.recording.counted_place import CountedPlace, require_distinct
 from actilaw.recording.criteria import Criteria, criteria_from, describe, rule_from
-from actilaw.recording.distributed import place_among_ranks, sum_over_ranks
+from actilaw.recording.distributed import (
+    in_the_order_of_the_first,
+    place_among_ranks,
+    sum_over_ranks,
+)
 from actilaw.recording.fingerprint import weights_fingerprint
 from actilaw.recording.layers import Layers, choose_layers, listed
 from actilaw.recording.masks import Mask, MaskReader
@@ -117,22 +131,30 @@ class Recorder:
         """
         with self._observer.lock, own_work():
             self._weights.check()
-            layers = {
-                name: layer
-                for place in self._observer.places()
-                for name, layer in place.layers().items()
-            }
-            accumulators = [layer.accumulator for layer in layers.values()]
+            layers: dict[str, CountedLayer] = {}
+            groups: dict[str, Group] = {}
+            fed: Fed = {}
+            for place in self._observer.places():
+                layers |= place.layers()
+                groups |= place.groups()
+                fed |= place.fed()
             trained = self._weights.changed
+            if across_ranks:
+                names, groups, fed = in_the_order_of_the_first(groups, fed)
+                layers = {name: layers[mine] for name, mine in names.items()}
+            accumulators = [layer.accumulator for layer in layers.values()]
             if across_ranks:
                 accumulators, trained = sum_over_ranks(accumulators, trained)
             results = {
                 name: accumulator.result(describe(layer.criterion), regime(trained))
                 for (name, layer), accumulator in zip(layers.items(), accumulators, strict=True)
             }
-        return self._census_of(results, trained)
+        feeders = {name: in_order(fed[group]) for name, group in groups.items()}
+        return self._census_of(results, feeders, trained)
 
-    def _census_of(self, results: Mapping[str, ActivationCounts | None], trained: bool) -> Census:
+    def _census_of(
+        self, results: Mapping[str, ActivationCounts | None], feeders: Feeders, trained: bool
+    ) -> Census:
         counted = {name: counts for name, counts in results.items() if counts is not None}
         places = [place.name for place in self._observer.places() if not place.dropped]
         dropped = [place.name for place in self._observer.places() if place.dropped]
@@ -160,7 +182,12 @@ class Recorder:
                 f"no sample passed through {', '.join(missing)}: left out of the census",
                 stacklevel=3,
             )
-        return Census(counted, recordings=self._ids, weights=self._fingerprint(trained))
+        return Census(
+            counted,
+            recordings=self._ids,
+            weights=self._fingerprint(trained),
+            feeders={name: feeders[name] for name in counted},
+        )
 
     def _fingerprint(self, trained: bool) -> str | None:
         """Of the weights that were recorded, if they stayed the same."""
@@ -178,13 +205,48 @@ class Recorder:
     def _resume(self, census: Census) -> None:
         """Go on from the counts of an earlier recording."""
         places = {place.name: place for place in self._observer.places()}
+        fed: Fed = {}
         for name, counts in census.items():
             base, group, rule = self._parsed(name, counts)
             if base not in places:
                 places[base] = self._place_of_function(base, census)
-            self._go_on(places[base], group, rule, counts)
+            known = frozenset(frozenset(names) for names in census.feeders.get(name, ()))
+            fed[base, group] = known
+            self._go_on(places[base], group, rule, counts, known)
             self._weights.changed |= counts.regime != "frozen"
+        require_told_apart(fed)
+        self._require_known_feeders(fed)
+        warn_of_order(orders_unknown(fed), "continued", stacklevel=5)
         self._ids = census.recordings or self._ids
+
+    def _require_known_feeders(self, fed: Fed) -> None:
+        """Refuse layers of one place that nothing in this model can feed, and which no call would
+        therefore be told to belong to.
+        """
+        several = {place for place, number in fed if number > 0}
+        for (place, number), sets in fed.items():
+            if place in several and sets and not any(map(self._has_all, sets)):
+                raise InputError(
+                    f"expected layer '{place}#{number}' to be fed by modules of this model, but in "
+                    f"the census to go on from it was fed by {words_of(sets)}, which it has not: "
+                    "record with the same model"
+                )
+
+    def _has_all(self, names: frozenset[str]) -> bool:
+        """Whether the model has what goes by these names: modules, weights, functions called in
+        modules, and layers that feed others.
+        """
+        modules = {name for name, _ in self._model.named_modules()}
+        weights = {name for name, _ in self._model.named_parameters()}
+        places = {place.name for place in self._observer.places()}
+
+        def is_known(name: str) -> bool:
+            owner, mark, function = name.rpartition(".")
+            of_module = owner in modules if mark else hasattr(torch, function)
+            whole, layer = name.rpartition("+")[0], name.rpartition("#")[0]
+            return name in modules or bool({name, whole} & weights) or layer in places or of_module
+
+        return all(map(is_known, names))
 
     def _place_of_function(self, base: str, census: Census) -> CountedPlace:
         """The place of a layer that no module is known for: a function that is called."""
@@ -208,7 +270,14 @@ class Recorder:
             return place, int(number), counts.criterion
         return base, 0, counts.criterion
 
-    def _go_on(self, place: CountedPlace, group: int, rule: str, counts: ActivationCounts) -> None:
+    def _go_on(
+        self,
+        place: CountedPlace,
+        group: int,
+        rule: str,
+        counts: ActivationCounts,
+        fed: frozenset[frozenset[str]],
+    ) -> None:
         own = place.point.criterion if place.point is not None else None
         allowed = [describe(known) for known in self._rules or ([own] if own else [])]
         if counts.per != self._per or (allowed and rule not in allowed):
@@ -216,7 +285,7 @@ class Recorder:
                 f"layer {place.name!r} was counted by {counts.criterion} per {counts.per}, not by "
                 f"{', '.join(allowed) or rule} per {self._per}: go on with the same rules"
             )
-        place.expect(group + 1)
+        place.expect(group, fed)
         for layer in place.of_group(group, own or rule_from(rule)):
             if describe(layer.criterion) == rule:
                 layer.accumulator.resume(counts)

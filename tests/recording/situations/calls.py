@@ -742,3 +742,18 @@ def another_model_that_shares_a_part() -> Case:
         other(y)
 
     return Case(model, run, {"0.1": [shared[0](x), shared[0](y)]})
+
+
+@situation()
+def branch_on_the_data_that_calls_shared_rectifiers_in_another_order() -> Case:
+    """The second batch takes the branches of the first in the opposite order."""
+
+    def forward(net: Any, x: Tensor) -> Tensor:
+        makers = (net.a, net.b) if x[0, 0] > 0 else (net.b, net.a)
+        return sum(net.up(net.relu(make(x))) for make in makers)
+
+    model = net(forward, a=linear(6, 20), b=linear(6, 20), up=linear(20, 3), relu=nn.ReLU())
+    x, y = samples(16, 6), samples(16, 6)
+    x[0, 0], y[0, 0] = 1.0, -1.0
+    layers = {"relu#0": [model.a(x), model.a(y)], "relu#1": [model.b(x), model.b(y)]}
+    return Case(model, [x, y], layers)

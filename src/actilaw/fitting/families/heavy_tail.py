@@ -194,7 +194,9 @@ def _scores(parameters: Floats, distinct: DistinctCounts) -> Floats:
     earlier, failures = np.maximum(distinct.successes - 1, 0.0), distinct.failures
     in_all = np.where(working, n - 1, n)
 
-    scores = _beta_score(t, beta, earlier, failures, in_all)
+    # The law of the counts knows nothing of m, in which the Hessian's differences differ, too.
+    _, first, place = np.unique(parameters[:, :2], axis=0, return_index=True, return_inverse=True)
+    scores = _beta_score(t[first], beta[first], earlier, failures, in_all)[place]
     scores[:, working] += _one_less_score(failures[working] + beta, m, earlier[working] + t)
     of_g = _g_score(beta + np.array([0.0, n]), m, s, t)
     scores[:, ~working] += of_g[:, 1:]

@@ -93,7 +93,7 @@ def climb(log_likelihood: LogLikelihood, starts: Floats, *, steps: int) -> tuple
     """
     climbs = _Climbs(log_likelihood, starts)
     reached, heights = starts.copy(), np.full(len(starts), -np.inf)
-    for _ in range(steps + 1):
+    for taken in range(steps + 1):
         running = np.flatnonzero(climbs.running)
         if running.size == 0:
             break
@@ -101,7 +101,8 @@ def climb(log_likelihood: LogLikelihood, starts: Floats, *, steps: int) -> tuple
         has_converged = value < heights[running] + LEAST_TRIAL_GAIN
         reached[running], heights[running] = climbs.parameters[running], value
         climbs.running[running[has_converged]] = False
-        climbs.step()
+        if taken < steps:
+            climbs.step()
     return reached, heights
 
 
