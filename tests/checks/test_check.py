@@ -107,7 +107,7 @@ def test_senseless_arguments_are_refused() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(0, 4), min_size=8, max_size=8), min_size=3, max_size=25))
 def test_any_counts_are_judged_or_refused(parts: list[list[int]]) -> None:
     each = np.array(parts, dtype=np.int64).T

@@ -46,7 +46,7 @@ def test_bounds_hold_the_estimate_and_stay_inside(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(varied_layers(), st.sampled_from([None, "zero_inflated", "mixture", "heavy_tail"]))
 def test_summaries_stay_inside_their_domains(counts: ActivationCounts, family: str | None) -> None:
     try:

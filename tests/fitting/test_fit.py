@@ -108,7 +108,7 @@ def test_a_census_is_not_a_layer() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(0, 6), min_size=2, max_size=30))
 def test_any_counts_are_fitted_or_refused_never_worse(counts: list[int]) -> None:
     try:

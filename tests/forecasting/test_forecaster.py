@@ -19,7 +19,7 @@ from builders.drawn import draw_blocks, draw_counts, draw_runs_of_eight
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 30), min_size=3, max_size=60))
 def test_any_counts_are_forecast_within_bounds_or_refused(counts: list[int]) -> None:
     layer = ActivationCounts(np.array(counts), 30)

@@ -68,7 +68,7 @@ def test_a_share_above_what_silent_units_leave_is_never_reached() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(varied_layers(), st.sampled_from([None, "law", "mixture"]))
 def test_samples_for_inverts_the_forecast(counts: ActivationCounts, family: str | None) -> None:
     try:

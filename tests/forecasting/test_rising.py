@@ -50,7 +50,7 @@ def assert_never_falls(table: pd.DataFrame, largest: float) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(varied_layers(), FAMILIES, st.integers(0, 2**32 - 1))
 def test_forecasts_never_fall_and_stay_between_k_and_n(
     counts: ActivationCounts, family: str | None, seed: int
@@ -70,7 +70,7 @@ def test_forecasts_never_fall_and_stay_between_k_and_n(
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(varied_layers(), FAMILIES)
 def test_risks_never_fall_and_are_probabilities(
     counts: ActivationCounts, family: str | None
@@ -85,7 +85,7 @@ def test_risks_never_fall_and_are_probabilities(
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(varied_layers(), FAMILIES, st.integers(0, 2**32 - 1))
 def test_forecasts_of_other_widths_never_fall_in_samples_or_in_width(
     counts: ActivationCounts, family: str | None, seed: int

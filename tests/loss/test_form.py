@@ -18,7 +18,7 @@ ALL = [*FORMS.values(), SURFACE, KNOWN]
 @pytest.mark.parametrize(
     "form", ALL, ids=lambda form: f"{form.name}-{len(form.parameters)}-{form.uses_size}"
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 def test_slopes_agree_with_differences(form: Form, seed: int) -> None:
     rng = np.random.default_rng(seed)

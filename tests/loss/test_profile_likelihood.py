@@ -108,7 +108,7 @@ def test_a_wider_level_gives_wider_intervals() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 4), min_size=12, max_size=12))
 def test_a_weight_is_a_row_repeated(seed: int, times: list[int]) -> None:
     loss = noisy_law(seed)
@@ -119,7 +119,7 @@ def test_a_weight_is_a_row_repeated(seed: int, times: list[int]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32), st.floats(1e-6, 1e6), st.floats(1e-3, 1e3))
 def test_neither_units_nor_order_matter(seed: int, of_samples: float, of_loss: float) -> None:
     loss, order = noisy_law(seed), np.random.default_rng(seed).permutation(SIZES.size)

@@ -48,7 +48,7 @@ def test_arrays_of_jax() -> None:
     assert counting.counts().counts.tolist() == [2, 1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 70), st.integers(1, 40), st.integers(0, 2**32 - 1), st.integers(1, 5))
 def test_indices_count_what_the_dense_array_counts(
     entries: int, units: int, seed: int, parts: int

@@ -290,7 +290,7 @@ def _normed(norm: Any, block: Block, v: Tensor) -> Tensor:
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=PLANS, per=st.sampled_from(["sample", "position"]))
 def test_counts_of_networks_drawn_at_random(plan: Plan, per: str) -> None:
     torch.manual_seed(plan.seed)

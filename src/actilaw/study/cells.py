@@ -31,7 +31,7 @@ from actilaw.study.tasks import task_function
 from actilaw.support.version import installed_version
 
 IN_TRAINING = " (training)"  # after the name of a layer, for its counts through the training
-FORMAT = 1
+CELL_FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def _census(cell: Cell, run: Run, trained: Trained) -> Census:
     for layer, counts in trained.counts.items():
         layers[layer + IN_TRAINING] = replace(counts, criterion=frozen[layer].criterion)
     about = {
-        "study_format": FORMAT,
+        "study_format": CELL_FORMAT,
         **cell.settings(),
         "parameters": sum(p.numel() for p in trained.model.parameters()),
         "steps": trained.steps,

@@ -22,7 +22,10 @@ from actilaw.theory import ActivationLaw
 
 EARLY_SHARE = 0.1
 LEVEL = 0.95
-METHODS = {"law": "law", "forecast": RATE_DENSITY}  # columns of a reading, and the method of each
+BACKTESTED = {
+    "law": "law",
+    "forecast": RATE_DENSITY,
+}  # columns, and the method of each
 
 
 def readings_of(census: Census) -> list[dict[str, Any]]:
@@ -84,7 +87,7 @@ def _of_forecasts(counts: ActivationCounts) -> dict[str, float]:
     if not parts:
         return {}
     found: dict[str, float] = {}
-    for column, method in METHODS.items():
+    for column, method in BACKTESTED.items():
         try:
             result = backtest_from(parts[0], counts, method, level=LEVEL)
         except CountsError:

@@ -206,7 +206,7 @@ def test_units_of_rare_contexts_are_recovered(seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(2, 40), st.data())
 def test_a_larger_family_is_never_less_likely(samples: int, data: st.DataObject) -> None:
     few = data.draw(st.lists(st.integers(0, samples), min_size=2, max_size=25))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -75,7 +75,6 @@ def test_shares_have_wilsons_interval() -> None:
     assert (found.lower, found.upper) == pytest.approx((centre - reach, centre + reach))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(FINITE, FINITE), min_size=8, max_size=20, unique_by=lambda p: p[0]))
 def test_slopes_are_those_of_least_squares(points: list[tuple[float, float]]) -> None:
     x, y = np.array(points).T

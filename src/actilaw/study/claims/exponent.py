@@ -14,7 +14,7 @@ from actilaw.study.claims.result import (
     share_of,
 )
 
-LEAST_SHARE = 0.75  # of the cells that decide, from which the claim holds
+LEAST_INSIDE = 0.75  # of the cells that decide, from which the claim holds
 INSIDE, OUTSIDE, STRADDLES = "inside", "outside", "reaches across"
 
 
@@ -35,7 +35,7 @@ def exponent(readings: pd.DataFrame) -> ClaimResult:
                 "0 < α < 1",
                 "share of cells whose interval of α lies in (0, 1), among those that decide",
                 share_of((decided == INSIDE).to_numpy()),
-                within=(LEAST_SHARE, 1.0),
+                within=(LEAST_INSIDE, 1.0),
                 needs="cells whose interval lies wholly inside or outside (0, 1)",
             )
         )
@@ -44,7 +44,7 @@ def exponent(readings: pd.DataFrame) -> ClaimResult:
         equation="(7)",
         claim="The counts of working units obey a power law k^(−α) with 0 < α < 1.",
         rule=(
-            f"Holds where in {LEAST_SHARE:.0%} of the cells or more the 95 % interval of α lies "
+            f"Holds where in {LEAST_INSIDE:.0%} of the cells or more the 95 % interval of α lies "
             "inside (0, 1), among cells where it lies wholly inside or outside."
         ),
         verdicts=tuple(verdicts),

@@ -26,7 +26,7 @@ from actilaw.study.claims.result import (
 from actilaw.study.claims.transition import LEAST_RISE, fit_growth
 
 SCATTER = 0.1  # of log loss about the curve, up to which it is one
-FACTOR = 1.5  # within which two exponents are the same
+EXPONENTS_FACTOR = 1.5  # within which two exponents are the same
 
 
 def loss_decay(readings: pd.DataFrame) -> ClaimResult:
@@ -39,7 +39,7 @@ def loss_decay(readings: pd.DataFrame) -> ClaimResult:
         ]
     )
     verdicts: list[Verdict] = []
-    within = (-np.log(FACTOR), np.log(FACTOR))
+    within = (-np.log(EXPONENTS_FACTOR), np.log(EXPONENTS_FACTOR))
     for network in readings["network"].unique():
         of_network = exponents[exponents["network"] == network]
         verdicts.append(
@@ -69,8 +69,8 @@ def loss_decay(readings: pd.DataFrame) -> ClaimResult:
         claim="The test loss decays as a power law of data, with the exponent b of the counts.",
         rule=(
             f"The loss follows the law where losses scatter about it by at most {SCATTER:g} in "
-            f"log loss; exponents are the same within a factor of {FACTOR:g}, in the mean over "
-            "widths."
+            f"log loss; exponents are the same within a factor of {EXPONENTS_FACTOR:g}, in the "
+            "mean over widths."
         ),
         verdicts=tuple(verdicts),
         details=exponents,

@@ -20,7 +20,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-HOLDS, FAILS, UNTOLD = "holds", "fails", "cannot be told"
+from actilaw.checks.result import HOLDS
+
+FAILS, UNTOLD = "fails", "cannot be told"
 LEVEL = 0.95
 LEAST = 3  # independent figures from which an interval is made
 

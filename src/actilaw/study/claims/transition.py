@@ -23,7 +23,7 @@ from actilaw.study.claims.result import (
     mean_of,
 )
 
-FACTOR = 2.0  # within which two places on the data axis are the same
+PLACES_FACTOR = 2.0  # within which two places on the data axis are the same
 BEYOND = 4.0  # factor beyond the sizes of the grid up to which an inflection is believed
 LEAST_RISE = 0.2  # of K/N over the grid, below which no sigmoid is seen
 
@@ -37,7 +37,7 @@ def transition(readings: pd.DataFrame) -> ClaimResult:
         ]
     )
     verdicts: list[Verdict] = []
-    within = (-np.log(FACTOR), np.log(FACTOR))
+    within = (-np.log(PLACES_FACTOR), np.log(PLACES_FACTOR))
     for network in readings["network"].unique():
         of_network = places[places["network"] == network]
         verdicts += [
@@ -66,9 +66,9 @@ def transition(readings: pd.DataFrame) -> ClaimResult:
             "through its transition there."
         ),
         rule=(
-            f"Holds where the place is N/c within a factor of {FACTOR:g}, in the mean over widths. "
-            f"Left out are widths whose K/N rises by less than {LEAST_RISE:g} over the grid, and "
-            "places outside the sizes of the grid."
+            f"Holds where the place is N/c within a factor of {PLACES_FACTOR:g}, in the mean over "
+            f"widths. Left out are widths whose K/N rises by less than {LEAST_RISE:g} over the "
+            "grid, and places outside the sizes of the grid."
         ),
         verdicts=tuple(verdicts),
         details=places,

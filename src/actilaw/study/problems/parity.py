@@ -17,9 +17,10 @@ from torch.nn.functional import one_hot
 from actilaw.study.problem import Problem, Schedule, Stop, shuffled
 from actilaw.study.problems.images import cross_entropies, wrong_answers
 
-TASKS, BITS, OF_A_TASK = 64, 24, 2
+N_TASKS, N_BITS, OF_A_TASK = 64, 24, 2
 EXPONENT = 1.4  # of the tasks' frequencies, 1 + 0.4 as in the paper
-TRAINING, TESTING = 2**17, 4096  # samples
+TRAINING_SAMPLES = 2**17
+PARITY_TESTS = 4096  # samples
 
 
 def parity_task(width: int, seed: int) -> Problem:
@@ -27,15 +28,15 @@ def parity_task(width: int, seed: int) -> Problem:
     of the task.
     """
     inputs, answers = _samples()
-    training = shuffled(seed, inputs[:TRAINING], answers[:TRAINING])
-    hidden, output = nn.Linear(TASKS + BITS, width), nn.Linear(width, 2)
+    training = shuffled(seed, inputs[:TRAINING_SAMPLES], answers[:TRAINING_SAMPLES])
+    hidden, output = nn.Linear(N_TASKS + N_BITS, width), nn.Linear(width, 2)
     return Problem(
         model=nn.Sequential(OrderedDict(hidden=hidden, relu=nn.ReLU(), output=output)),
         layers=("relu",),
         inputs=training[0],
         targets=training[1],
-        test_inputs=inputs[TRAINING:],
-        test_targets=answers[TRAINING:],
+        test_inputs=inputs[TRAINING_SAMPLES:],
+        test_targets=answers[TRAINING_SAMPLES:],
         losses=cross_entropies,
         errors=wrong_answers,
         # Losses stand still before a task is learnt, so that only a number of steps can be set.
@@ -47,10 +48,12 @@ def parity_task(width: int, seed: int) -> Problem:
 def _samples() -> tuple[Tensor, Tensor]:
     """Inputs (n, tasks + bits) and answers (n,)."""
     random = torch.Generator().manual_seed(0)
-    n = TRAINING + TESTING
-    weights = torch.arange(1.0, TASKS + 1) ** -EXPONENT
+    n = TRAINING_SAMPLES + PARITY_TESTS
+    weights = torch.arange(1.0, N_TASKS + 1) ** -EXPONENT
     task = torch.multinomial(weights, n, replacement=True, generator=random)
-    bits = torch.randint(2, (n, BITS), generator=random)
-    own = torch.stack([torch.randperm(BITS, generator=random)[:OF_A_TASK] for _ in range(TASKS)])
+    bits = torch.randint(2, (n, N_BITS), generator=random)
+    own = torch.stack(
+        [torch.randperm(N_BITS, generator=random)[:OF_A_TASK] for _ in range(N_TASKS)]
+    )
     answers = bits.gather(1, own[task]).sum(1) % 2
-    return torch.cat([one_hot(task, TASKS), bits], dim=1).float(), answers
+    return torch.cat([one_hot(task, N_TASKS), bits], dim=1).float(), answers

@@ -18,21 +18,22 @@ from torch.nn.functional import normalize
 from actilaw.study.problem import Problem, Schedule, Stop, shuffled
 
 FEATURES, DIMENSIONS, ANSWERS = 4096, 64, 16
-TRAINING, TESTING = 2**17, 2048  # samples
+TRAINING_SAMPLES = 2**17
+TEACHER_TESTS = 2048  # samples
 
 
 def teacher_task(width: int, seed: int) -> Problem:
     """Regression of 16 answers on 64 numbers by one hidden layer of rectifiers."""
     inputs, answers = _samples()
-    training = shuffled(seed, inputs[:TRAINING], answers[:TRAINING])
+    training = shuffled(seed, inputs[:TRAINING_SAMPLES], answers[:TRAINING_SAMPLES])
     hidden, output = nn.Linear(DIMENSIONS, width), nn.Linear(width, ANSWERS)
     return Problem(
         model=nn.Sequential(OrderedDict(hidden=hidden, relu=nn.ReLU(), output=output)),
         layers=("relu",),
         inputs=training[0],
         targets=training[1],
-        test_inputs=inputs[TRAINING:],
-        test_targets=answers[TRAINING:],
+        test_inputs=inputs[TRAINING_SAMPLES:],
+        test_targets=answers[TRAINING_SAMPLES:],
         losses=squared_errors,
         schedule=Schedule(Stop(steps=1000, tolerance=0.01), batch=256, l1=3e-3),
     )
@@ -51,7 +52,7 @@ def _samples() -> tuple[Tensor, Tensor]:
     directions = normalize(torch.randn(FEATURES, DIMENSIONS, generator=random), dim=1)
     meanings = torch.randn(FEATURES, ANSWERS, generator=random)
     inputs, answers = [], []
-    for _ in range((TRAINING + TESTING) // 2048):
+    for _ in range((TRAINING_SAMPLES + TEACHER_TESTS) // 2048):
         present = torch.rand(2048, FEATURES, generator=random) < frequencies
         strengths = present * torch.rand(2048, FEATURES, generator=random)
         inputs.append(strengths @ directions)

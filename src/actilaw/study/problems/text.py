@@ -24,7 +24,7 @@ from actilaw.study.problem import Problem, Schedule, Stop, shuffled
 
 RESIDUAL, BLOCKS, HEADS = 64, 2, 4
 FEEDFORWARD = tuple(f"blocks.{block}.feedforward" for block in range(BLOCKS))
-TRAINING, TESTING = 4096, 48  # windows of 64 characters
+TRAINING_WINDOWS, TEST_WINDOWS = 4096, 48  # of 64 characters
 VECTORS, TEST_VECTORS = 2**18, 4096  # of the residual stream
 EXPERT_SIZE, EXPERTS_OF_A_TOKEN = 8, 2
 ACTIVE_LATENTS = 16
@@ -116,8 +116,8 @@ def _language_model(
     routers: bool = False,
 ) -> Problem:
     text = python_characters()
-    (windows,) = shuffled(seed, text.inputs[:TRAINING])
-    tests = text.test_inputs[:TESTING]
+    (windows,) = shuffled(seed, text.inputs[:TRAINING_WINDOWS])
+    tests = text.test_inputs[:TEST_WINDOWS]
     schedule = Schedule(Stop(steps=400, tolerance=0.002), batch=16, rate=2e-3, l1=l1)
     return Problem(
         model=model,
