@@ -34,14 +34,27 @@ def test_forecast_takes_numbers_and_multiples(census: Path) -> None:
 
 def test_forecast_of_widths_names_what_it_assumes(census: Path) -> None:
     document = json.loads(
-        actilaw("forecast", census, "--units", "2x", "--samples", "1x,10x", "--json").stdout
+        actilaw(
+            "forecast",
+            census,
+            "--units",
+            "2x",
+            "--samples",
+            "1x,10x",
+            "--assumption",
+            "all",
+            "--json",
+        ).stdout
     )
-    assert [row["units"] for row in document["second"]] == [1000] * 4
-    expected = fit(draw_counts(500, 9, 0.6, 200, seed=1)).forecast([200, 2000], units=1000)
+    assert [row["units"] for row in document["second"]] == [1000] * 6
+    fitted = fit(draw_counts(500, 9, 0.6, 200, seed=1))
+    expected = fitted.forecast([200, 2000], units=1000, assumption="all")
     assert [row["expected"] for row in document["second"]] == pytest.approx(
         list(expected["expected"])
     )
-    assert "bN fixed" in actilaw("forecast", census, "--units", "2x").stdout
+    assert "study" in actilaw("forecast", census, "--units", "2x").stdout
+    every = actilaw("forecast", census, "--units", "2x", "--assumption", "all").stdout
+    assert all(name in every for name in ("study", "b fixed", "bN fixed"))
 
 
 def test_fit_and_forecast_by_a_family(census: Path) -> None:

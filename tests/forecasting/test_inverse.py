@@ -87,13 +87,14 @@ def test_units_for_inverts_the_forecast_of_other_widths(seed: int, family: str |
     rng = np.random.default_rng(seed)
     counts = draw_blocks(rng.beta(rng.uniform(0.2, 0.8), rng.uniform(10, 40), 1000), 24, 16, rng)
     fitted = fit(counts, family)
-    table = fitted.units_for([0.4, 0.6], "4x")
-    assert table["assumption"].tolist() == ["b fixed", "bN fixed"] * 2
+    table = fitted.units_for([0.4, 0.6], "4x", assumption="all")
+    assert table["assumption"].tolist() == ["study", "b fixed", "bN fixed"] * 2
     assert np.all((table["lower"] <= table["expected"]) & (table["expected"] <= table["upper"]))
     for row in table.itertuples():
         for answer in ("expected", "lower", "upper"):
             width = int(getattr(row, answer))
-            forecast = fitted.forecast("4x", units=[width, int(1.01 * width) + 2])
+            widths = [width, int(1.01 * width) + 2]
+            forecast = fitted.forecast("4x", units=widths, assumption="all")
             found = forecast[forecast["assumption"] == row.assumption]
             shares = (found[answer] / found["units"]).to_numpy()
             rounding = 1.5 / width  # bounds are whole numbers of units
@@ -102,9 +103,9 @@ def test_units_for_inverts_the_forecast_of_other_widths(seed: int, family: str |
 
 
 def test_units_for_a_share_by_the_formula_of_each_assumption(fitted: FittedLaw) -> None:
-    """(OW1) by the samples at which this layer has the share, (OW2) by logarithms."""
+    """b fixed by the samples at which this layer has the share, bN fixed by logarithms."""
     counts = fitted.counts
-    table = fitted.units_for(0.6, 1000).set_index("assumption")["expected"]
+    table = fitted.units_for(0.6, 1000, assumption="all").set_index("assumption")["expected"]
     samples = float(fitted.samples_for(0.6)["expected"][0])
     assert table["b fixed"] == pytest.approx(counts.units * 1000 / samples, rel=3e-3)
     idle = 1 - fitted.forecast(1000)["expected"][0] / counts.units

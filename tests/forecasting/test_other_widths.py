@@ -8,13 +8,15 @@ from scipy.stats import betabinom
 
 from actilaw import fit
 from actilaw.errors import InputError
+from actilaw.forecasting.other_widths import STUDY
 from builders.drawn import draw_counts
 
 
 def test_a_layer_of_its_own_width_is_forecast_as_it_is() -> None:
     fitted = fit(draw_counts(2000, 40, 0.3, 500, seed=1))
-    table = fitted.forecast([500, 5000], units=2000)
-    assert table["assumption"].tolist() == ["b fixed", "b fixed", "bN fixed", "bN fixed"]
+    table = fitted.forecast([500, 5000], units=2000, assumption="all")
+    names = ("study", "b fixed", "bN fixed")
+    assert table["assumption"].tolist() == [name for name in names for _ in range(2)]
     for _, part in table.groupby("assumption"):
         np.testing.assert_allclose(
             part["expected"], fitted.forecast([500, 5000])["expected"], rtol=1e-9
@@ -24,17 +26,23 @@ def test_a_layer_of_its_own_width_is_forecast_as_it_is() -> None:
 @pytest.mark.parametrize("width", [500, 8000])
 def test_widths_follow_the_law_that_each_assumption_is_about(width: int) -> None:
     fitted = fit(draw_counts(200_000, 4000, 0.3, 500, seed=1), "law")
-    by_assumption = fitted.forecast(500, units=width * 100).set_index("assumption")["expected"]
-    for assumption, b in (("b fixed", 0.3), ("bN fixed", 0.3 * 2000 / width)):
-        knee = b * width * 100 / 4000
+    table = fitted.forecast(500, units=width * 100, assumption="all")
+    by_assumption = table.set_index("assumption")["expected"]
+    ratio = width / 2000
+    for assumption, b, active in (
+        ("b fixed", 0.3, 4000),
+        ("bN fixed", 0.3 / ratio, 4000),
+        ("study", 0.3 * ratio**STUDY.b_exponent, 4000 * ratio**STUDY.c_exponent),
+    ):
+        knee = b * width * 100 / active
         truth = width * 100 * (1 - betabinom.pmf(0, 500, b, knee - b))
         assert by_assumption[assumption] == pytest.approx(truth, rel=0.02)
 
 
 def test_a_wide_layer_after_less_than_one_rescaled_sample_is_its_activations() -> None:
     fitted = fit(draw_counts(2000, 40, 0.3, 500, seed=1))
-    table = fitted.forecast(1, units=10**7).set_index("assumption")["expected"]
-    assert table["b fixed"] == pytest.approx(fitted.counts.active, rel=0.05)
+    table = fitted.forecast(1, units=10**7, assumption="b fixed").set_index("assumption")
+    assert table["expected"]["b fixed"] == pytest.approx(fitted.counts.active, rel=0.05)
 
 
 def test_a_width_below_the_active_units_is_refused() -> None:
@@ -42,3 +50,34 @@ def test_a_width_below_the_active_units_is_refused() -> None:
         InputError, match=r"expected more units than the .* that one sample activates, but got 20"
     ):
         fit(draw_counts(2000, 40, 0.3, 500, seed=1)).forecast(units=20)
+
+
+def test_the_interval_holds_how_much_networks_differ() -> None:
+    fitted = fit(draw_counts(20_000, 400, 0.3, 500, seed=1))
+    tables = {
+        name: fitted.forecast(500, units=[20_000, 40_000, 320_000], assumption=name)
+        for name in ("study", "bN fixed")
+    }
+    spread = {name: np.log(table["upper"] / table["lower"]) for name, table in tables.items()}
+    assert spread["study"][0] == pytest.approx(spread["bN fixed"][0], rel=1e-6)  # its own width
+    assert (spread["study"][1:] > 2 * spread["bN fixed"][1:]).all()
+    assert spread["study"].is_monotonic_increasing
+
+
+def test_by_default_widths_are_forecast_as_the_study_found() -> None:
+    fitted = fit(draw_counts(2000, 40, 0.3, 500, seed=1))
+    assert fitted.forecast(500, units="2x").equals(
+        fitted.forecast(500, units="2x", assumption="study")
+    )
+    assert fitted.units_for(0.5)["assumption"].tolist() == ["study"]
+
+
+@pytest.mark.parametrize("name", ["b", "", None, 1, ["study"]])
+def test_an_unknown_assumption_is_refused_in_a_sentence(name: object) -> None:
+    fitted = fit(draw_counts(2000, 40, 0.3, 500, seed=1))
+    for ask in (
+        lambda: fitted.forecast(500, units="2x", assumption=name),  # type: ignore[arg-type]
+        lambda: fitted.units_for(0.5, assumption=name),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(InputError, match="expected one of 'study', 'b fixed', 'bN fixed'"):
+            ask()

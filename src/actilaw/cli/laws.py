@@ -59,6 +59,13 @@ def forecast_command(
             help="Widths to forecast for: numbers of units, or multiples of the layer's such as 2x."
         ),
     ] = None,
+    assumption: Annotated[
+        str,
+        typer.Option(
+            help="About b and c at another width: study (as in networks trained at several "
+            "widths), b fixed, bN fixed, or all."
+        ),
+    ] = "study",
     family: Family = None,
     level: Level = 0.95,
     as_json: AsJson = False,
@@ -74,7 +81,8 @@ def forecast_command(
     def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
         grid = samples_from(samples, counts.samples)
         widths = None if units is None else samples_from(units, counts.units, "units")
-        return fit(counts, family).forecast(grid, units=widths, level=level)
+        fitted = fit(counts, family)
+        return fitted.forecast(grid, units=widths, assumption=assumption, level=level)
 
     tables = _by_layer(file, forecast_layer)
     if units is None:

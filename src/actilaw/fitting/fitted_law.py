@@ -25,7 +25,7 @@ from actilaw.fitting.look_back import look_back, remark_on
 from actilaw.forecasting.forecaster import Forecaster
 from actilaw.forecasting.intervals import count_interval
 from actilaw.forecasting.inverse import samples_for, units_for
-from actilaw.forecasting.other_widths import width_forecast
+from actilaw.forecasting.other_widths import assumptions_named, width_forecast
 from actilaw.forecasting.rate_density import RateDensity
 from actilaw.forecasting.rising import RisingBounds, doublings
 from actilaw.support.arrays import Floats, Ints
@@ -165,6 +165,7 @@ class FittedLaw:
         samples: ArrayLike | None = None,
         *,
         units: ArrayLike | None = None,
+        assumption: str = "study",
         level: float = 0.95,
     ) -> pd.DataFrame:
         """Working units after `samples` inputs in all, given the counts so far; or of a layer of
@@ -183,25 +184,28 @@ class FittedLaw:
                 multiples of those counted such as "10x"; one, or (n,). Those counted, if left out.
             units: N', widths of layers that nobody has trained, at least 2, or multiples such as
                 "2x"; one, or (m,).
+            assumption: about b and the mean number of active units c at another width. "study":
+                both change with N as they did in networks trained at several widths, and the
+                interval holds how much those differ. "b fixed": K/N depends on D/N alone. "bN
+                fixed": c and the mass bN stay. "all": a row for each.
             level: probability that the interval is meant to hold the count.
 
         Returns:
             One row per D': columns samples, expected, lower, upper, in units. With `units`, a row
-            per D', N' and assumption, columns samples, units, assumption, expected, lower, upper:
-            "b fixed" keeps b and the mean number of active units c, so that K/N depends on D/N
-            alone; "bN fixed" keeps c and the mass bN.
+            per D', N' and assumption, columns samples, units, assumption, expected, lower, upper.
 
         Raises:
-            InputError: if samples or units are not whole, too small or none, or the level is not
-                in (0, 1).
+            InputError: if samples or units are not whole, too small or none, the assumption is
+                unknown, or the level is not in (0, 1).
         """
+        assumptions = assumptions_named(assumption)
         one_fraction("level", level)
         grid = self._samples("samples", self.counts.samples if samples is None else samples)
         if units is None:
             table = self.forecaster.at(grid, level)
         else:
             widths = _grid("units", samples_from(units, self.counts.units, "units"), least=2)
-            table = width_forecast(self.forecaster, grid, widths, level)
+            table = width_forecast(self.forecaster, grid, widths, level, assumptions)
         return with_remarks(table, [self._remark_on_forecasts] if self._remark_on_forecasts else [])
 
     def samples_for(self, working: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
@@ -228,7 +232,12 @@ class FittedLaw:
         return samples_for(self.forecaster, shares, one_fraction("level", level))
 
     def units_for(
-        self, working: ArrayLike, samples: float | str | None = None, *, level: float = 0.95
+        self,
+        working: ArrayLike,
+        samples: float | str | None = None,
+        *,
+        assumption: str = "study",
+        level: float = 0.95,
     ) -> pd.DataFrame:
         """Width of a layer of which a share of the units works after given samples: `forecast` for
         other widths asked backwards.
@@ -237,10 +246,11 @@ class FittedLaw:
             working: share of the units, in (0, 1); one, or (n,).
             samples: D', a whole number of samples, or a multiple of those counted such as "10x".
                 Those counted, if left out.
+            assumption: about b and c at another width, as in `forecast`.
             level: probability that the interval is meant to hold the width.
 
         Returns:
-            One row per share and assumption, which are those of `forecast`: columns working,
+            One row per share and assumption: columns working,
             samples, assumption, expected, lower, upper, in whole units, to about a part in 10,000.
             Expected is the largest width of which the forecast says that at least the share works;
             lower and upper, of which the lower and upper bound of the forecast say so. NaN where
@@ -248,14 +258,16 @@ class FittedLaw:
             activates.
 
         Raises:
-            InputError: if a share or the level is not in (0, 1), or `samples` is not one whole
-                number, at least 1.
+            InputError: if a share or the level is not in (0, 1), the assumption is unknown, or
+                `samples` is not one whole number, at least 1.
         """
+        assumptions = assumptions_named(assumption)
         shares = one_or_more("working", fraction("working", working))
         counted = self.counts.samples
         given = counted if samples is None else samples_from(samples, counted)
         number = one_whole("samples", given, least=1)
-        return units_for(self.forecaster, shares, number, one_fraction("level", level))
+        level = one_fraction("level", level)
+        return units_for(self.forecaster, shares, number, level, assumptions)
 
     @one_blas_thread()
     def curve(self, samples: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:

@@ -10,14 +10,19 @@ asked for are those between
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.optimize.elementwise import find_root
 
 from actilaw.forecasting.forecaster import AccumulationForecast, Forecaster
-from actilaw.forecasting.other_widths import BOUNDS, WidthForecast, width_forecasts
+from actilaw.forecasting.other_widths import (
+    BOUNDS,
+    WidthAssumption,
+    WidthForecast,
+    width_forecasts,
+)
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.validation import LARGEST_WHOLE
 
@@ -59,7 +64,13 @@ def samples_for(forecaster: Forecaster, working: Floats, level: float) -> pd.Dat
     return table
 
 
-def units_for(forecaster: Forecaster, working: Floats, samples: int, level: float) -> pd.DataFrame:
+def units_for(
+    forecaster: Forecaster,
+    working: Floats,
+    samples: int,
+    level: float,
+    assumptions: Sequence[WidthAssumption],
+) -> pd.DataFrame:
     """Largest widths of layers of which shares of the units work after `samples` samples.
 
     Args:
@@ -67,15 +78,16 @@ def units_for(forecaster: Forecaster, working: Floats, samples: int, level: floa
         working: shares of the units, in (0, 1); (n,).
         samples: D', at least 1.
         level: of the intervals, in (0, 1).
+        assumptions: about b and c at other widths.
 
     Returns:
-        One row per share and assumption of `other_widths`: columns working, samples, assumption,
+        One row per share and assumption: columns working, samples, assumption,
         expected, lower, upper, in whole units; NaN where the share is reached at no width above
         the number of units that one sample activates.
     """
     tables = [
         _widest(forecast, working, samples).assign(samples=samples, assumption=name)
-        for name, forecast in width_forecasts(forecaster, level).items()
+        for name, forecast in width_forecasts(forecaster, level, assumptions).items()
     ]
     table = pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)
     return table[["working", "samples", "assumption", "expected", "lower", "upper"]]

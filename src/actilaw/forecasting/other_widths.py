@@ -1,30 +1,33 @@
-"""Extrapolation to layers of another width, which nobody has trained, under two assumptions that
-bracket what networks do.
+"""Extrapolation to layers of another width, which nobody has trained, under an assumption about how
+b and c change with the width.
 
-    (OW1) b and c fixed: rates shrink as 1/N, and K_M(D) = (M/N) K_N(D N/M), since (11) depends on
-          N/D alone  [derived]
-    (OW2) bN and c fixed: the knee bN/c stays and b goes as 1/N, so 1 − K_M/M = (1 − K_N/N)^(N/M) by
-          (6)  [derived]
+    (OW1) b ~ N^β and c ~ N^γ: then D* = bN/c ~ N^(1 + β − γ), and with r = M/N
+          1 − K_M(D)/M = (1 − K_N(D r^(γ − β − 1))/N)^(r^β)  by (6)  [derived]
 
-Between trained networks neither b nor bN is exactly constant. For wider layers the two assumptions
-lie on either side: in (OW1) every part of a layer is like the whole, in (OW2) the units added are
-rarer than those there were. With c fixed no fewer than c units work, whatever the width.
+    b fixed    β = 0, γ = 0: K/N depends on D/N alone, as every part of a layer is like the whole
+    bN fixed   β = −1, γ = 0: the knee stays, and units added are rarer than those there were
+    study      β and γ as measured on networks trained at several widths, which differ from network
+               to network; see STUDY
+
+Between trained networks neither b nor bN is exactly constant. The interval of "study" holds how
+much β and γ differ between the networks of the study, as independent normal numbers, by the delta
+method on the log odds. With c fixed no fewer than c units work, whatever the width.
 
 The interval holds the error of the rates, the chance with which the counted layer came by its K,
 and that with which the new layer will. Units whose rates are drawn from one density work by D with
 a binomial number. Of that variance, what comes from which samples were seen is
 
-    (OW3) Σ p_i (1 − p_i) = K(2D) − K(D), with p_i the probability that unit i works by D  [derived]
+    (OW2) Σ p_i (1 − p_i) = K(2D) − K(D), with p_i the probability that unit i works by D  [derived]
 
 and only this part is multiplied by the overdispersion of units that start to work together: which
-rates the units of a layer have is not decided by the samples. By both assumptions a layer with more
+rates the units of a layer have is not decided by the samples. By all assumptions a layer with more
 samples, or with more units, has no fewer working ones, so bounds are kept from falling (`rising`)
 in both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,11 +51,65 @@ WIDTHS_RATIO = 4.0  # between neighbours of that of widths
 POINTS_BELOW = 6  # of the grid of samples, below those counted
 LARGEST_SAMPLES = float(np.nextafter(2.0**63, 0))  # as a float that fits into int64
 SHARES_WITH_LOG_ODDS = 1e-300, 1 - 1e-12
+MOST_ACTIVE = 1 - 1e-9  # of a layer's units on one sample
 SharesAt = Callable[[Floats], Floats]  # numbers of samples, (n,), to shares of units, (..., n)
 
 
+@dataclass(frozen=True)
+class WidthAssumption:
+    """How b and c change with the width, (OW1).
+
+    Attributes:
+        name: in tables.
+        b_exponent: β.
+        c_exponent: γ.
+        b_spread, c_spread: standard deviations of the two between networks.
+    """
+
+    name: str
+    b_exponent: float
+    c_exponent: float = 0.0
+    b_spread: float = 0.0
+    c_spread: float = 0.0
+
+    def at_spread(self, b_steps: float, c_steps: float) -> WidthAssumption:
+        """The assumption at so many standard deviations from the mean, without a spread."""
+        return WidthAssumption(
+            self.name,
+            self.b_exponent + b_steps * self.b_spread,
+            self.c_exponent + c_steps * self.c_spread,
+        )
+
+
+# Means over the networks of the full study, and how much they differ: docs/results.md, (W).
+STUDY = WidthAssumption("study", -0.8, 0.1, b_spread=0.25, c_spread=0.25)
+ASSUMPTIONS = {
+    assumption.name: assumption
+    for assumption in (STUDY, WidthAssumption("b fixed", 0.0), WidthAssumption("bN fixed", -1.0))
+}
+ALL = "all"
+
+
+def assumptions_named(name: object) -> list[WidthAssumption]:
+    """One assumption by its name, or all of them.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
+    if name == ALL:
+        return list(ASSUMPTIONS.values())
+    if not isinstance(name, str) or name not in ASSUMPTIONS:
+        names = ", ".join(map(repr, (*ASSUMPTIONS, ALL)))
+        raise InputError(f"expected one of {names} as assumption about widths, but got {name!r}")
+    return [ASSUMPTIONS[name]]
+
+
 def width_forecast(
-    forecaster: Forecaster, samples: Ints, units: Ints, level: float
+    forecaster: Forecaster,
+    samples: Ints,
+    units: Ints,
+    level: float,
+    assumptions: Sequence[WidthAssumption],
 ) -> pd.DataFrame:
     """Working units of layers of other widths: a row per samples, units and assumption.
 
@@ -61,9 +118,10 @@ def width_forecast(
         samples: D', at least 1; (n,).
         units: N', widths; (m,).
         level: probability that the interval is meant to hold the count, in (0, 1).
+        assumptions: about b and c.
 
     Returns:
-        Columns samples, units, assumption ("b fixed" or "bN fixed"), expected, lower, upper.
+        Columns samples, units, assumption (its name), expected, lower, upper.
 
     Raises:
         InputError: if a width is no larger than the number of units that one sample activates.
@@ -76,7 +134,7 @@ def width_forecast(
         )
     found = {
         name: forecast.at(samples.astype(float), units.astype(float))
-        for name, forecast in width_forecasts(forecaster, level).items()
+        for name, forecast in width_forecasts(forecaster, level, assumptions).items()
     }
     tables = [
         pd.DataFrame(
@@ -95,13 +153,12 @@ def width_forecast(
     return pd.concat(tables, ignore_index=True)
 
 
-def width_forecasts(forecaster: Forecaster, level: float) -> dict[str, WidthForecast]:
+def width_forecasts(
+    forecaster: Forecaster, level: float, assumptions: Sequence[WidthAssumption]
+) -> dict[str, WidthForecast]:
     """Forecasts of other widths under each assumption, by its name."""
     like = _LikeLayer(forecaster, level)
-    return {
-        "b fixed": WidthForecast(like, b_is_fixed=True),
-        "bN fixed": WidthForecast(like, b_is_fixed=False),
-    }
+    return {assumption.name: WidthForecast(like, assumption) for assumption in assumptions}
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,11 +231,11 @@ class WidthForecast:
 
     Attributes:
         like: a layer like the one counted.
-        b_is_fixed: (OW1) rather than (OW2).
+        assumption: about b and c.
     """
 
     like: _LikeLayer
-    b_is_fixed: bool
+    assumption: WidthAssumption
 
     def at(self, samples: Floats, widths: Floats) -> Floats:
         """Expected number of working units, and lower and upper before they are rounded to whole
@@ -212,37 +269,69 @@ class WidthForecast:
         nothing of each other.
         """
         forecaster, level = self.like.forecaster, self.like.level
-        shares = self._narrowed(self.like.shares, samples, widths)
+        shares = self._of_width(self.like.shares, samples, widths)
         share, lower, upper = np.clip(shares, *SHARES_WITH_LOG_ODDS)
-        doubled_share = self._narrowed(self.like.expected, 2 * samples, widths)
+        doubled_share = self._of_width(self.like.expected, 2 * samples, widths)
+        of_rates = ((logit(upper) - logit(lower)) / (2 * two_sided_z(level))) ** 2
         low, high = share_interval(
             widths,
             share,
-            ((logit(upper) - logit(lower)) / (2 * two_sided_z(level))) ** 2,
+            of_rates + self._variance_of_spread(samples, widths),
             overdispersion=_overdispersion_of_width(forecaster, share, doubled_share),
             level=level,
         )
-        expected = np.maximum(widths * share, forecaster.counts.active)
-        low = np.maximum(widths * low, _least_active(forecaster.counts, samples, level))
+        growth = (widths / self.like.units) ** self.assumption.c_exponent
+        active = np.minimum(forecaster.counts.active * growth, MOST_ACTIVE * widths)
+        least = np.minimum(_least_active(forecaster.counts, samples, level) * growth, active)
+        expected = np.maximum(widths * share, active)
+        low = np.maximum(widths * low, least)
         bounds = np.minimum(low, expected), np.maximum(widths * high, expected)
         return expected, np.stack(bounds, axis=1)
 
-    def _narrowed(self, of_like: SharesAt, samples: Floats, widths: Floats) -> Floats:
+    def _of_width(
+        self,
+        of_like: SharesAt,
+        samples: Floats,
+        widths: Floats,
+        assumption: WidthAssumption | None = None,
+    ) -> Floats:
         """Shares of working units in layers of these widths, from those of a layer like the one
-        counted.
+        counted, (OW1).
         """
+        assumed = assumption or self.assumption
         ratio = widths / self.like.units
-        if self.b_is_fixed:
-            return of_like(samples / ratio)
-        return 1 - (1 - of_like(samples)) ** (1 / ratio)
+        shares = of_like(samples / ratio ** _knee_exponent(assumed))
+        if assumed.b_exponent == 0:
+            return shares
+        return 1 - (1 - shares) ** ratio**assumed.b_exponent
+
+    def _variance_of_spread(self, samples: Floats, widths: Floats) -> Floats:
+        """Variance of the log odds that comes from β and γ, which differ between networks."""
+        variance = np.zeros(samples.size)
+        for steps, spread in (
+            ((1.0, 0.0), self.assumption.b_spread),
+            ((0.0, 1.0), self.assumption.c_spread),
+        ):
+            if spread:
+                above, below = (
+                    self._of_width(
+                        self.like.expected,
+                        samples,
+                        widths,
+                        self.assumption.at_spread(sign * steps[0], sign * steps[1]),
+                    )
+                    for sign in (1.0, -1.0)
+                )
+                ends = logit(np.clip((above, below), *SHARES_WITH_LOG_ODDS))
+                variance += ((ends[0] - ends[1]) / 2) ** 2
+        return variance
 
     def _grid(self, farthest: float, width: float) -> Floats:
-        """Numbers of samples on which bounds of this width are kept from falling; by (OW1) those
-        that show as much of the layer counted at every width.
+        """Numbers of samples on which bounds of this width are kept from falling: those that show
+        as much of the layer counted at every width.
         """
         counted = float(self.like.forecaster.counts.samples)
-        if self.b_is_fixed:
-            counted *= width / self.like.units
+        counted *= (width / self.like.units) ** _knee_exponent(self.assumption)
         return _lattice(counted * SAMPLES_RATIO**-POINTS_BELOW, SAMPLES_RATIO, farthest)
 
     def _lines(self, farthest: float) -> Floats:
@@ -250,6 +339,11 @@ class WidthForecast:
         units, active = self.like.units, self.like.forecaster.counts.active
         below = np.floor(np.log(units / active) / np.log(WIDTHS_RATIO))
         return _lattice(units * WIDTHS_RATIO**-below, WIDTHS_RATIO, farthest)
+
+
+def _knee_exponent(assumption: WidthAssumption) -> float:
+    """How the knee D* = bN/c grows with the width."""
+    return 1 + assumption.b_exponent - assumption.c_exponent
 
 
 def _lattice(first: float, ratio: float, farthest: float) -> Floats:
@@ -268,7 +362,7 @@ def _overdispersion_of_width(
         share: of units that work by some samples, in (0, 1); (n,).
         doubled_share: of units that work by twice as many; (n,).
     """
-    of_samples = np.clip((doubled_share - share) / (share * (1 - share)), 0, 1)  # (OW3)
+    of_samples = np.clip((doubled_share - share) / (share * (1 - share)), 0, 1)  # (OW2)
     return 1 + (forecaster.incidence.overdispersion - 1) * of_samples
 
 
