@@ -17,7 +17,14 @@ with needs_extra("demo"):
         routed,
     )
     from actilaw.study.networks.forecast_cases import CASES, Case, cases, make_case, record_stages
-    from actilaw.study.networks.tasks import Task, Text, digits, mnist, python_source
+    from actilaw.study.networks.tasks import (
+        Task,
+        Text,
+        digits,
+        mnist,
+        python_characters,
+        python_source,
+    )
     from actilaw.study.networks.training import (
         evaluate,
         learning_curve,
@@ -42,6 +49,7 @@ __all__ = [
     "make_case",
     "mnist",
     "plain",
+    "python_characters",
     "python_source",
     "record_stages",
     "routed",

@@ -158,7 +158,8 @@ class Router(nn.Module):
         scores = functional.linear(x, self.weight)
         chosen = (scores + self.bias).topk(self.top_k).indices
         if self.training:
-            load = chosen.flatten().bincount(minlength=len(self.bias))
+            taken = chosen.flatten()
+            load = torch.zeros_like(self.bias).scatter_add(0, taken, self.bias.new_ones(len(taken)))
             self.bias += self.rate * torch.sign(chosen.numel() / len(self.bias) - load)
         return chosen, scores.gather(1, chosen).softmax(1)
 

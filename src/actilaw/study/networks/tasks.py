@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from torch import Tensor
 
@@ -109,17 +110,41 @@ def python_source(vocabulary: int = 4096, window: int = 128, seed: int = 0) -> T
     """
     with needs_extra("study"):
         from tokenizers import ByteLevelBPETokenizer
-    root = Path(sysconfig.get_path("stdlib"))
-    files = sorted(
-        file for file in root.rglob("*.py") if not NOT_SOURCE & set(file.relative_to(root).parts)
-    )
-    source = [file.read_text("utf-8", "ignore") for file in files]
+    source = _source_files()
     tokenizer = ByteLevelBPETokenizer()
     tokenizer.train_from_iterator(source, vocab_size=vocabulary, show_progress=False)
     tokens = np.concatenate(
         [np.array(encoding.ids, np.int64) for encoding in tokenizer.encode_batch(source)]
     )
+    return _in_windows(tokens, window, tokenizer.get_vocab_size(), seed)
+
+
+@cache
+def python_characters(window: int = 64, seed: int = 0) -> Text:
+    """The same source code as characters: some 12 million, of a vocabulary of 128.
+
+    Characters beyond ASCII, which are rare there, count as one.
+
+    Args:
+        window: characters per window.
+        seed: of the shuffle.
+    """
+    source = "".join(_source_files()).encode("ascii", "replace")
+    return _in_windows(np.frombuffer(source, np.uint8).astype(np.int64), window, 128, seed)
+
+
+def _source_files() -> list[str]:
+    """The files of the standard library but tests and tables, in the order of their names."""
+    root = Path(sysconfig.get_path("stdlib"))
+    files = sorted(
+        file for file in root.rglob("*.py") if not NOT_SOURCE & set(file.relative_to(root).parts)
+    )
+    return [file.read_text("utf-8", "ignore") for file in files]
+
+
+def _in_windows(tokens: NDArray[np.int64], window: int, vocabulary: int, seed: int) -> Text:
+    """Tokens (n_tokens,) cut into windows, which are shuffled and split in two."""
     windows = torch.from_numpy(tokens[: len(tokens) // window * window].reshape(-1, window))
     places = torch.from_numpy(np.random.default_rng(seed).permutation(len(windows)))
     training, testing = places.tensor_split(2)
-    return Text(windows[training], windows[testing], testing, tokenizer.get_vocab_size())
+    return Text(windows[training], windows[testing], testing, vocabulary)

@@ -55,7 +55,7 @@ def train(
             f"{samples}"
         )
     inputs, labels = task.inputs[:samples], task.labels[:samples]
-    with _seeded(seed):
+    with seeded(seed):
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         for number in range(1, depth + 1):
             name = str(number) if number > 1 else ""
@@ -97,7 +97,7 @@ def train_transformer(
         steps: of Adam, learning rate up to 4e-3 and down again, on 8 windows each.
         seed: of weights and order; the global random state stays as it is.
     """
-    with _seeded(seed):
+    with seeded(seed):
         model = Transformer(text.vocabulary, feedforward, positions=text.inputs.shape[1])
         magnitudes: list[Tensor] = []
         hooks = [
@@ -147,7 +147,7 @@ def train_autoencoder(
         steps: of Adam, learning rate up to 2e-3 and down again, on 512 vectors each.
         seed: of weights and order; the global random state stays as it is.
     """
-    with _seeded(seed):
+    with seeded(seed):
         model = SparseAutoencoder(vectors.shape[1], latents, activation)
 
         def loss() -> Tensor:
@@ -182,15 +182,15 @@ def _minimise(
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Seeded random numbers of torch and gradients on; the global state is restored afterwards."""
-    with torch.random.fork_rng(devices=[]), torch.enable_grad(), _denormals_flushed():
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), denormals_flushed():
         torch.manual_seed(seed)
         yield
 
 
 @contextmanager
-def _denormals_flushed() -> Iterator[None]:
+def denormals_flushed() -> Iterator[None]:
     """Treat denormal numbers as zero: with them sparse networks can train twenty times slower on a
     CPU.
     """

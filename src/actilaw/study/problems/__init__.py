@@ -1,0 +1,1 @@
+"""The tasks that a study has built in; none needs a download. Importing them loads torch."""

@@ -1,0 +1,334 @@
+"""Networks of one shape trained together: their parameters are stacked, and one batched forward
+pass (torch.func.vmap) computes the outputs of all.
+
+Small networks leave a processor idle between operations, so that many of them train together in
+little more than the time of one. Adam works on each number by itself, so that each network takes
+the steps that it would take alone, up to rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.errors import ActilawError, InputError
+from actilaw.recording.counter import Counter
+from actilaw.study.networks.training import denormals_flushed
+from actilaw.study.problem import Problem
+
+WARM_UP = 1 / 20  # share of the steps in which the learning rate rises
+
+
+class DivergedError(ActilawError):
+    """A training whose loss is no finite number any more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A problem, and how much of it to train on.
+
+    Attributes:
+        problem: the network and its data.
+        samples: D, entries of the training set: the first of the problem's.
+        seed: of the order of batches.
+    """
+
+    problem: Problem
+    samples: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.samples <= len(self.problem.inputs):
+            raise InputError(
+                f"expected training samples in 1..{len(self.problem.inputs)}, those the task has, "
+                f"but got {self.samples}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network.
+
+    Attributes:
+        model: in evaluation mode.
+        steps: made.
+        loss: mean training loss of the last steps compared, the penalty included.
+        counts: of each layer over all batches of the training, by name of the layer.
+    """
+
+    model: nn.Module
+    steps: int
+    loss: float
+    counts: dict[str, ActivationCounts]
+
+
+def train_together(runs: Sequence[Run]) -> list[Trained | DivergedError]:
+    """Every run trained, in one stack; their problems have one shape and one schedule.
+
+    A network whose training diverges does not disturb the others; the error stands in its place.
+    """
+    problem = runs[0].problem
+    with torch.enable_grad(), denormals_flushed():
+        stack = _Stack(runs) if len(runs) > 1 and problem.together else None
+        if stack is None:
+            return [_Alone(run).trained() for run in runs]
+        return stack.trained()
+
+
+class _Training:
+    """What training in a stack and alone have in common: batches, counts, and when to stop."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.runs = list(runs)
+        self.problem = runs[0].problem
+        self.schedule = self.problem.schedule
+        self.generators = [torch.Generator().manual_seed(run.seed) for run in runs]
+        self.counters = [
+            {layer: Counter(per=self.problem.per, name=layer) for layer in self.problem.layers}
+            for _ in runs
+        ]
+        self.window: list[Tensor] = []  # losses of the steps of this window, (n_runs,) each
+        self.before: Tensor | None = None  # mean losses of the window before, (n_runs,)
+
+    def batch(self, place: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of the next step of one run."""
+        run = self.runs[place]
+        chosen = torch.randint(
+            run.samples, (self.schedule.batch,), generator=self.generators[place]
+        )
+        return run.problem.inputs[chosen], run.problem.targets[chosen]
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step; steps count from 1."""
+        rising = max(1, int(WARM_UP * self.schedule.stop.steps))
+        return self.schedule.rate * min(1.0, step / rising)
+
+    def count(self, place: int, outputs: dict[str, Any]) -> None:
+        """Count one batch of one run; `outputs` are of its layers, without gradients."""
+        for layer, counter in self.counters[place].items():
+            if self.problem.indices:
+                units = number_of_units(self.runs[place].problem.model, layer)
+                counter.update_indices(outputs[layer][0].flatten(0, -2), units)
+            else:
+                counter.update(outputs[layer])
+
+    def finished(self, step: int, losses: Tensor) -> Tensor | None:
+        """Which runs end with this step, (n_runs,), or None between two windows.
+
+        Args:
+            step: number of the step, from 1.
+            losses: of this step; (n_runs,).
+        """
+        stop = self.schedule.stop
+        self.window.append(losses)
+        last = step == stop.steps
+        if len(self.window) < stop.window and not last:
+            return None
+        mean = torch.stack(self.window).mean(0)
+        ended = torch.full(mean.shape, last) | ~mean.isfinite()
+        if stop.tolerance is not None and self.before is not None:
+            ended |= mean > (1 - stop.tolerance) * self.before
+        self.window, self.before = [], mean
+        return ended
+
+    def result(self, place: int, model: nn.Module, step: int) -> Trained | DivergedError:
+        """What came of one run; call it right after `finished`."""
+        assert self.before is not None
+        loss = float(self.before[place])
+        if not torch.isfinite(self.before[place]):
+            return DivergedError(
+                f"the training loss is {loss} after {step} steps: take a lower learning rate"
+            )
+        counts = {
+            layer: replace(counter.counts(), regime="training")
+            for layer, counter in self.counters[place].items()
+        }
+        return Trained(model.eval(), step, loss, counts)
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with these runs alone."""
+        self.runs = [self.runs[place] for place in places]
+        self.generators = [self.generators[place] for place in places]
+        self.counters = [self.counters[place] for place in places]
+        if self.before is not None:
+            self.before = self.before[list(places)]
+
+
+class _Alone(_Training):
+    """One network by itself, as any model can be trained."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__([run])
+
+    def trained(self) -> Trained | DivergedError:
+        model = copy.deepcopy(self.problem.model).train()
+        optimiser = torch.optim.Adam(model.parameters(), lr=self.schedule.rate, fused=True)
+        step = 0
+        while True:
+            step += 1
+            inputs, targets = self.batch(0)
+            loss, outputs = penalised_loss(model, self.problem, inputs, targets)
+            _descend(optimiser, loss, self.rate(step))
+            self.count(0, _without_gradients(outputs))
+            ended = self.finished(step, loss.detach()[None])
+            if ended is not None and bool(ended[0]):
+                return self.result(0, model, step)
+
+
+class _Stack(_Training):
+    """Several networks, whose parameters have one more axis in front, (n_runs, ...)."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        super().__init__(runs)
+        models = [run.problem.model.train() for run in runs]
+        self.skeleton = copy.deepcopy(models[0]).to("meta")
+        parameters, buffers = stack_module_state(models)
+        self.parameters: dict[str, Tensor] = parameters
+        self.buffers: dict[str, Tensor] = buffers
+        self.optimiser = self._adam(list(parameters.values()))
+
+    def trained(self) -> list[Trained | DivergedError]:
+        found: dict[int, Trained | DivergedError] = {}
+        numbers = list(range(len(self.runs)))  # of the runs that still train
+        step = 0
+        while numbers:
+            step += 1
+            losses = self._step(step)
+            ended = self.finished(step, losses)
+            if ended is None or not bool(ended.any()):
+                continue
+            for place in ended.nonzero().flatten().tolist():
+                found[numbers[place]] = self.result(place, self._model(place), step)
+            left = (~ended).nonzero().flatten().tolist()
+            numbers = [numbers[place] for place in left]
+            if left:
+                self.keep(left)
+        return [found[number] for number in range(len(found))]
+
+    def keep(self, places: Sequence[int]) -> None:
+        super().keep(places)
+        chosen = list(places)
+        moments = [self.optimiser.state[p] for p in self.parameters.values()]
+        self.parameters = {
+            name: p.detach()[chosen].requires_grad_() for name, p in self.parameters.items()
+        }
+        self.buffers = {name: buffer[chosen] for name, buffer in self.buffers.items()}
+        self.optimiser = self._adam(list(self.parameters.values()))
+        for parameter, moment in zip(self.parameters.values(), moments, strict=True):
+            self.optimiser.state[parameter] = {
+                name: value if name == "step" else value[chosen] for name, value in moment.items()
+            }
+
+    def _step(self, step: int) -> Tensor:
+        """One step of all; their losses, (n_runs,)."""
+        batches = [self.batch(place) for place in range(len(self.runs))]
+        inputs, targets = (torch.stack(part) for part in zip(*batches, strict=True))
+
+        def one(state: Any, inputs: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Any]]:
+            def call(x: Tensor) -> Any:
+                return functional_call(self.skeleton, state, (x,))
+
+            return penalised_loss(self.skeleton, self.problem, inputs, targets, call=call)
+
+        losses, outputs = torch.vmap(one, randomness="different")(
+            (self.parameters, self.buffers), inputs, targets
+        )
+        _descend(self.optimiser, losses.sum(), self.rate(step))
+        for place in range(len(self.runs)):
+            self.count(place, _without_gradients(outputs, place))
+        return losses.detach()
+
+    def _adam(self, parameters: list[Tensor]) -> torch.optim.Adam:
+        return torch.optim.Adam(parameters, lr=self.schedule.rate, fused=True)
+
+    def _model(self, place: int) -> nn.Module:
+        """The network at this place of the stack, by itself."""
+        model = copy.deepcopy(self.runs[place].problem.model)
+        state = {**self.parameters, **self.buffers}
+        model.load_state_dict({name: values[place] for name, values in state.items()}, strict=False)
+        return model
+
+
+def penalised_loss(
+    model: nn.Module, problem: Problem, inputs: Tensor, targets: Tensor, *, call: Any = None
+) -> tuple[Tensor, dict[str, Any]]:
+    """Mean loss of a batch with the L1 penalty, and the outputs of the layers counted.
+
+    Args:
+        model: the network.
+        problem: of it.
+        inputs, targets: the batch.
+        call: takes the inputs to the model's output; the model itself by default.
+    """
+    with outputs_of(model, problem.layers) as outputs:
+        output = (call or model)(inputs)
+    loss = problem.losses(output, inputs, targets).mean()
+    if problem.schedule.l1:
+        magnitudes = [outputs[layer].abs().sum(-1).mean() for layer in problem.layers]
+        loss = loss + problem.schedule.l1 * sum(magnitudes)
+    return loss, outputs
+
+
+@contextmanager
+def outputs_of(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """A mapping that gets the outputs of these layers while the model is called.
+
+    Raises:
+        InputError: if a layer is called more than once in one pass.
+    """
+    outputs: dict[str, Any] = {}
+
+    def keep(layer: str, output: Any) -> None:
+        if layer in outputs:
+            raise InputError(
+                f"expected the layer {layer} to be called once in a forward pass, but it is "
+                "called several times: use a module of its own at each place"
+            )
+        outputs[layer] = output
+
+    hooks = [
+        model.get_submodule(layer).register_forward_hook(
+            lambda _, __, output, layer=layer: keep(layer, output)
+        )
+        for layer in layers
+    ]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def number_of_units(model: nn.Module, layer: str) -> int:
+    """Units of a layer that names those active: as many as its weight has rows."""
+    weight = model.get_submodule(layer).weight
+    assert isinstance(weight, Tensor)
+    return len(weight)
+
+
+def _without_gradients(outputs: dict[str, Any], place: int | None = None) -> dict[str, Any]:
+    """The outputs of the layers, of one run of a stack where a place is given."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(plain(part) for part in value)
+        return value.detach() if place is None else value.detach()[place]
+
+    return {layer: plain(output) for layer, output in outputs.items()}
+
+
+def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
+    """One step of the optimiser."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()

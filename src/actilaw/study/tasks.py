@@ -1,0 +1,145 @@
+"""The tasks of a study by name, with the widths and sizes of training set that show most of each;
+and tasks of the user's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from actilaw.errors import InputError
+from actilaw.study.problem import Task
+
+
+@dataclass(frozen=True)
+class RegisteredTask:
+    """A task by name.
+
+    Attributes:
+        name: of the task.
+        where: `module:function`, imported when the task is first used.
+        widths, samples: of the full preset, in rising order.
+    """
+
+    name: str
+    where: str
+    widths: tuple[int, ...]
+    samples: tuple[int, ...]
+
+
+_PROBLEMS = "actilaw.study.problems"
+TASKS = {
+    task.name: task
+    for task in (
+        RegisteredTask(
+            "digits",
+            f"{_PROBLEMS}.images:digits_task",
+            (32, 128, 512, 2048, 8192),
+            (20, 60, 150, 400, 800, 1347),
+        ),
+        RegisteredTask(
+            "mnist",
+            f"{_PROBLEMS}.images:mnist_task",
+            (64, 256, 1024, 2048, 4096),
+            (30, 100, 300, 1000, 2000, 4000),
+        ),
+        RegisteredTask(
+            "teacher",
+            f"{_PROBLEMS}.teacher:teacher_task",
+            (64, 256, 1024, 2048, 4096),
+            (100, 400, 1600, 6400, 25_600, 102_400),
+        ),
+        RegisteredTask(
+            "parity",
+            f"{_PROBLEMS}.parity:parity_task",
+            (32, 128, 512, 1024, 2048),
+            (400, 1200, 3600, 10_800, 32_400, 97_200),
+        ),
+        RegisteredTask(
+            "text",
+            f"{_PROBLEMS}.text:text_task",
+            (64, 128, 256, 512, 1024),
+            (4, 16, 64, 256, 1024, 4096),
+        ),
+        RegisteredTask(
+            "relu-latents",
+            f"{_PROBLEMS}.text:relu_latents_task",
+            (128, 256, 512, 1024, 2048),
+            (256, 1024, 4096, 16_384, 65_536, 262_144),
+        ),
+        RegisteredTask(
+            "topk-latents",
+            f"{_PROBLEMS}.text:topk_latents_task",
+            (128, 256, 512, 1024, 2048),
+            (256, 1024, 4096, 16_384, 65_536, 262_144),
+        ),
+        RegisteredTask(
+            "routed",
+            f"{_PROBLEMS}.text:routed_task",
+            (8, 16, 32, 64, 128),
+            (4, 16, 64, 256, 1024, 4096),
+        ),
+    )
+}
+_functions: dict[str, Task] = {}
+
+
+def register_task(name: str) -> Callable[[Task], Task]:
+    """Make a function a task of that name in this process: a decorator.
+
+    A study that runs on several processes needs a task that each of them can import; name it as
+    `module:function` there.
+
+    Args:
+        name: letters, digits and hyphens.
+
+    Raises:
+        InputError: if the name is no such text, or is taken.
+    """
+    if not isinstance(name, str) or not name or not name.replace("-", "").isalnum():
+        raise InputError(f"expected a name of letters, digits and hyphens, but got {name!r}")
+
+    def register(function: Task) -> Task:
+        if name in TASKS or _functions.get(name, function) is not function:
+            raise InputError(f"expected a new name for a task, but {name!r} is taken")
+        _functions[name] = function
+        return function
+
+    return register
+
+
+def task_function(name: str) -> Task:
+    """The function of a task, by its name or as `module:function`.
+
+    A module is also looked for in the current folder.
+
+    Raises:
+        InputError: if there is no such task.
+    """
+    if name in _functions:
+        return _functions[name]
+    where = TASKS[name].where if name in TASKS else name
+    module_name, colon, function_name = where.partition(":")
+    if not colon or not module_name or not function_name:
+        raise InputError(
+            f"expected a task as module:function, or one of {', '.join((*TASKS, *_functions))}, "
+            f"but got {name!r}"
+        )
+    if name not in TASKS and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        return getattr(import_module(module_name), function_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != module_name.partition(".")[0]:
+            raise  # what the task itself imports is missing
+        raise InputError(
+            f"expected the task {name} in a module {module_name}, but there is none: start in its "
+            "folder, or install it"
+        ) from error
+    except AttributeError as error:
+        raise InputError(
+            f"expected a function {function_name} in the module {module_name}, but it has none"
+        ) from error
