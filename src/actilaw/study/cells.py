@@ -133,7 +133,9 @@ def _census(cell: Cell, run: Run, trained: Trained) -> Census:
         },
         "versions": versions(),
     }
-    return Census(layers, about, recordings=(cell.name,), weights=weights_fingerprint(trained.model))
+    return Census(
+        layers, about, recordings=(cell.name,), weights=weights_fingerprint(trained.model)
+    )
 
 
 def versions() -> dict[str, str]:

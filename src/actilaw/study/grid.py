@@ -1,8 +1,9 @@
 """The grid of a study: tasks, widths N, sizes of training set D, and seeds; and its cells.
 
 Cells of one task and width differ in their data and seeds alone, so that their networks have one
-shape and train together: a group. Groups are formed once, when cells are first asked for, so that
-a study which was stopped forms the same ones again.
+shape. Where networks are small they train together, as a group; a large one is a group by itself.
+Groups are formed once, when cells are first asked for, so that a study which was stopped forms the
+same ones again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 
 from actilaw.errors import InputError
+from actilaw.study.tasks import stacked_up_to
 from actilaw.support.validation import one_whole
 
 MOST_TOGETHER = 24  # cells of a group; a stop loses the work on the groups that were under way
@@ -66,23 +68,29 @@ class Grid:
             object.__setattr__(self, name, tuple(dict.fromkeys(values)))
 
     def cells(self) -> list[Cell]:
-        """Every combination, widest and largest first: what takes longest begins first."""
+        """Every combination: seed by seed, so that a study that is stopped has whole grids of some
+        seeds; and the widest, which takes longest, first.
+        """
         found = product((self.task,), self.widths, self.samples, self.seeds)
-        return sorted((Cell(*values) for values in found), reverse=True)
+        cells = [Cell(*values) for values in found]
+        return sorted(cells, key=lambda cell: (cell.seed, -cell.width, -cell.samples))
 
 
-def in_groups(cells: Iterable[Cell], most: int = MOST_TOGETHER) -> list[tuple[Cell, ...]]:
-    """Cells of one task and width together, `most` at once; the order of the groups is that of
-    their first cells.
+def in_groups(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
+    """Cells that train together, in the order of their first: those of one task and width where the
+    task's networks of that width are small, `MOST_TOGETHER` at once; others by themselves.
     """
-    by_shape: dict[tuple[str, int], list[Cell]] = {}
+    groups: list[list[Cell]] = []
+    last: dict[tuple[str, int], list[Cell]] = {}  # the group of this shape that has room
     for cell in cells:
-        by_shape.setdefault((cell.task, cell.width), []).append(cell)
-    return [
-        tuple(group[start : start + most])
-        for group in by_shape.values()
-        for start in range(0, len(group), most)
-    ]
+        shape = cell.task, cell.width
+        group = last.get(shape, [])
+        is_small = cell.width <= stacked_up_to(cell.task)
+        if not group or not is_small or len(group) == MOST_TOGETHER:
+            group = last[shape] = []
+            groups.append(group)
+        group.append(cell)
+    return [tuple(group) for group in groups]
 
 
 def disjoint(grids: Sequence[Grid]) -> list[Cell]:

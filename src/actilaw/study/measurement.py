@@ -74,7 +74,8 @@ def removal_of(
     Returns:
         loss_without_idle, the test loss without the units that no training sample activated;
         change_on_training, the largest change of a training sample's loss by that, which is zero
-        unless idle units still do something; removable_0.1% and removable_1%, shares of the units
+        unless idle units still do something; loss_without_layer, the test loss without all its
+        units; removable_0.1% and removable_1%, shares of the units
         whose removal changes the test loss by no more.
     """
     problem, model = run.problem, trained.model
@@ -102,6 +103,7 @@ def removal_of(
     found = {
         "loss_without_idle": test_loss(counts.idle),
         "change_on_training": float(np.abs(without - whole).max()),
+        "loss_without_layer": test_loss(counts.units),
     }
     for tolerance in TOLERANCES:
         limit = (1 + tolerance) * test_loss(0)

@@ -93,8 +93,6 @@ class Problem:
             the same shape. Without penalty.
         silence: sets units to zero in the output of a layer; takes the output and a mask
             (n_units,).
-        together: networks of one width may be trained in one stack, by torch.func.vmap. False for
-            a model that decides by the values of its inputs, or uses what vmap does not know.
     """
 
     model: nn.Module
@@ -109,7 +107,6 @@ class Problem:
     per: str = "sample"
     indices: bool = False
     silence: Silence = multiplied
-    together: bool = True
 
     def __post_init__(self) -> None:
         modules = dict(self.model.named_modules())

@@ -15,12 +15,12 @@ STOP = Stop(steps=800, tolerance=0.01)
 
 def digits_task(width: int, seed: int) -> Problem:
     """Images of 8 x 8 pixels; 1,347 for training, 450 for testing."""
-    return _hidden_layer(digits(), width, seed, Schedule(STOP, l1=1e-3))
+    return _hidden_layer(digits(), width, seed, Schedule(STOP, l1=3e-3))
 
 
 def mnist_task(width: int, seed: int) -> Problem:
     """Images of 28 x 28 pixels; 4,000 for training, 1,000 for testing."""
-    return _hidden_layer(mnist(), width, seed, Schedule(STOP, l1=1e-3))
+    return _hidden_layer(mnist(), width, seed, Schedule(STOP, l1=3e-3))
 
 
 def _hidden_layer(task: Task, width: int, seed: int, schedule: Schedule) -> Problem:

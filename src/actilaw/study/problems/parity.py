@@ -39,7 +39,7 @@ def parity_task(width: int, seed: int) -> Problem:
         losses=cross_entropies,
         errors=wrong_answers,
         # Losses stand still before a task is learnt, so that only a number of steps can be set.
-        schedule=Schedule(Stop(steps=2000), batch=256, l1=1e-4),
+        schedule=Schedule(Stop(steps=2000), batch=256, l1=1e-3),
     )
 
 

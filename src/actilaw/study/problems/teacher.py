@@ -34,7 +34,7 @@ def teacher_task(width: int, seed: int) -> Problem:
         test_inputs=inputs[TRAINING:],
         test_targets=answers[TRAINING:],
         losses=squared_errors,
-        schedule=Schedule(Stop(steps=1000, tolerance=0.01), batch=256, l1=1e-3),
+        schedule=Schedule(Stop(steps=1000, tolerance=0.01), batch=256, l1=3e-3),
     )
 
 

@@ -52,7 +52,7 @@ def relu_latents_task(width: int, seed: int) -> Problem:
     """A sparse autoencoder of a language model's residual stream, its latents rectifiers with an L1
     penalty.
     """
-    return _latents(UnitDecoder(RESIDUAL, width, nn.ReLU()), seed, l1=3e-3)
+    return _latents(UnitDecoder(RESIDUAL, width, nn.ReLU()), seed, l1=1e-2)
 
 
 def topk_latents_task(width: int, seed: int) -> Problem:
@@ -118,7 +118,7 @@ def _language_model(
     text = python_characters()
     (windows,) = shuffled(seed, text.inputs[:TRAINING])
     tests = text.test_inputs[:TESTING]
-    schedule = Schedule(Stop(steps=500, tolerance=0.002), batch=16, rate=2e-3, l1=l1)
+    schedule = Schedule(Stop(steps=400, tolerance=0.002), batch=16, rate=2e-3, l1=l1)
     return Problem(
         model=model,
         layers=layers,
