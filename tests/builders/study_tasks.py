@@ -69,6 +69,12 @@ def deadly(width: int, seed: int) -> Problem:
     return tiny(width, seed)
 
 
+@register_task("stacked-deadly", stacked_up_to=100)
+def stacked_deadly(width: int, seed: int) -> Problem:
+    """The same, with seeds and sizes of one width in a stack."""
+    return deadly(width, seed)
+
+
 def deadly_once(width: int, seed: int) -> Problem:
     """The same, but the first time of all it kills its own process."""
     first = Path(os.environ[CALLS]).with_suffix(".killed")

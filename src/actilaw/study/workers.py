@@ -131,7 +131,9 @@ class LocalWorkers:
 def _one_process() -> ProcessPoolExecutor:
     from joblib.externals.loky import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(max_workers=1, initializer=_begin, env=ONE_THREAD)
+    return ProcessPoolExecutor(
+        max_workers=1, initializer=_begin, initargs=(os.getpid(),), env=ONE_THREAD
+    )
 
 
 def _end(process: ProcessPoolExecutor) -> None:
@@ -139,10 +141,10 @@ def _end(process: ProcessPoolExecutor) -> None:
         process.shutdown(wait=True, kill_workers=True)
 
 
-def _begin() -> None:
+def _begin(parent: int) -> None:
     """What a new process does first: leave Ctrl-C to the one that started it, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 
 def _end_with_parent(parent: int) -> None:
@@ -205,6 +207,7 @@ class RayWorkers:
 
 
 def _told(error: BaseException) -> str:
-    """An error's class and the first line of its message."""
+    """An error's class and the first line of its message, or the one with the exit code."""
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    told = [*(line for line in lines if "exit code" in line), *lines][:1]
+    return ": ".join([type(error).__name__, *told])
