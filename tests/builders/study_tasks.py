@@ -1,61 +1,96 @@
-"""Tasks of a study that train in a moment."""
+"""Tasks of a study that train in a blink, for tests; each call leaves a line in a file, if the
+environment names one.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import replace
+import os
+import signal
+import time
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from actilaw.study.problem import Problem, Schedule, Stop, shuffled
+from actilaw.study.grid import Grid
+from actilaw.study.problem import Problem, Schedule, Stop
+from actilaw.study.tasks import register_task
+
+CALLS = "STUDY_TASK_CALLS"  # a file that gets a line from each call of a task
+SAMPLES, TEST_SAMPLES, FEATURES = 64, 32, 5
 
 
-def blobs(width: int, seed: int) -> Problem:
-    """Points around four centres of eight dimensions, told apart by one hidden layer."""
-    random = torch.Generator().manual_seed(0)
-    labels = torch.randint(4, (240,), generator=random)
-    centres = 3 * torch.randn(4, 8, generator=random)
-    points = centres[labels] + torch.randn(240, 8, generator=random)
-    inputs, targets = shuffled(seed, points[:200], labels[:200])
-    layers = OrderedDict(hidden=nn.Linear(8, width), relu=nn.ReLU(), output=nn.Linear(width, 4))
+def tiny(width: int, seed: int, steps: int = 20) -> Problem:
+    """One layer of rectifiers that learns the sum of its inputs."""
+    _note(f"{width} {seed}")
+    inputs = torch.randn(SAMPLES + TEST_SAMPLES, FEATURES)
+    targets = inputs.sum(1, keepdim=True)
+    model = nn.Sequential(nn.Linear(FEATURES, width), nn.ReLU(), nn.Linear(width, 1))
     return Problem(
-        model=nn.Sequential(layers),
-        layers=("relu",),
-        inputs=inputs,
-        targets=targets,
-        test_inputs=points[200:],
-        test_targets=labels[200:],
-        losses=_losses,
-        errors=_errors,
-        schedule=Schedule(Stop(steps=30), batch=16, rate=1e-2, l1=1e-3),
+        model=model,
+        layers=("1",),
+        inputs=inputs[:SAMPLES],
+        targets=targets[:SAMPLES],
+        test_inputs=inputs[SAMPLES:],
+        test_targets=targets[SAMPLES:],
+        losses=squared_errors,
+        schedule=Schedule(Stop(steps=steps), batch=8),
     )
 
 
-def until_flat(width: int, seed: int) -> Problem:
-    """The same, trained until the loss no longer falls by a third in ten steps."""
-    problem = blobs(width, seed)
-    stop = Stop(steps=200, tolerance=0.3, window=10)
-    return replace(problem, schedule=replace(problem.schedule, stop=stop))
+def squared_errors(outputs: Tensor, _: Tensor, targets: Tensor) -> Tensor:
+    return (outputs - targets).square().mean(-1)
 
 
-def refuses_width_five(width: int, seed: int) -> Problem:
-    """The same, but not for five units."""
-    if width == 5:
-        raise ValueError("five is not a width")
-    return blobs(width, seed)
+@register_task("stacked", stacked_up_to=100)
+def stacked(width: int, seed: int) -> Problem:
+    """The same, with seeds and sizes of one width in a stack."""
+    return tiny(width, seed)
 
 
-def diverges_for_seed_one(width: int, seed: int) -> Problem:
-    """The same, with inputs that are no numbers for seed 1."""
-    problem = blobs(width, seed)
-    return replace(problem, inputs=problem.inputs / 0) if seed == 1 else problem
+def slow(width: int, seed: int) -> Problem:
+    """The same, after a while in which it can be killed."""
+    time.sleep(0.3)
+    return tiny(width, seed)
 
 
-def _losses(logits: Tensor, _: Tensor, labels: Tensor) -> Tensor:
-    return cross_entropy(logits, labels, reduction="none")
+def failing(width: int, seed: int) -> Problem:
+    """The same, but for one seed."""
+    if seed == 1:
+        raise RuntimeError("no data for this seed")
+    return tiny(width, seed)
 
 
-def _errors(logits: Tensor, _: Tensor, labels: Tensor) -> Tensor:
-    return (logits.argmax(-1) != labels).float()
+def deadly(width: int, seed: int) -> Problem:
+    """The same, but for one seed it kills its own process, as the system does for memory."""
+    if seed == 1:
+        _note("killed")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tiny(width, seed)
+
+
+@register_task("stacked-deadly", stacked_up_to=100)
+def stacked_deadly(width: int, seed: int) -> Problem:
+    """The same, with seeds and sizes of one width in a stack."""
+    return deadly(width, seed)
+
+
+def deadly_once(width: int, seed: int) -> Problem:
+    """The same, but the first time of all it kills its own process."""
+    first = Path(os.environ[CALLS]).with_suffix(".killed")
+    if not first.exists():
+        first.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tiny(width, seed)
+
+
+def grid_of(task: str, **changes: tuple[int, ...]) -> Grid:
+    """A small grid of one of these tasks, named as a user names one of their own."""
+    shape = {"widths": (4, 8), "samples": (16, 64), "seeds": (0, 1), **changes}
+    return Grid(f"builders.study_tasks:{task}", **shape)
+
+
+def _note(line: str) -> None:
+    if CALLS in os.environ:
+        with open(os.environ[CALLS], "a") as file:
+            file.write(f"{line}\n")

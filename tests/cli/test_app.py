@@ -24,6 +24,7 @@ COMMANDS = (
     "check",
     "loss",
     "simulate",
+    "study",
     "report",
 )
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from actilaw import ActivationCounts, load, record
 from actilaw.errors import CountsError, InputError, ModelError
+from actilaw.recording.recorder import Recorder
 from builders.recorded import (
     INPUTS,
     Branching,
@@ -298,3 +299,17 @@ print(json.dumps(peaks))"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     early, late = json.loads(done.stdout)
     assert late < 1.02 * early
+
+
+def test_parts_that_know_where_they_begin_merge_into_the_whole() -> None:
+    """The last part first; parts that end within a block, and one of a single entry."""
+    whole = recorded(mlp(), [INPUTS])
+    found = None
+    for first, last in ((64, 100), (7, 64), (0, 6), (6, 7)):
+        model = mlp()
+        with Recorder(model, first_entry=first) as recording:
+            model(INPUTS[first:last])
+        part = recording.census()
+        found = part if found is None else found.merge(part)
+    assert found is not None
+    assert_same(found, whole)

@@ -9,9 +9,9 @@ from actilaw.study.cells import IN_TRAINING, Outcome, run_group
 from actilaw.study.grid import Cell
 from actilaw.study.measurement import evaluate, removal_of
 from actilaw.study.stacked_training import Run, Trained, train_together
-from builders.study_tasks import blobs
+from builders.problems import blobs
 
-BLOBS = "builders.study_tasks:blobs"
+BLOBS = "builders.problems:blobs"
 
 
 def census(outcome: Outcome) -> Census:
@@ -57,13 +57,13 @@ def test_the_same_cell_gives_the_same_file(tmp_path: object) -> None:
 
 def test_a_cell_that_cannot_be_made_fails_alone() -> None:
     outcomes = run_group(
-        [Cell("builders.study_tasks:diverges_for_seed_one", 8, 50, seed) for seed in range(3)]
+        [Cell("builders.problems:diverges_for_seed_one", 8, 50, seed) for seed in range(3)]
     )
     assert [outcome.failure is None for outcome in outcomes] == [True, False, True]
-    (refused,) = run_group([Cell("builders.study_tasks:refuses_width_five", 5, 50, 0)])
+    (refused,) = run_group([Cell("builders.problems:refuses_width_five", 5, 50, 0)])
     assert refused.failure is not None
     assert "five is not a width" in refused.failure
-    assert "study_tasks.py, line" in refused.failure
+    assert "problems.py, line" in refused.failure
 
 
 def test_more_samples_than_there_are_fail_alone() -> None:
@@ -115,18 +115,18 @@ def test_units_are_removed_rarest_first(trained: tuple[Run, Trained]) -> None:
 def test_training_uses_one_thread_and_gives_the_others_back() -> None:
     threads = torch.get_num_threads()
     seen: list[int] = []
-    from builders import study_tasks
+    from builders import problems
 
-    original = study_tasks.blobs
+    original = problems.blobs
 
     def watched(width: int, seed: int) -> object:
         seen.append(torch.get_num_threads())
         return original(width, seed)
 
-    study_tasks.blobs = watched  # type: ignore[assignment]
+    problems.blobs = watched  # type: ignore[assignment]
     try:
         run_group([Cell(BLOBS, 4, 20, 0)])
     finally:
-        study_tasks.blobs = original
+        problems.blobs = original
     assert seen == [1]
     assert torch.get_num_threads() == threads

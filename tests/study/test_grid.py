@@ -62,7 +62,7 @@ def test_every_registered_task_has_five_widths_and_six_sizes() -> None:
     [
         ("nothing", "expected a task as module:function, or one of digits, mnist"),
         ("no_such_module:task", "in a module no_such_module, but there is none"),
-        ("builders.study_tasks:none", "expected a function none in the module builders"),
+        ("builders.problems:none", "expected a function none in the module builders"),
         (":", "expected a task as module:function"),
     ],
 )

@@ -9,7 +9,7 @@ import torch
 from actilaw.errors import InputError
 from actilaw.study.problem import Problem
 from actilaw.study.stacked_training import DivergedError, Run, Trained, train_together
-from builders.study_tasks import blobs, diverges_for_seed_one, until_flat
+from builders.problems import blobs, diverges_for_seed_one, until_flat
 
 SIZES = (20, 60, 200)
 

@@ -13,7 +13,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-# The module of this room that defines `<name>_command`, and the first line of its help.
+# The module of this room that defines `<name>_command`, or `<name>_commands` where it is a group
+# of them; and the first line of its help.
 COMMANDS = {
     "demo": ("demo", "Run the main job on a real network, in about a minute."),
     "record": ("recording", "Count on how many samples of a data set each unit is active."),
@@ -24,6 +25,7 @@ COMMANDS = {
     "check": ("laws", "Test the theory's claims on each layer."),
     "loss": ("loss", "Fit the loss law to measured losses, and forecast at more data."),
     "simulate": ("simulate", "Show what the activation law expects of a layer."),
+    "study": ("study", "Train a grid of networks to study the theory on."),
     "report": ("report", "Write a self-contained HTML page on a census."),
 }
 
@@ -52,8 +54,10 @@ class LazyCommands(TyperGroup):
 
 
 def load_command(name: str) -> Any:
-    """The command of that name, with its options."""
+    """The command of that name, with its options, or the group of that name with its commands."""
     module = import_module(f"actilaw.cli.{COMMANDS[name][0]}")
+    if hasattr(module, f"{name}_commands"):
+        return typer.main.get_command(getattr(module, f"{name}_commands"))
     alone = typer.Typer(add_completion=False)
     alone.command(name)(getattr(module, f"{name}_command"))
     return typer.main.get_command(alone)

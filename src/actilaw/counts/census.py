@@ -241,8 +241,7 @@ class Census(Mapping[str, ActivationCounts]):
         Raises:
             FileError: if it cannot be written.
         """
-        parts = CensusParts(self.layers, self.about, self.recordings, self.weights, self.feeders)
-        return write_atomically(path, encoded(parts))
+        return write_atomically(path, content_of(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Census:
@@ -263,6 +262,13 @@ def load(path: str | os.PathLike[str]) -> Census:
         FileError: if the file is missing, cut short, or no census.
     """
     return Census.load(path)
+
+
+def content_of(census: Census) -> bytes:
+    """The bytes of the file that `Census.save` writes; the same for the same census."""
+    return encoded(
+        CensusParts(census.layers, census.about, census.recordings, census.weights, census.feeders)
+    )
 
 
 def census_from(content: bytes, path: str | os.PathLike[str]) -> Census:

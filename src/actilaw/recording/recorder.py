@@ -47,7 +47,11 @@ from actilaw.recording.weight_watch import WeightWatch, regime
 
 
 class Recorder:
-    """Counts activations of a model's layers while a `with` block runs; see `actilaw.record`."""
+    """Counts activations of a model's layers while a `with` block runs; see `actilaw.record`.
+
+    `first_entry` numbers the entries for blocks and first activations, as of a part of a data set
+    that begins there: censuses of the parts merge into that of the whole, to the last bit.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Recorder:
         per: str = "sample",
         mask: Mask | None = None,
         resume: Census | None = None,
+        first_entry: int = 0,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ModelError(
@@ -71,7 +76,8 @@ class Recorder:
         require_distinct(self._rules)
         choice = choose_layers(model, layers)
         self._functions = choice.functions
-        self._start, self._stride = place_among_ranks()
+        rank, self._stride = place_among_ranks()
+        self._start = first_entry + rank
         self._observer = Observer(model, choice, self._rules, masks, self._new_accumulator)
         self._weights = WeightWatch(model)
         self._compiled = CompiledModel(model, self._observer, masks, compiled)

@@ -1,0 +1,46 @@
+"""Which cells the presets have, and how they are changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from actilaw.errors import InputError
+from actilaw.study.grid import Grid
+from actilaw.study.presets import grids
+from actilaw.study.tasks import TASKS
+
+
+def test_full_has_all_widths_and_samples_and_three_seeds() -> None:
+    for grid, task in zip(grids("full"), TASKS.values(), strict=True):
+        assert grid == Grid(task.name, task.widths, task.samples, (0, 1, 2))
+
+
+def test_small_has_every_task_at_three_widths_and_a_part_of_full() -> None:
+    small = grids("small")
+    assert [grid.task for grid in small] == list(TASKS)
+    for grid, full in zip(small, grids("full"), strict=True):
+        assert len(grid.widths) == 3
+        assert 3 <= len(grid.samples) <= 4
+        assert set(grid.cells()) < set(full.cells())
+
+
+def test_tasks_are_chosen_and_numbers_replaced() -> None:
+    [text, digits] = grids("full", ["text", "digits", "text"], widths=[3], seeds=[7])
+    assert text == Grid("text", (3,), TASKS["text"].samples, (7,))
+    assert digits == Grid("digits", (3,), TASKS["digits"].samples, (7,))
+    [own] = grids("small", ["module:function"], widths=[2, 4], samples=[5])
+    assert own == Grid("module:function", (2, 4), (5,), (0,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"preset": "big"}, "expected a preset, small or full, but got 'big'"),
+        ({"tasks": ["module:function"], "widths": [2]}, "expected widths and samples for the task"),
+        ({"tasks": ["text"], "widths": []}, "expected at least one of the widths"),
+        ({"tasks": ["text"], "seeds": [-1]}, "seeds"),
+    ],
+)
+def test_mistakes_are_told(arguments: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        grids(**arguments)  # type: ignore[arg-type]
