@@ -7,22 +7,28 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from actilaw.cli.options import AsJson
+from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, records
 from actilaw.cli.terminal import StoppedError, printable, say, warn
 from actilaw.errors import InputError, needs_extra
+from actilaw.reporting.text import Row
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from actilaw.study import run
+    from actilaw.study.claims.result import ClaimResult
     from actilaw.study.store import Study
 
 SOME_CELLS_FAILED = 1  # exit status of a run that otherwise went well
+VERDICT_HEAD = ("", "estimate", "95 % interval", "figures", "verdict")
 SHOWN = ("task", "width", "samples", "seed", "layer", "working", "units", "test_loss")
 
 study_commands = typer.Typer(
@@ -100,7 +106,7 @@ def run_command(
 
     chosen = grids(
         preset,
-        None if tasks is None else _names(tasks),
+        None if tasks is None else _names("--tasks", tasks),
         widths=_numbers("--widths", widths),
         samples=_numbers("--samples", samples),
         seeds=_numbers("--seeds", seeds),
@@ -171,6 +177,60 @@ def table_command(
     print_sections("", SHOWN, [(f"{len(rows):,} layers", rows)], all_numbers=True)
 
 
+@study_commands.command("claims")
+def claims_command(
+    folder: Folder,
+    claims: Annotated[
+        str | None,
+        typer.Option(help="Names of claims, separated by commas.", show_default="all"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the paper's claims by the cells that are done.
+
+    Each by a rule that was written down before the networks were trained; the
+    first time every cell is fitted, which takes a second or so each.
+    """
+    from actilaw.study.claims.examine import CLAIMS, examine
+    from actilaw.study.readings import readings
+    from actilaw.study.store import Study
+
+    names = list(CLAIMS) if claims is None else _names("--claims", claims)
+    study = Study(folder)
+    with bar_if_slow("reading cells") as progress:
+        found = readings(study, progress=progress)
+    results = examine(found, names)
+    if as_json:
+        print_json({result.name: _claim_document(result) for result in results})
+        return
+    for result in results:
+        say(f"{result.equation} {result.claim}")
+        say(f"  {result.rule}")
+        print_sections("", VERDICT_HEAD, _verdict_sections(result), all_numbers=False)
+
+
+@study_commands.command("report")
+def report_command(
+    folder: Folder,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The page.", show_default="report.html in the folder"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a self-contained HTML page on a study: a figure for each claim, and the verdicts."""
+    from actilaw.reporting.report import report
+    from actilaw.study.store import Study
+
+    study = Study(folder)
+    with bar_if_slow("reading cells") as progress:
+        path = report(study, output or study.folder / "report.html", progress=progress)
+    if as_json:
+        print_json({"report": str(path)})
+    else:
+        say(f"Page: {path}")
+
+
 @study_commands.command("tasks")
 def tasks_command(as_json: AsJson = False) -> None:
     """List the built-in tasks of a study.
@@ -186,6 +246,38 @@ def tasks_command(as_json: AsJson = False) -> None:
         return
     rows = [(task.name, _joined(task.widths), _joined(task.samples)) for task in TASKS.values()]
     print_sections("", ("task", "widths", "samples"), [("Built-in tasks", rows)])
+
+
+def _claim_document(result: ClaimResult) -> dict[str, Any]:
+    """A claim, its rule and its verdicts as JSON."""
+    table = result.table().drop(columns=["claim", "equation"])
+    return {
+        "equation": result.equation,
+        "claim": result.claim,
+        "rule": result.rule,
+        "verdicts": records(table),
+        "details": records(result.details),
+    }
+
+
+def _verdict_sections(result: ClaimResult) -> list[tuple[str, list[Row]]]:
+    """A section for each statement, a row for each task."""
+    return [
+        (
+            f"{statement}; {rows['measured'].iloc[0]}",
+            [_verdict_row(verdict) for _, verdict in rows.iterrows()],
+        )
+        for statement, rows in result.table().groupby("statement", sort=False)
+    ]
+
+
+def _verdict_row(verdict: pd.Series) -> Row:
+    """Task, estimate, interval, number of figures and verdict."""
+    lower, upper = (
+        "-" if math.isnan(bound) else f"{bound:.3g}" for bound in (verdict.lower, verdict.upper)
+    )
+    estimate = "-" if math.isnan(verdict.estimate) else f"{verdict.estimate:.3g}"
+    return (verdict.task, estimate, f"{lower} to {upper}", str(verdict.n), verdict.verdict)
 
 
 def _show_status(study: Study, as_json: bool, reasons: bool = False) -> None:
@@ -265,10 +357,10 @@ def _joined(numbers: tuple[int, ...]) -> str:
     return ", ".join(f"{number:,}" for number in numbers)
 
 
-def _names(text: str) -> list[str]:
+def _names(option: str, text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise InputError(f"expected names of tasks as --tasks, but got {text!r}")
+        raise InputError(f"expected names separated by commas as {option}, but got {text!r}")
     return names
 
 

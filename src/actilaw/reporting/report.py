@@ -9,6 +9,7 @@ from actilaw.counts.census import Census, require_census
 from actilaw.errors import needs_extra
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.pruning.result import PruneResult
+from actilaw.study.store import Study
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.files import check_writable
 from actilaw.support.progress import Progress
@@ -18,34 +19,49 @@ __all__ = ["report"]
 
 @one_blas_thread()
 def report(
-    census: Census,
+    census: Census | Study,
     path: str | os.PathLike[str],
     *,
     loss: FittedLoss | None = None,
     pruned: PruneResult | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Write a self-contained HTML page on a census: estimates, forecasts, and figures of the
-    accumulation curve, the law of counts and the idle fraction.
+    """Write a self-contained HTML page: on a census, estimates, forecasts, and figures of the
+    accumulation curve, the law of counts and the idle fraction; on a study, the paper's claims with
+    a figure of each task, and verdicts.
 
     Args:
-        census: counts of the network's layers; a layer that cannot be fitted is shown with the
-            reason.
+        census: counts of the network's layers, of which one that cannot be fitted is shown with the
+            reason; or a `Study`.
         path: of the page; written whole or not at all.
         loss: a fitted loss law, to add its figure.
         pruned: a pruned network, to add what was removed.
-        progress: called after each layer with how many are done, and how many there are.
+        progress: called after each layer, or cell of a study, with how many are done, and how many
+            there are.
 
     Returns:
         The path of the page.
 
     Raises:
         FileError: if the page cannot be written.
-        InputError: if this is no census, or the losses are of several sizes of network.
-        MissingExtraError: if Plotly is not installed.
+        InputError: if this is no census and no study, the losses are of several sizes of network,
+            or no cell of the study is done.
+        MissingExtraError: if Plotly is not installed, or what a study needs.
     """
-    require_census(census)
     check_writable(path)
+    if isinstance(census, Study):
+        return _report_on_study(census, path, progress)
+    require_census(census)
     with needs_extra("report"):
         from actilaw.reporting.page import write_page
     return write_page(census, path, loss=loss, pruned=pruned, progress=progress)
+
+
+def _report_on_study(study: Study, path: str | os.PathLike[str], progress: Progress | None) -> Path:
+    from actilaw.study.claims.examine import examine
+    from actilaw.study.readings import readings
+
+    with needs_extra("report"):
+        from actilaw.reporting.study_page import write_study_page
+    found = readings(study, progress=progress)
+    return write_study_page(found, examine(found), path)

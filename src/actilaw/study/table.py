@@ -26,7 +26,13 @@ OF_THE_CELL = (
     "training_loss",
     "test_error",
 )
-OF_THE_LAYER = ("loss_without_idle", "change_on_training", "removable_0.1%", "removable_1%")
+OF_THE_LAYER = (
+    "loss_without_idle",
+    "change_on_training",
+    "loss_without_layer",
+    "removable_0.1%",
+    "removable_1%",
+)
 VERSIONS = ("actilaw", "torch", "numpy", "python")
 COLUMNS = (
     "task",
