@@ -19,6 +19,7 @@ EXTRAS = (
     "torch_pruning",
     "transformers",
     "lightning",
+    "joblib",
     "mlxtend",
     "tokenizers",
 )

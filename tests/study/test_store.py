@@ -77,7 +77,7 @@ def test_what_is_kept_can_be_read(tmp_path: Path) -> None:
 def test_the_table_has_a_row_for_each_layer_of_each_cell(tmp_path: Path) -> None:
     study = fill(tmp_path, *(outcome(cell) for cell in CELLS[:3]))
     found = study.table()
-    assert list(found.columns) == list(table.COLUMNS)
+    assert list(found.columns) == list(table.TABLE_COLUMNS)
     assert list(found["working"]) == list(found["working_in_training"]) == [1, 1, 2]
     assert list(found["counted"]) == [20, 60, 20]
     assert list(found["removable_0.1%"]) == [0.25] * 3

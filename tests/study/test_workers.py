@@ -20,8 +20,10 @@ pytestmark = pytest.mark.slow
 def test_a_cluster_that_loses_a_node_gives_the_results_of_one_machine(tmp_path: Path) -> None:
     with two_nodes() as (cluster, node):
         removal = threading.Thread(target=cluster.remove_node, args=(node,))
+        told: list[Progress] = []
 
         def lose_a_node(progress: Progress) -> None:
+            told.append(progress)
             # Both nodes work on others by then. The loss is told with the same number done.
             if progress.done == 2 and removal.ident is None:
                 removal.start()
@@ -30,6 +32,7 @@ def test_a_cluster_that_loses_a_node_gives_the_results_of_one_machine(tmp_path: 
             tmp_path / "ray", grid_of("slow"), ray=cluster.address, progress=lose_a_node
         )
         removal.join()
+    assert len(told) > 1 + 8  # at the start, for each network, and for what the node took with it
     here = run_study(tmp_path / "here", grid_of("slow"), workers=2)
     assert on_ray.failures() == here.failures() == {}
     assert cells_in(on_ray.folder) == cells_in(here.folder)

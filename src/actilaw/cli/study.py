@@ -297,7 +297,7 @@ def _show_status(study: Study, as_json: bool, reasons: bool = False) -> None:
         for task, row in status.to_dict(orient="index").items()
     ]
     head = ("task", "cells", "done", "failed", "took", "left")
-    print_sections("", head, [(f"Study in {study.folder}", rows)], all_numbers=True)
+    print_sections("", head, [(f"Study {study.folder.name}", rows)], all_numbers=True)
     if reasons:
         for cell, reason in failures.items():
             say(f"{cell.name} failed: {reason}")

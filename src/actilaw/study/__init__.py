@@ -1,9 +1,9 @@
 """Studies of the theory on real networks, trained for the purpose. Importing this room loads no
 torch.
 
-`checks` asks whether the theory holds for one layer; a study asks it across networks. So far there
-is `networks`, which trains and records them. Not written yet: `grids`, which trains a grid of
-tasks, widths, training-set sizes and seeds and keeps the census and the loss of each cell; and
-`claims`, one function per claim that needs such a grid, which returns an estimate, its interval and
-a verdict.
+`checks` asks whether the theory holds for one layer; a study asks it across networks. A `grid` of
+tasks, widths, training-set sizes and seeds is made of `cells`, each a training; `run` trains those
+that are missing, `store` keeps what came of them, and `table` sets it side by side. `networks` has
+architectures and data. Not written yet: `claims`, one function per claim that needs such a grid,
+which returns an estimate, its interval and a verdict.
 """

@@ -151,8 +151,8 @@ class _Run:
         if others:
             return self._writer.split(group)
         failure = (
-            f"its process ended {self._deaths[group]} times before it was done ({ended.reason}): "
-            "if memory was short, take fewer workers"
+            f"none of {self._deaths[group]} processes came to its end ({ended.reason}): if memory "
+            "was short, take fewer workers"
         )
         self._writer.keep([Outcome(cell, None, failure, 0.0)])
         return []

@@ -127,7 +127,7 @@ class Study:
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(STATUS))
 
     def table(self) -> pd.DataFrame:
-        """A row for each layer of each cell that is done; see `study.table.COLUMNS`."""
+        """A row for each layer of each cell that is done; see `study.table.TABLE_COLUMNS`."""
         return table_of(self.results())
 
     def write_table(self, path: str | os.PathLike[str] | None = None) -> Path:

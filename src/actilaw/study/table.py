@@ -34,7 +34,7 @@ OF_THE_LAYER = (
     "removable_1%",
 )
 VERSIONS = ("actilaw", "torch", "numpy", "python")
-COLUMNS = (
+TABLE_COLUMNS = (
     "task",
     "width",
     "samples",
@@ -52,11 +52,11 @@ COLUMNS = (
 
 
 def table_of(results: Iterable[tuple[Cell, Census]]) -> pd.DataFrame:
-    """A row for each cell and layer, with the columns `COLUMNS`; what a task does not measure is
-    missing.
+    """A row for each cell and layer, with the columns `TABLE_COLUMNS`; what a task does not measure
+    is missing.
     """
     rows = [row for cell, census in results for row in _rows(cell, census)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
 
 
 def _rows(cell: Cell, census: Census) -> Iterator[dict[str, Any]]:

@@ -194,7 +194,8 @@ class RayWorkers:
         try:
             return group, self._ray.get(ended)
         except self._ray.exceptions.RayError as error:
-            return group, Death(_told(error))
+            # What the process raised, a module that is missing there, stands in the cause.
+            return group, Death(_told(getattr(error, "cause", None) or error))
 
     def stop(self) -> None:
         """End what is under way, and the connection if it was made here."""
