@@ -13,7 +13,7 @@ from actilaw.study.tasks import TASKS
 from builders.command import actilaw, assert_one_sentence
 
 TASK = "builders.study_tasks:failing"
-COMMANDS = ("run", "status", "table", "tasks")
+COMMANDS = ("run", "status", "table", "claims", "report", "tasks")
 RUN = ("study", "run", "--tasks", TASK, "--widths", "4", "--samples", "16", "--workers", "1")
 
 
@@ -69,7 +69,7 @@ def test_a_study_is_run_looked_at_and_written_as_a_table(tmp_path: Path) -> None
     [
         (("run",), ("Missing option", "--output")),
         (("run", "-o", "s", "--preset", "big"), ("expected a preset, small or full",)),
-        (("run", "-o", "s", "--tasks", "a,,b"), ("expected names of tasks",)),
+        (("run", "-o", "s", "--tasks", "a,,b"), ("expected names separated by commas as --tasks",)),
         (("run", "-o", "s", "--tasks", "a"), ("expected widths and samples for the task 'a'",)),
         (("run", "-o", "s", "--widths", "4;5"), ("commas as --widths, but got '4;5'",)),
         (("run", "-o", "s", "--seeds", "-1"), ("seeds",)),

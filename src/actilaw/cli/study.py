@@ -218,7 +218,10 @@ def report_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a self-contained HTML page on a study: a figure for each claim, and the verdicts."""
+    """Write a self-contained HTML page on a study.
+
+    For each claim of the paper a figure of every task, and the verdicts.
+    """
     from actilaw.reporting.report import report
     from actilaw.study.store import Study
 

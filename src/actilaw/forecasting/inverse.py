@@ -30,11 +30,11 @@ SAMPLES_TOLERANCE = 1e-6  # of a number of samples
 WIDTH_TOLERANCE = 1e-4  # of the logarithm of a width
 WIDEST = 16.0  # times as many units as activations, or as counted, where the search for widths ends
 ROUNDING = 1e-9  # of a unit
-ANSWERS = (
+BOUND_ORDER = (
     0,
     2,
     1,
-)  # bounds of a forecast, for the expected, lower and upper number of samples, (IN1)
+)  # bounds of K for the expected, lower and upper number of samples
 
 
 def samples_for(forecaster: Forecaster, working: Floats, level: float) -> pd.DataFrame:
@@ -55,13 +55,13 @@ def samples_for(forecaster: Forecaster, working: Floats, level: float) -> pd.Dat
     grid = _powers_of_two(counts.samples if nothing_ahead else LARGEST_WHOLE)
     forecast = AccumulationForecast.reaching(forecaster, int(grid[-1]), level)
     on_grid = forecast.whole(grid)
-    bound = np.tile(ANSWERS, working.size)
+    bound = np.tile(BOUND_ORDER, working.size)
 
     def values_at(samples: Ints, bound: Ints) -> Floats:
         return np.array(forecast.whole(samples))[bound, np.arange(samples.size)]
 
     found = _first_reaching(
-        np.repeat(units, len(ANSWERS)), grid, np.array(on_grid)[bound], values_at, bound
+        np.repeat(units, len(BOUND_ORDER)), grid, np.array(on_grid)[bound], values_at, bound
     )
     table = pd.DataFrame(found.reshape(working.size, -1), columns=list(BOUNDS))
     table.insert(0, "working", working)

@@ -69,10 +69,9 @@ def test_few_figures_have_any_median() -> None:
 
 def test_shares_have_wilsons_interval() -> None:
     found = share_of([True] * 8 + [False] * 2)
-    z = stats.norm.ppf(0.975)
-    centre = (0.8 + z**2 / 20) / (1 + z**2 / 10)
-    reach = z / (1 + z**2 / 10) * np.sqrt(0.8 * 0.2 / 10 + z**2 / 400)
-    assert (found.lower, found.upper) == pytest.approx((centre - reach, centre + reach))
+    expected = stats.binomtest(8, 10).proportion_ci(method="wilson")
+    assert (found.lower, found.upper) == pytest.approx((expected.low, expected.high))
+    assert share_of([True] * 5).upper == 1
 
 
 @given(st.lists(st.tuples(FINITE, FINITE), min_size=8, max_size=20, unique_by=lambda p: p[0]))

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import bdtr, stdtrit
 
 from actilaw.checks.result import HOLDS
+from actilaw.support.numerics import two_sided_z
 
 FAILS, UNTOLD = "fails", "cannot be told"
 LEVEL = 0.95
@@ -192,7 +193,7 @@ def mean_of(values: ArrayLike) -> Interval:
     x = x[np.isfinite(x)]
     if x.size < LEAST:
         return Interval(float(x.mean()) if x.size else np.nan, np.nan, np.nan, x.size)
-    reach = stats.t.ppf((1 + LEVEL) / 2, x.size - 1) * x.std(ddof=1) / np.sqrt(x.size)
+    reach = stdtrit(x.size - 1, (1 + LEVEL) / 2) * x.std(ddof=1) / np.sqrt(x.size)
     return Interval(float(x.mean()), float(x.mean() - reach), float(x.mean() + reach), x.size)
 
 
@@ -201,11 +202,11 @@ def median_of(values: ArrayLike) -> Interval:
     (the sign test's).
     """
     x = np.sort(np.asarray(values, float)[np.isfinite(values)])
-    if x.size < 6:  # five figures lie on one side of the median with probability 1/32 each way
+    tails = 2 * bdtr(np.arange(x.size // 2 + 1), x.size, 0.5)  # of so many figures on one side
+    outside = int(np.sum(tails <= 1 - LEVEL)) - 1
+    if outside < 0:
         return Interval(float(np.median(x)) if x.size else np.nan, -np.inf, np.inf, x.size)
-    below = int(stats.binom.ppf((1 - LEVEL) / 2, x.size, 0.5)) - 1
-    below = max(below, 0)
-    return Interval(float(np.median(x)), float(x[below]), float(x[-1 - below]), x.size)
+    return Interval(float(np.median(x)), float(x[outside]), float(x[-1 - outside]), x.size)
 
 
 def share_of(hits: ArrayLike) -> Interval:
@@ -213,8 +214,10 @@ def share_of(hits: ArrayLike) -> Interval:
     x = np.asarray(hits, bool)
     if not x.size:
         return Interval(np.nan, np.nan, np.nan, 0)
-    found = stats.binomtest(int(x.sum()), x.size).proportion_ci(LEVEL, method="wilson")
-    return Interval(float(x.mean()), float(found.low), float(found.high), x.size)
+    n, share, z = x.size, float(x.mean()), two_sided_z(LEVEL)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    return Interval(share, float(max(centre - reach, 0)), float(min(centre + reach, 1)), n)
 
 
 def slopes_of(y: ArrayLike, columns: Sequence[ArrayLike]) -> list[Interval]:
@@ -235,7 +238,7 @@ def slopes_of(y: ArrayLike, columns: Sequence[ArrayLike]) -> list[Interval]:
     leverage = np.einsum("ij,jk,ik->i", x, inverse, x)
     scaled = (y - x @ slopes) / np.maximum(1 - leverage, 1e-9)
     covariance = inverse @ (x.T * scaled**2) @ x @ inverse
-    reach = stats.t.ppf((1 + LEVEL) / 2, y.size - x.shape[1]) * np.sqrt(np.diag(covariance))
+    reach = stdtrit(y.size - x.shape[1], (1 + LEVEL) / 2) * np.sqrt(np.diag(covariance))
     return [
         Interval(float(slope), float(slope - side), float(slope + side), y.size)
         for slope, side in list(zip(slopes, reach, strict=True))[1:]
