@@ -9,9 +9,8 @@ import numpy as np
 
 from actilaw import ActivationCounts, Blocks, Census
 from actilaw.study.cells import Outcome
-from actilaw.study.grid import Cell
+from actilaw.study.grid import IN_TRAINING, Cell
 from actilaw.study.store import Study, opened_for_writing
-from actilaw.study.table import IN_TRAINING
 
 WIDTHS, SAMPLES, SEEDS = (200, 400), (32, 64, 128, 256), (0, 1)
 B, ACTIVE = 0.5, 8.0

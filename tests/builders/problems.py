@@ -19,9 +19,9 @@ def blobs(width: int, seed: int) -> Problem:
     centres = 3 * torch.randn(4, 8, generator=random)
     points = centres[labels] + torch.randn(240, 8, generator=random)
     inputs, targets = shuffled(seed, points[:200], labels[:200])
-    layers = OrderedDict(hidden=nn.Linear(8, width), relu=nn.ReLU(), output=nn.Linear(width, 4))
+    hidden, output = nn.Linear(8, width), nn.Linear(width, 4)
     return Problem(
-        model=nn.Sequential(layers),
+        model=nn.Sequential(OrderedDict(hidden=hidden, relu=nn.ReLU(), output=output)),
         layers=("relu",),
         inputs=inputs,
         targets=targets,

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from actilaw import Census
-from actilaw.study.cells import IN_TRAINING, Outcome, run_group
-from actilaw.study.grid import Cell
+from actilaw.study.cells import Outcome, run_group
+from actilaw.study.grid import IN_TRAINING, Cell
 from actilaw.study.measurement import evaluate, removal_of
 from actilaw.study.stacked_training import Run, Trained, train_together
 from builders.problems import blobs

@@ -84,7 +84,6 @@ def test_the_table_has_a_row_for_each_layer_of_each_cell(tmp_path: Path) -> None
     assert found["test_error"].isna().all()
     written = pd.read_parquet(study.write_table())
     pd.testing.assert_frame_equal(written, found, check_dtype=False)
-    assert table.IN_TRAINING == cells.IN_TRAINING
 
 
 def test_duckdb_reads_the_table(tmp_path: Path) -> None:

@@ -15,22 +15,20 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
 
 import torch
 
 from actilaw.counts.census import Census
 from actilaw.errors import ActilawError
 from actilaw.recording.fingerprint import weights_fingerprint
-from actilaw.study.grid import Cell
+from actilaw.study.denormals import denormals_flushed
+from actilaw.study.grid import IN_TRAINING, Cell
 from actilaw.study.measurement import count_frozen, losses_of, removal_of
-from actilaw.study.networks.training import denormals_flushed
 from actilaw.study.problem import Problem
 from actilaw.study.stacked_training import DivergedError, Run, Trained, train_together
 from actilaw.study.tasks import task_function
 from actilaw.support.version import installed_version
 
-IN_TRAINING = " (training)"  # after the name of a layer, for its counts through the training
 CELL_FORMAT = 1
 
 
@@ -155,12 +153,3 @@ def _failed(cell: Cell, error: Exception, seconds: float) -> Outcome:
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
     return Outcome(cell, None, message, seconds)
-
-
-def described(outcome: Outcome) -> dict[str, Any]:
-    """An outcome without its census, in JSON values."""
-    return {
-        **outcome.cell.settings(),
-        "failure": outcome.failure,
-        "seconds": round(outcome.seconds, 3),
-    }

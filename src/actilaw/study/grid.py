@@ -16,6 +16,7 @@ from actilaw.errors import InputError
 from actilaw.study.tasks import stacked_up_to
 from actilaw.support.validation import one_whole
 
+IN_TRAINING = " (training)"  # after the name of a layer, for its counts through the training
 MOST_TOGETHER = 24  # cells of a group; a stop loses the work on the groups that were under way
 
 

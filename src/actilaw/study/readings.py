@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -71,7 +72,8 @@ def readings(
     jobs = (delayed(_readings_of_cell)(study, cell) for cell in missing)
     tables = []
     parallel = Parallel(n_jobs=workers or cpu_count(), return_as="generator")
-    for done, (cell, rows) in enumerate(zip(missing, parallel(jobs), strict=True), start=1):
+    found: Iterator[Any] = parallel(jobs)  # joblib does not say what it yields
+    for done, (cell, rows) in enumerate(zip(missing, found, strict=True), start=1):
         tables.append(rows.assign(digest=digests[cell], read_by=version))
         if progress is not None:
             progress(done, len(missing))

@@ -21,7 +21,7 @@ from torch.func import functional_call, stack_module_state
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import ActilawError, InputError
-from actilaw.study.networks.training import denormals_flushed
+from actilaw.study.denormals import denormals_flushed
 from actilaw.study.problem import Problem
 from actilaw.study.training_counts import TrainingCounts
 

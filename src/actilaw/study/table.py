@@ -12,12 +12,9 @@ import pandas as pd
 
 from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
-from actilaw.study.grid import Cell
+from actilaw.study.grid import IN_TRAINING, Cell
 from actilaw.support.files import check_writable, write_atomically
 
-# After the name of a layer, for its counts through the training. `cells`, which writes it, loads
-# torch; a table is read without.
-IN_TRAINING = " (training)"
 OF_THE_CELL = (
     "parameters",
     "steps",

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actilaw.errors import InputError
-from actilaw.study.problem import Task
+
+if TYPE_CHECKING:
+    from actilaw.study.problem import Task
 
 
 @dataclass(frozen=True)
