@@ -81,8 +81,8 @@ class WidthAssumption:
         )
 
 
-# Means over the networks of the full study, and how much they differ: docs/results.md, (W).
-STUDY = WidthAssumption("study", -0.8, 0.1, b_spread=0.25, c_spread=0.25)
+# Means over the networks of the full study, and how much these differ: docs/results.md.
+STUDY = WidthAssumption("study", -0.9, 0.15, b_spread=0.26, c_spread=0.28)
 ASSUMPTIONS = {
     assumption.name: assumption
     for assumption in (STUDY, WidthAssumption("b fixed", 0.0), WidthAssumption("bN fixed", -1.0))

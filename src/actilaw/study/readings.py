@@ -13,6 +13,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -72,8 +73,8 @@ def readings(
     jobs = (delayed(_readings_of_cell)(study, cell) for cell in missing)
     tables = []
     parallel = Parallel(n_jobs=workers or cpu_count(), return_as="generator")
-    found: Iterator[Any] = parallel(jobs)  # joblib does not say what it yields
-    for done, (cell, rows) in enumerate(zip(missing, found, strict=True), start=1):
+    found = cast("Iterator[tuple[Cell, pd.DataFrame]]", parallel(jobs))
+    for done, (cell, rows) in enumerate(found, start=1):
         tables.append(rows.assign(digest=digests[cell], read_by=version))
         if progress is not None:
             progress(done, len(missing))
@@ -92,8 +93,8 @@ def readings_of(cell: Cell, census: Census) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame(fits, index=table.index)], axis=1)
 
 
-def _readings_of_cell(study: Study, cell: Cell) -> pd.DataFrame:
-    return readings_of(cell, study.census(cell))
+def _readings_of_cell(study: Study, cell: Cell) -> tuple[Cell, pd.DataFrame]:
+    return cell, readings_of(cell, study.census(cell))
 
 
 def _known(path: Path) -> pd.DataFrame:
