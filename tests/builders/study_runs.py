@@ -44,8 +44,9 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
 
 
 def cells_in(folder: Path) -> dict[str, bytes]:
-    """The files of cells, by name."""
-    return {file.name: file.read_bytes() for file in sorted((folder / "cells").glob("*"))}
+    """The files of cells, by name; without the parts of files that a kill leaves."""
+    files = sorted((folder / "cells").glob("[!.]*"))
+    return {file.name: file.read_bytes() for file in files}
 
 
 def number_done(folder: Path) -> int:

@@ -203,3 +203,18 @@ def test_wrong_calls_are_refused_in_a_sentence() -> None:
             load(path)  # type: ignore[arg-type]
         with pytest.raises(FileError, match="name"):
             census.save(path)  # type: ignore[arg-type]
+
+
+def test_layers_counted_by_other_rules_are_refused_whatever_their_order() -> None:
+    def census(*rules: str) -> Census:
+        layers = {
+            f"layer {number}": ActivationCounts(np.array([1, 2]), 3, criterion=rule)
+            for number, rule in enumerate(rules)
+        }
+        return Census(layers)
+
+    for rules in (("positive", "top-2"), ("top-2", "positive"), ("top-2", "top-2")):
+        with pytest.raises(InputError, match="can be merged only if criterion agree"):
+            census("positive", "positive").merge(census(*rules))
+    with pytest.raises(InputError, match="can be merged only if criterion agree"):
+        census("positive", "top-2").merge(census("top-2", "positive"))

@@ -23,6 +23,7 @@ from recording.situations.parts import level
 
 FUNCTIONS = {"relu": functional.relu, "gelu": functional.gelu, "silu": functional.silu}
 MODULES = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU}
+ROUNDING = 1e-12
 WIDTHS = st.sampled_from([1, 2, 3, 4, 6])
 # Orders of axes in which units are last, and all of them.
 UNITS_LAST = ("samples, positions", "positions, samples", "one axis", "samples, height, width")
@@ -111,7 +112,16 @@ PLANS = st.builds(
     masked=st.booleans(),
     inplace=st.booleans(),
     seed=st.integers(0, 2**16),
-)
+).filter(lambda plan: not _is_one_of_one(plan))
+
+
+def _is_one_of_one(plan: Plan) -> bool:
+    """Whether a layer of one unit sees a batch, or a part of one, of one sample: axes of one entry
+    cannot be told apart once they are reshaped (docs/howto/record.md).
+    """
+    parts = [plan.samples % -(-plan.samples // block.chunks) for block in plan.blocks]
+    one_sample = plan.samples == 1 or 1 in parts or plan.samples in {b.chunks for b in plan.blocks}
+    return one_sample and (plan.channels == 1 or any(block.units == 1 for block in plan.blocks))
 
 
 class Drawn(nn.Module):
@@ -236,7 +246,10 @@ def interpreted(model: Drawn, x: Tensor, words: Tensor | None) -> dict[str, Unit
         calls = []
         for _ in range(block.times if v.shape[-1] == block.units else 1):
             made = _made(model.makers[index], block, v, height, width)
-            y = FUNCTIONS[block.activation](_normed(model.norms[index], block, made))
+            normed = _normed(model.norms[index], block, made)
+            # A norm over one value is zero but for rounding, which may fall to either side.
+            assume(not bool((normed.abs() < ROUNDING).any()))
+            y = FUNCTIONS[block.activation](normed)
             calls.append(y)
             v = v + y if block.residual and v.shape == y.shape else y
         name = {"module": f"act{index}", "shared": f"shared_{block.activation}"}
@@ -290,7 +303,11 @@ def _normed(norm: Any, block: Block, v: Tensor) -> Tensor:
 
 
 @pytest.mark.slow
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=100,
+    derandomize=True,  # rare plans are found by trying many, not by a suite that fails now and then
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 @given(plan=PLANS, per=st.sampled_from(["sample", "position"]))
 def test_counts_of_networks_drawn_at_random(plan: Plan, per: str) -> None:
     torch.manual_seed(plan.seed)

@@ -15,6 +15,7 @@ from actilaw import ActilawError
 from actilaw.errors import CountsError, InputError, MissingExtraError, ModelError
 from actilaw.recording.ray_dataset import record_dataset
 from builders.mortal import MortalModel
+from builders.own_process import with_ray_in_own_process
 from builders.ray_cluster import two_nodes
 from builders.recorded import assert_same, mlp, recorded
 
@@ -29,6 +30,7 @@ def late_at_first(block: dict[str, NDArray]) -> dict[str, NDArray]:
 
 
 @pytest.mark.slow
+@with_ray_in_own_process
 def test_a_cluster_counts_to_the_last_bit_what_one_process_counts(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
 

@@ -196,8 +196,9 @@ class Census(Mapping[str, ActivationCounts]):
         it in either.
         """
         own, theirs = fed_groups(self, self.feeders), fed_groups(other, other.feeders)
-        if set(own) != set(theirs):  # their rules differ, which is refused layer by layer
-            return {name: name for name in self}, {}
+        as_named = {name: name for name in self}, {}  # rules that differ are refused layer by layer
+        if set(own) != set(theirs):
+            return as_named
         warn_of_order(orders_unknown(own, theirs), "merged", stacklevel=4)
         found = counterparts(own, theirs)
         there = {mine: group for group, mine in found.items()}
@@ -205,9 +206,12 @@ class Census(Mapping[str, ActivationCounts]):
             (group_of(name, counts.criterion), counts.criterion): name
             for name, counts in other.items()
         }
-        matched, feeders = {}, {}
+        matched: dict[str, str] = {}
+        feeders: dict[str, tuple[tuple[str, ...], ...]] = {}
         for name, counts in self.items():
             group = group_of(name, counts.criterion)
+            if (there[group], counts.criterion) not in names:
+                return as_named
             matched[name] = names[there[group], counts.criterion]
             fed = own[group] | translated(theirs[there[group]], found)
             if fed:
