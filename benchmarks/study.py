@@ -15,10 +15,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from actilaw.study.run import run_study
 
 from actilaw.study.cells import runs_of
 from actilaw.study.grid import Grid
+from actilaw.study.run import run_study
 from actilaw.study.stacked_training import Run, train_together
 from actilaw.study.tasks import TASKS
 
