@@ -9,9 +9,9 @@ b and c change with the width.
     study      β and γ as measured on networks trained at several widths, which differ from network
                to network; see STUDY
 
-Between trained networks neither b nor bN is exactly constant. The interval of "study" holds how
-much β and γ differ between the networks of the study, as independent normal numbers, by the delta
-method on the log odds. With c fixed no fewer than c units work, whatever the width.
+Between trained networks neither b nor bN is exactly constant. The interval of "study" spans those
+with β or γ at the ends of their own intervals over the networks of the study. With c fixed no fewer
+than c units work, whatever the width.
 
 The interval holds the error of the rates, the chance with which the counted layer came by its K,
 and that with which the new layer will. Units whose rates are drawn from one density work by D with
@@ -71,6 +71,11 @@ class WidthAssumption:
     c_exponent: float = 0.0
     b_spread: float = 0.0
     c_spread: float = 0.0
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether networks differ in it."""
+        return self.b_spread > 0 or self.c_spread > 0
 
     def at_spread(self, b_steps: float, c_steps: float) -> WidthAssumption:
         """The assumption at so many standard deviations from the mean, without a spread."""
@@ -245,6 +250,8 @@ class WidthForecast:
             samples: D'; (n,).
             widths: N', above the number of units that one sample activates; (m,).
         """
+        if self.assumption.has_spread:
+            return self._over_spread(samples, widths)
         lines = self._lines(widths.max())
         columns = [(width, self._grid(samples.max(), width)) for width in (*widths, *lines)]
         lengths = [samples.size + grid.size for _, grid in columns]
@@ -264,6 +271,21 @@ class WidthForecast:
         lower, upper = RisingBounds.over(lines, of_lines).kept(widths, of_asked).T
         return np.stack((expected[: widths.size].T, lower, upper))
 
+    def _over_spread(self, samples: Floats, widths: Floats) -> Floats:
+        """As `at`: the interval reaches as far as those of the assumption with β or γ at either end
+        of its own interval. None of these falls, and so neither does what spans them.
+        """
+        z = two_sided_z(self.like.level)
+        steps = ((0.0, 0.0), (-z, 0.0), (z, 0.0), (0.0, -z), (0.0, z))
+        found = [
+            WidthForecast(self.like, self.assumption.at_spread(*step)).at(samples, widths)
+            for step in steps
+        ]
+        middle = found[0]
+        lower = np.min([bounds[1] for bounds in found], axis=0)
+        upper = np.max([bounds[2] for bounds in found], axis=0)
+        return np.stack((middle[0], lower, upper))
+
     def _one_by_one(self, samples: Floats, widths: Floats) -> tuple[Floats, Floats]:
         """Expected, (n,), and bounds, (n, 2), for pairs of samples and widths, (n,) each, that know
         nothing of each other.
@@ -276,7 +298,7 @@ class WidthForecast:
         low, high = share_interval(
             widths,
             share,
-            of_rates + self._variance_of_spread(samples, widths),
+            of_rates,
             overdispersion=_overdispersion_of_width(forecaster, share, doubled_share),
             level=level,
         )
@@ -288,43 +310,15 @@ class WidthForecast:
         bounds = np.minimum(low, expected), np.maximum(widths * high, expected)
         return expected, np.stack(bounds, axis=1)
 
-    def _of_width(
-        self,
-        of_like: SharesAt,
-        samples: Floats,
-        widths: Floats,
-        assumption: WidthAssumption | None = None,
-    ) -> Floats:
+    def _of_width(self, of_like: SharesAt, samples: Floats, widths: Floats) -> Floats:
         """Shares of working units in layers of these widths, from those of a layer like the one
         counted, (OW1).
         """
-        assumed = assumption or self.assumption
         ratio = widths / self.like.units
-        shares = of_like(samples / ratio ** _knee_exponent(assumed))
-        if assumed.b_exponent == 0:
+        shares = of_like(samples / ratio ** _knee_exponent(self.assumption))
+        if self.assumption.b_exponent == 0:
             return shares
-        return 1 - (1 - shares) ** ratio**assumed.b_exponent
-
-    def _variance_of_spread(self, samples: Floats, widths: Floats) -> Floats:
-        """Variance of the log odds that comes from β and γ, which differ between networks."""
-        variance = np.zeros(samples.size)
-        for steps, spread in (
-            ((1.0, 0.0), self.assumption.b_spread),
-            ((0.0, 1.0), self.assumption.c_spread),
-        ):
-            if spread:
-                above, below = (
-                    self._of_width(
-                        self.like.expected,
-                        samples,
-                        widths,
-                        self.assumption.at_spread(sign * steps[0], sign * steps[1]),
-                    )
-                    for sign in (1.0, -1.0)
-                )
-                ends = logit(np.clip((above, below), *SHARES_WITH_LOG_ODDS))
-                variance += ((ends[0] - ends[1]) / 2) ** 2
-        return variance
+        return 1 - (1 - shares) ** ratio**self.assumption.b_exponent
 
     def _grid(self, farthest: float, width: float) -> Floats:
         """Numbers of samples on which bounds of this width are kept from falling: those that show
