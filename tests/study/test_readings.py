@@ -79,5 +79,5 @@ def test_claims_can_be_judged_by_readings(table: pd.DataFrame) -> None:
         assert result.figure.curves
     (law,) = examine(table, ["accumulation"])
     inside = law.table().set_index("statement")
-    assert inside["verdict"]["the forecast's 95 % intervals hold the count"] == "holds"
+    assert inside["estimate"]["the forecast's 95 % intervals hold the count"] >= 0.95
     assert list(CLAIMS) == [result.name for result in examine(table)]
