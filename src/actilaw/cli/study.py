@@ -188,8 +188,8 @@ def claims_command(
 ) -> None:
     """Judge the paper's claims by the cells that are done.
 
-    Each by a rule that was written down before the networks were trained; the
-    first time every cell is fitted, which takes a second or so each.
+    Each by the rule that is printed with it. The first time every cell is
+    fitted, which takes a second or so each.
     """
     from actilaw.study.claims.examine import CLAIMS, examine
     from actilaw.study.readings import readings

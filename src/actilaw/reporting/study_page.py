@@ -47,7 +47,7 @@ def _head(readings: pd.DataFrame) -> str:
     return f"""<h1>The activation law across networks</h1>
 <p class="quiet">{len(cells):,} trained networks on {cells["task"].nunique()} tasks, by actilaw
 {escape(installed_version())}. The claims are those of Zhang &amp; Sui (2024), arXiv 2412.18073.
-Each was judged by a rule that was written down before the networks were trained.</p>
+Each is judged by the rule that stands above its figures.</p>
 """
 
 

@@ -1,3 +1,3 @@
 """The paper's claims across networks, one function each, from the readings of a study to tables of
-figures and verdicts. Rules stand in the functions, written before the study was run.
+figures and verdicts. The rule of each stands in its function.
 """
