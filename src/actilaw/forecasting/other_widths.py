@@ -44,10 +44,8 @@ from actilaw.support.numerics import two_sided_z
 from actilaw.support.validation import LARGEST_WHOLE
 
 BOUNDS = ("expected", "lower", "upper")
-SAMPLES_RATIO = (
-    2.0  # between neighbours of the grid of samples on which bounds are kept from falling
-)
-WIDTHS_RATIO = 4.0  # between neighbours of that of widths
+# Between neighbours of the grids, of samples and of widths, on which bounds are kept from falling.
+SAMPLES_RATIO, WIDTHS_RATIO = 2.0, 4.0
 POINTS_BELOW = 6  # of the grid of samples, below those counted
 LARGEST_SAMPLES = float(np.nextafter(2.0**63, 0))  # as a float that fits into int64
 SHARES_WITH_LOG_ODDS = 1e-300, 1 - 1e-12
@@ -86,7 +84,8 @@ class WidthAssumption:
         )
 
 
-# Means over the networks of the full study, and how much these differ: docs/results.md.
+# Means over the networks of the study, 358 of them so far, and how much these differ: see
+# "Claims across networks" in docs/results.md.
 STUDY = WidthAssumption("study", -0.9, 0.15, b_spread=0.26, c_spread=0.28)
 ASSUMPTIONS = {
     assumption.name: assumption

@@ -3,7 +3,7 @@ torch.
 
 `checks` asks whether the theory holds for one layer; a study asks it across networks. A `grid` of
 tasks, widths, training-set sizes and seeds is made of `cells`, each a training; `run` trains those
-that are missing, `store` keeps what came of them, and `table` sets it side by side. `networks` has
-architectures and data. Not written yet: `claims`, one function per claim that needs such a grid,
-which returns an estimate, its interval and a verdict.
+that are missing, `store` keeps what came of them, and `table` sets it side by side. `readings` fits
+every cell, and `claims` has one function per claim of the paper, which returns figures, intervals
+and verdicts. `problems` are the built-in tasks; `networks` has architectures and data.
 """

@@ -75,8 +75,8 @@ def removal_of(
         loss_without_idle, the test loss without the units that no training sample activated;
         change_on_training, the largest change of a training sample's loss by that, which is zero
         unless idle units still do something; loss_without_layer, the test loss without all its
-        units; removable_0.1% and removable_1%, shares of the units
-        whose removal changes the test loss by no more.
+        units; removable_0.1% and removable_1%, shares of the units whose removal raises the test
+        loss by no more.
     """
     problem, model = run.problem, trained.model
     rarest_first = np.argsort(counts.counts, kind="stable")
@@ -108,7 +108,7 @@ def removal_of(
     for tolerance in TOLERANCES:
         limit = (1 + tolerance) * test_loss(0)
         removable = _largest(counts.units, lambda n, limit=limit: test_loss(n) <= limit)
-        found[f"removable_{tolerance:.1%}".replace(".0%", "%")] = removable / counts.units
+        found[f"removable_{100 * tolerance:g}%"] = removable / counts.units
     return found
 
 
@@ -165,8 +165,7 @@ def _parts(values: Tensor, *, like: Tensor | None = None) -> tuple[Tensor, ...]:
 def _largest(units: int, allowed: Any) -> int:
     """The largest number of units, found by bisection, whose removal is allowed.
 
-    Where a measured loss goes up and down, a place where it crosses
-    the limit is found.
+    Where a measured loss goes up and down, a place where it crosses the limit is found.
     """
     if allowed(units):
         return units

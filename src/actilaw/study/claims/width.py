@@ -3,8 +3,7 @@ no longer grows with N, and the test loss does not rise.
 
 Compared are networks of neighbouring widths on the same data and seed, where the narrower one has
 more units than its samples activate one by one, N > cD: there K should be set by the data alone.
-Where no such networks are in the grid, those past the knee, bN > cD, tell nothing of this claim, so
-that it is left open.
+Without such networks in the grid the claim is left open.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from actilaw.study.claims.result import (
     ClaimResult,
     Curve,
     Figure,
+    Interval,
     Verdict,
     by,
     judged,
@@ -26,7 +26,7 @@ from actilaw.study.claims.result import (
 ELASTICITY = 0.25  # of K in N, up to which K is set by the data
 LOSS_ELASTICITY = 0.02  # of the test loss in N, up to which it does not rise: 2 % for e times N
 NEAR = 0.5  # K/min(N, cD) from which K is near its limit
-CONSTANT = 0.1  # elasticity of bN in N, up to which either sign, within which bN is constant
+CONSTANT = 0.1  # elasticity of bN in N, of either sign, up to which bN is constant
 
 
 def width(readings: pd.DataFrame) -> ClaimResult:
@@ -34,14 +34,15 @@ def width(readings: pd.DataFrame) -> ClaimResult:
     pairs = neighbours(readings)
     verdicts: list[Verdict] = []
     for network in readings["network"].unique():
-        wide = pairs[(pairs["network"] == network) & pairs["is_wide"]]
+        of_network = pairs[pairs["network"] == network]
+        wide = of_network[of_network["is_wide"]]
         needs = "pairs of neighbouring widths with N > cD"
         verdicts += [
             judged(
                 network,
                 "K no longer grows with width where N > cD",
                 "change of log K for each unit of log N",
-                mean_of(wide["log_k"] / wide["log_n"]),
+                _elasticity(wide, "log_k"),
                 within=(-np.inf, ELASTICITY),
                 needs=needs,
             ),
@@ -57,7 +58,7 @@ def width(readings: pd.DataFrame) -> ClaimResult:
                 network,
                 "the test loss does not rise with width where N > cD",
                 "change of log loss for each unit of log N",
-                mean_of(wide["log_loss"] / wide["log_n"]),
+                _elasticity(wide, "log_loss"),
                 within=(-np.inf, LOSS_ELASTICITY),
                 needs=needs,
             ),
@@ -65,10 +66,7 @@ def width(readings: pd.DataFrame) -> ClaimResult:
                 network,
                 "the test loss does not rise with width at any D",
                 "change of log loss for each unit of log N",
-                mean_of(
-                    pairs.loc[pairs["network"] == network, "log_loss"]
-                    / pairs.loc[pairs["network"] == network, "log_n"]
-                ),
+                _elasticity(of_network, "log_loss"),
                 within=(-np.inf, LOSS_ELASTICITY),
                 needs="pairs of neighbouring widths",
             ),
@@ -76,10 +74,7 @@ def width(readings: pd.DataFrame) -> ClaimResult:
                 network,
                 "bN is constant in N",
                 "change of log bN for each unit of log N",
-                mean_of(
-                    pairs.loc[pairs["network"] == network, "log_mass"]
-                    / pairs.loc[pairs["network"] == network, "log_n"]
-                ),
+                _elasticity(of_network, "log_mass"),
                 within=(-CONSTANT, CONSTANT),
                 needs="pairs of neighbouring widths with a fit",
             ),
@@ -94,7 +89,8 @@ def width(readings: pd.DataFrame) -> ClaimResult:
         rule=(
             f"K is set by the data where its elasticity in N is at most {ELASTICITY}; it is near "
             f"its limit from {NEAR:.0%} of min(N, cD) on; the loss does not rise where its "
-            f"elasticity is at most {LOSS_ELASTICITY}."
+            f"elasticity is at most {LOSS_ELASTICITY}; bN is constant where its elasticity lies "
+            f"within {CONSTANT} of zero."
         ),
         verdicts=tuple(verdicts),
         details=pairs,
@@ -129,6 +125,11 @@ def neighbours(readings: pd.DataFrame) -> pd.DataFrame:
         steps["share_of_limit"] = (working / np.minimum(units, activated))[1:]
         rows.append(steps)
     return pd.concat(rows, ignore_index=True)
+
+
+def _elasticity(pairs: pd.DataFrame, column: str) -> Interval:
+    """Mean change of a logarithm for each unit of log N."""
+    return mean_of(pairs[column] / pairs["log_n"])
 
 
 def _figure(readings: pd.DataFrame) -> Figure:
