@@ -17,6 +17,7 @@ from recording.situations import (
     libraries,
     masks,
     mixing,
+    single_units,
     training,
     values,
 )
@@ -33,6 +34,7 @@ SUBJECTS = (
     libraries,
     masks,
     mixing,
+    single_units,
     training,
     values,
 )

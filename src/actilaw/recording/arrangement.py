@@ -165,7 +165,7 @@ def _unit_axes(axes: Axes, fallback: int) -> list[int]:
         for dim, axis in enumerate(axes.axes)
         if any(run.unit for run in axis) and all(run.sample is None for run in axis)
     ]
-    if found or any(run.unit for axis in axes.axes for run in axis):
+    if found or axes.one_unit or any(run.unit for axis in axes.axes for run in axis):
         return found  # units that share an axis with samples are told from them run by run
     return [fallback % len(axes)]
 

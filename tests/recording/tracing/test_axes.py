@@ -13,6 +13,7 @@ from torch import Tensor
 
 from actilaw.recording.tracing import axes as of_axes
 from actilaw.recording.tracing.axes import NONE, Axes, Run
+from actilaw.recording.tracing.reshapes import reshaped
 
 
 def numbers_of(axes: Axes) -> Tensor:
@@ -44,7 +45,7 @@ def test_any_reshape_keeps_the_samples(shape: list[int], data) -> None:
         cuts = data.draw(st.lists(st.integers(0, len(parts)), max_size=3).map(sorted))
         bounds = list(zip([0, *cuts], [*cuts, len(parts)], strict=True))
         wanted = [math.prod(parts[a:b]) for a, b in bounds]
-        new = axes.reshaped(wanted)
+        new = reshaped(axes, wanted)
         if new is None:  # a factor of one axis and of the next, as 2 x 3 viewed as 3 x 2
             return
         axes, samples = new, samples.reshape(wanted)
@@ -60,7 +61,7 @@ def test_slices_and_indices_take_the_samples_along(size: int, width: int, data) 
     for chosen in (rows, index):
         taken = axes.with_axis(0, of_axes.select(axes.axes[0], chosen))
         assert torch.equal(numbers_of(taken), samples[chosen])
-        folded = axes.reshaped([size * width])
+        folded = reshaped(axes, [size * width])
         assert folded is not None
         if isinstance(chosen, Tensor):
             taken = folded.with_axis(0, of_axes.select(folded.axes[0], chosen))
@@ -84,7 +85,7 @@ def test_one_entry_of_an_axis_leaves_its_number() -> None:
     axes, samples = batch(5, 2, 3)
     one = axes.at(0, 3)
     assert torch.equal(numbers_of(one), samples[3])
-    split = axes.reshaped([5, 6])
+    split = reshaped(axes, [5, 6])
     assert split is not None
     assert split.at(1, 4).sample is None
 
@@ -96,5 +97,33 @@ def test_what_cannot_be_followed_is_unknown(
     shape: tuple[int, ...], wanted: tuple[int, ...]
 ) -> None:
     axes, samples = batch(*shape)
-    new = axes.reshaped(wanted)
+    new = reshaped(axes, wanted)
     assert new is None or torch.equal(numbers_of(new), samples.reshape(wanted))
+
+
+S, U, ONE, PLACES = Run(1, sample=range(1)), Run(1, unit=True), Run(1), Run(2)
+
+
+@pytest.mark.parametrize(
+    ("before", "shape", "unit_at"),
+    [
+        ([S, PLACES, U], (2, 1), 1),  # one axis for samples and positions
+        ([S, PLACES, U], (1, 1, 2, 1), 3),  # height, width, channels
+        ([S, U, PLACES], (1, 1, 2, 1), 1),  # channels, height, width
+        ([S, U, PLACES], (1, 1, 1, 2), 1),
+        ([S, ONE, U], (1, 1, 1, 1), 3),
+        ([S, U, ONE], (1, 1, 1, 1), 1),
+        ([S, U, ONE, ONE], (1, 1, 1), 1),
+        ([S, ONE, U], (1, 1), 1),
+        ([S, U], (1, 1, 1), 2),
+        ([S, ONE, PLACES, ONE, U], (1, 2, 1), 2),
+    ],
+)
+def test_a_unit_that_stands_alone_keeps_its_place(
+    before: list[Run], shape: tuple[int, ...], unit_at: int
+) -> None:
+    new = reshaped(Axes(tuple((run,) for run in before)), shape)
+    assert new is not None
+    assert [any(run.unit for run in axis) for axis in new.axes].index(True) == unit_at
+    assert sum(any(run.unit for run in axis) for axis in new.axes) == 1
+    assert new.axes[0][0].sample == range(1)

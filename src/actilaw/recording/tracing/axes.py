@@ -62,11 +62,14 @@ class Axes:
         sample: added to the number of every sample, once an axis of samples was left for one entry
             of it.
         position: likewise, for positions.
+        one_unit: whether an axis of units was left for one entry of it, or summed over, so that the
+            entries are of one unit if no other axis has any.
     """
 
     axes: tuple[Axis, ...]
     sample: int | None = None
     position: int | None = None
+    one_unit: bool = False
 
     @classmethod
     def of_input(
@@ -138,54 +141,8 @@ class Axes:
             axes=self.axes[:dim] + self.axes[dim + 1 :],
             sample=_plus(self.sample, run.sample, index),
             position=_plus(self.position, run.position, index),
+            one_unit=self.one_unit or run.unit,
         )
-
-    def reshaped(self, shape: Sequence[int]) -> Axes | None:
-        """As a row-major reshape makes them, or None where that cannot be followed."""
-        if 0 in shape or 0 in self.shape:
-            return None
-        runs = [run for axis in self.axes for run in axis]
-        axes: list[Axis] = []
-        for wanted in shape:
-            taken = _take(runs, wanted)
-            if taken is None:
-                return None
-            axes.append(taken)
-        if any(run.size > 1 for run in runs):
-            return None
-        sample, position = self.sample, self.position
-        if axes:
-            axes[-1] = (*axes[-1], *runs)
-        else:
-            for run in runs:
-                sample = _plus(sample, run.sample, 0)
-                position = _plus(position, run.position, 0)
-        return Axes(tuple(axes), sample, position)
-
-
-def _take(runs: list[Run], wanted: int) -> Axis | None:
-    """Take so many entries off the front of a list of runs; None if no whole runs, or factors of
-    them, are so many. Runs of one entry stay where they are in the order.
-    """
-    if wanted == 1:
-        return (runs.pop(0),) if runs and runs[0].size == 1 else (Run(1),)
-    taken: list[Run] = []
-    missing = wanted
-    while missing > 1:
-        if not runs:
-            return None
-        run = runs.pop(0)
-        if run.size > missing:
-            parts = _split(run, missing) if run.size % missing == 0 else None
-            if parts is None:
-                return None
-            run = parts[0]
-            runs.insert(0, parts[1])
-        if missing % run.size:
-            return None
-        taken.append(run)
-        missing //= run.size
-    return tuple(taken)
 
 
 def _of_samples(run: Run) -> bool:
@@ -267,23 +224,8 @@ def _select(numbers: Numbers | None, index: slice | Tensor) -> Numbers | None:
 
 
 def _plus(number: int | None, numbers: Numbers | None, index: int) -> int | None:
+    """The number of a sample, or position, with that of one entry of a run added."""
     return number if numbers is None else (number or 0) + int(numbers[index])
-
-
-def _split(run: Run, outer: int) -> tuple[Run, Run] | None:
-    """A run as a product, `outer` × the rest; None where its numbers are no such sum."""
-    inner = run.size // outer
-    parts = (replace(run, size=outer), replace(run, size=inner))
-    for kind in ("sample", "position"):
-        numbers = getattr(run, kind)
-        parts = (replace(parts[0], **{kind: None}), replace(parts[1], **{kind: None}))
-        if isinstance(numbers, Tensor):
-            return None
-        if numbers is not None:
-            first = range(numbers.start, numbers.stop, numbers.step * inner)
-            rest = range(0, numbers.step * inner, numbers.step)
-            parts = (replace(parts[0], **{kind: first}), replace(parts[1], **{kind: rest}))
-    return parts
 
 
 def _joined(numbers: Sequence[Numbers | None], sizes: Sequence[int]) -> Numbers | None:

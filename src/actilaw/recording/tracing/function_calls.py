@@ -4,6 +4,7 @@ go through functions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,15 +111,17 @@ def merge_axes(shape: Sequence[int], parts: Sequence[tuple[Tensor, Origin]]) -> 
     """
     found: list[Axis] = [(Run(size),) for size in shape]
     sample = position = None
+    one_unit = False
     for tensor, origin in parts:
         if origin.axes is None or tensor.ndim == 0:
             continue
+        one_unit |= origin.axes.one_unit and tensor.numel() == math.prod(shape)
         sample = origin.axes.sample if sample is None else sample
         position = origin.axes.position if position is None else position
         for dim, axis in zip(*_aligned(tensor.shape, shape, origin.axes), strict=True):
             if informative(axis) > informative(found[dim]):
                 found[dim] = axis
-    axes = Axes(tuple(found), sample, position).with_samples_once()
+    axes = Axes(tuple(found), sample, position, one_unit).with_samples_once()
     before = any(origin.axes is None or origin.axes.has_samples for _, origin in parts)
     return None if before and not axes.has_samples else axes
 

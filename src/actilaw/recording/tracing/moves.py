@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from actilaw.recording.tracing import axes as of_axes
 from actilaw.recording.tracing.axes import Axes, Axis, Run
 from actilaw.recording.tracing.function_calls import FunctionCall, along, dims_of, indices
+from actilaw.recording.tracing.reshapes import reshaped
 
 # What a move makes of the axes of its first argument: one set for each tensor that it returns.
 Moved = Axes | None | list[Axes | None]
@@ -26,13 +28,13 @@ def _same(call: FunctionCall, axes: Axes) -> Moved:
 
 
 def _reshaped(call: FunctionCall, axes: Axes) -> Moved:
-    return axes.reshaped(call.out.shape)
+    return reshaped(axes, call.out.shape)
 
 
 def _unsqueezed(call: FunctionCall, axes: Axes) -> Moved:
     dim = along(call.argument(1, "dim"), call.out.ndim)
     new = (*axes.axes[:dim], (Run(1),), *axes.axes[dim:])
-    return Axes(new, axes.sample, axes.position)
+    return replace(axes, axes=new)
 
 
 def _squeezed(call: FunctionCall, axes: Axes) -> Moved:
@@ -63,7 +65,7 @@ def _expanded(call: FunctionCall, axes: Axes) -> Moved:
     for axis, size in zip(axes.axes, shape[len(shape) - len(axes) :], strict=True):
         same = of_axes.size(axis) == size
         found.append(axis if same else (*axis, Run(size)))
-    return Axes(tuple(found), axes.sample, axes.position)
+    return replace(axes, axes=tuple(found))
 
 
 def _repeated(call: FunctionCall, axes: Axes) -> Moved:
@@ -73,7 +75,7 @@ def _repeated(call: FunctionCall, axes: Axes) -> Moved:
     for axis, size in zip(axes.axes, shape[len(shape) - len(axes) :], strict=True):
         copies = size // max(of_axes.size(axis), 1)
         found.append(axis if copies == 1 else (Run(copies), *axis))
-    return Axes(tuple(found), axes.sample, axes.position)
+    return replace(axes, axes=tuple(found))
 
 
 def _each_repeated(call: FunctionCall, axes: Axes) -> Moved:
@@ -175,7 +177,7 @@ def _item(call: FunctionCall, axes: Axes) -> Moved:
     found: list[Axis] = []
     chosen: list[tuple[int, Axis, Tensor]] = []  # place, axis, and indices
     dim = 0
-    sample, position = axes.sample, axes.position
+    left = axes  # what numbers leave
     for item in items:
         if item is None:
             found.append((Run(1),))
@@ -194,9 +196,8 @@ def _item(call: FunctionCall, axes: Axes) -> Moved:
                 chosen.append((len(found), axes.axes[dim], index))
                 dim += 1
         else:
-            left = Axes((axes.axes[dim],), sample, position)
+            left = replace(left, axes=(axes.axes[dim],))
             left = left.at(0, int(item) % of_axes.size(axes.axes[dim]))
-            sample, position = left.sample, left.position
             dim += 1
     placed = _chosen_axes(chosen)
     if placed is None:
@@ -204,7 +205,7 @@ def _item(call: FunctionCall, axes: Axes) -> Moved:
     if chosen:
         first, last = chosen[0][0], chosen[-1][0]
         found[first if first == last else 0 : 0 if first != last else first] = placed
-    axes = Axes(tuple(found), sample, position)
+    axes = replace(left, axes=tuple(found))
     return axes if axes.shape == tuple(call.out.shape) else None
 
 

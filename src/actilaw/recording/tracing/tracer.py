@@ -218,14 +218,23 @@ def _reduced(call: FunctionCall, first: Origin) -> list[Origin]:
     axes = first.axes
     if axes is not None:
         out = call.out if isinstance(call.out, Tensor) else call.out[0]
-        dims = dims_of(call.dim, len(axes))
         kept = out.ndim == len(axes)
-        pairs = enumerate(axes.axes)
-        left = tuple((Run(1),) if dim in dims else axis for dim, axis in pairs)
-        if not kept:
-            left = tuple(axis for dim, axis in enumerate(axes.axes) if dim not in dims)
-        axes = Axes(left, axes.sample, axes.position)
+        for dim in sorted(dims_of(call.dim, len(axes)), reverse=True):
+            axes = _without(axes, dim, kept)
     return [first.changed(axes)] * count
+
+
+def _without(axes: Axes, dim: int, kept: bool) -> Axes:
+    """The axes once one is summed over, and kept as one entry or not: it loses its meaning, unless
+    it had one entry only.
+    """
+    axis = axes.axes[dim]
+    one = Axes((axis,)).shape == (1,)
+    if kept:
+        return axes if one else axes.with_axis(dim, (Run(1, unit=any(r.unit for r in axis)),))
+    if not one:
+        axes = axes.with_axis(dim, (Run(1, unit=any(run.unit for run in axis)),))
+    return axes.at(dim, 0)
 
 
 def _linear(call: FunctionCall, parts: list[tuple[Tensor, Origin]], made: Made) -> Origin:
