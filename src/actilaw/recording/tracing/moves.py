@@ -353,7 +353,7 @@ def stacked(call: FunctionCall, parts: list[Axes | None]) -> Axes | None:
             constants[kind] = None
     axes = [*known[0].axes]
     axes.insert(dim, (run,))
-    return Axes(tuple(axes), **constants)
+    return Axes(tuple(axes), constants["sample"], constants["position"])
 
 
 def _single(kind: str, number: int) -> Run:
