@@ -49,9 +49,9 @@ from actilaw.theory.log_gamma import (
 
 # Where s = 0 the two terms of 1/s in the slopes would cancel; so near, no count can tell.
 LEAST_S = 1e-5
-# Of the logarithms of the parameters. About the cube root of the rounding error, which balances
-# rounding and curvature; well below LEAST_S, so that s keeps its sign.
-HESSIAN_STEP = 5e-6
+# Of the logarithms of the parameters: the Hessian is right to about as many digits, more than enough
+# for Newton's method and for standard errors; well below LEAST_S, so that s keeps its sign.
+HESSIAN_STEP = 1e-6
 TRIED_S = (-0.5, 0.2, 0.6)
 TRIED_M = (0.1, 1.0, 30.0)  # times the samples
 MOST_STARTS = 3
@@ -117,13 +117,12 @@ class HeavyTail:
         return _scores(rows, distinct).reshape(*parameters.shape[:-1], -1, self.size)
 
     def slopes(self, parameters: Floats, distinct: DistinctCounts) -> Slopes:
-        """The score term by term, and the Hessian as its central difference."""
+        """The score term by term, and the Hessian as its difference over a small step."""
         at = _away_from_zero(parameters)
-        steps = HESSIAN_STEP * np.eye(self.size)
-        steps = np.concatenate((steps, -steps, np.zeros((1, self.size))))
+        steps = np.concatenate((HESSIAN_STEP * np.eye(self.size), np.zeros((1, self.size))))
         scores = self.score(at[..., np.newaxis, :] + steps, distinct)
-        above, below, score = scores[..., :3, :, :], scores[..., 3:6, :, :], scores[..., 6, :, :]
-        hessian = np.moveaxis((above - below) / (2 * HESSIAN_STEP), -3, -1)
+        ahead, score = scores[..., :-1, :, :], scores[..., -1, :, :]
+        hessian = np.moveaxis((ahead - score[..., np.newaxis, :, :]) / HESSIAN_STEP, -3, -1)
         return Slopes(
             log_pmf=self.log_pmf(parameters, distinct),
             score=score,
