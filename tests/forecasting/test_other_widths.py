@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 from scipy.stats import betabinom
 
 from actilaw import fit
@@ -29,14 +30,30 @@ def test_widths_follow_the_law_that_each_assumption_is_about(width: int) -> None
     table = fitted.forecast(500, units=width * 100, assumption="all")
     by_assumption = table.set_index("assumption")["expected"]
     ratio = width / 2000
-    for assumption, b, active in (
-        ("b fixed", 0.3, 4000),
-        ("bN fixed", 0.3 / ratio, 4000),
-        ("study", 0.3 * ratio**STUDY.b_exponent, 4000 * ratio**STUDY.c_exponent),
+    for assumption, b in (
+        ("b fixed", 0.3),
+        ("bN fixed", 0.3 / ratio),
+        ("study", 0.3 * ratio ** mean_exponent(200_000, 100 * width, b=0.3, active=4000)),
     ):
-        knee = b * width * 100 / active
-        truth = width * 100 * (1 - betabinom.pmf(0, 500, b, knee - b))
+        truth = width * 100 * (1 - idle_share(width * 100, b, 4000, samples=500))
         assert by_assumption[assumption] == pytest.approx(truth, rel=0.02)
+
+
+def idle_share(units: float, b: float, active: float, samples: int) -> float:
+    knee = b * units / active
+    return float(betabinom.pmf(0, samples, b, knee - b))
+
+
+def mean_exponent(units: int, other: int, b: float, active: float) -> float:
+    """(OW2) as a differential equation for ln b of the law."""
+
+    def slope(log_units: float, log_b: np.ndarray) -> list[float]:
+        idle = idle_share(np.exp(log_units), float(np.exp(log_b[0])), active, samples=500)
+        return [STUDY.b_exponent + (STUDY.b_exponent_idle - STUDY.b_exponent) * idle]
+
+    ends = np.log([units, other])
+    solved = solve_ivp(slope, ends, [np.log(b)], rtol=1e-8)
+    return float((solved.y[0, -1] - np.log(b)) / (ends[1] - ends[0]))
 
 
 def test_a_wide_layer_after_less_than_one_rescaled_sample_is_its_activations() -> None:

@@ -87,7 +87,7 @@ def test_risks_never_fall_and_are_probabilities(
 @pytest.mark.slow
 @settings(max_examples=30)
 @given(varied_layers(), FAMILIES, st.integers(0, 2**32 - 1))
-def test_forecasts_of_other_widths_never_fall_in_samples_or_in_width(
+def test_forecasts_of_other_widths_never_fall_in_samples_nor_under_a_fixed_b_in_width(
     counts: ActivationCounts, family: str | None, seed: int
 ) -> None:
     fitted = fitted_to(counts, family)
@@ -98,13 +98,14 @@ def test_forecasts_of_other_widths_never_fall_in_samples_or_in_width(
     widths = np.unique(least + (20 * counts.units * rng.random(6) ** 2).astype(int))
     widths = widths[widths >= 2]
     samples = asked_of(min(counts.samples, 2**50), seed)[::6]
-    table = fitted.forecast(samples, units=widths)
+    table = fitted.forecast(samples, units=widths, assumption="all")
     for (_, width), part in table.groupby(["assumption", "units"]):
         assert_ordered(part, float(width))
         assert_never_falls(part.sort_values("samples"), float(width))
-    for _, part in table.groupby(["assumption", "samples"]):
-        assert_never_falls(part.sort_values("units"), float(widths.max()))
-    alone = fitted.forecast(int(samples[-2]), units=int(widths[0]))
+    for (assumption, _), part in table.groupby(["assumption", "samples"]):
+        if assumption != "study":  # networks that saw few samples had fewer working units if wider
+            assert_never_falls(part.sort_values("units"), float(widths.max()))
+    alone = fitted.forecast(int(samples[-2]), units=int(widths[0]), assumption="all")
     together = table[(table["samples"] == samples[-2]) & (table["units"] == widths[0])]
     np.testing.assert_allclose(alone[BOUNDS], together[BOUNDS], rtol=1e-9)
 

@@ -6,29 +6,36 @@ b and c change with the width.
 
     b fixed    β = 0, γ = 0: K/N depends on D/N alone, as every part of a layer is like the whole
     bN fixed   β = −1, γ = 0: the knee stays, and units added are rarer than those there were
-    study      β and γ as measured on networks trained at several widths, which differ from network
-               to network; see STUDY
+    study      β falls with the share of units that the samples leave idle, as measured on networks
+               trained at several widths; see STUDY
 
-Between trained networks neither b nor bN is exactly constant. The interval of "study" spans those
-with β or γ at the ends of their own intervals over the networks of the study. With c fixed no fewer
-than c units work, whatever the width.
+Between trained networks neither b nor bN is constant. While samples have shown little of a layer,
+units added find nothing left to do, and bN falls; once nearly all units work, those added work as
+well, and b is nearly fixed. With u the working share after the samples counted,
+
+    (OW2) d ln b/d ln N = β(u) = β_idle + (β_working − β_idle) u  [measured]
+
+and (OW1) holds with the mean of β(u) over ln N between the two widths, since it may be applied in
+small steps. The interval of "study" spans those with β or γ at the ends of their own intervals over
+the networks of the study. No fewer units work than one sample activates, whatever the width.
 
 The interval holds the error of the rates, the chance with which the counted layer came by its K,
 and that with which the new layer will. Units whose rates are drawn from one density work by D with
 a binomial number. Of that variance, what comes from which samples were seen is
 
-    (OW2) Σ p_i (1 − p_i) = K(2D) − K(D), with p_i the probability that unit i works by D  [derived]
+    (OW3) Σ p_i (1 − p_i) = K(2D) − K(D), with p_i the probability that unit i works by D  [derived]
 
 and only this part is multiplied by the overdispersion of units that start to work together: which
-rates the units of a layer have is not decided by the samples. By all assumptions a layer with more
-samples, or with more units, has no fewer working ones, so bounds are kept from falling (`rising`)
-in both.
+rates the units of a layer have is not decided by the samples. By all assumptions a layer has no
+fewer working units after more samples, and where b or bN is fixed none the fewer with more units,
+so bounds are kept from falling (`rising`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -47,6 +54,8 @@ BOUNDS = ("expected", "lower", "upper")
 # Between neighbours of the grids, of samples and of widths, on which bounds are kept from falling.
 SAMPLES_RATIO, WIDTHS_RATIO = 2.0, 4.0
 POINTS_BELOW = 6  # of the grid of samples, below those counted
+MOST_DOUBLINGS = 20  # of the samples counted, and halvings, by which β(u) is followed
+WIDTH_STEPS = 16  # from one width to another, over which it is
 LARGEST_SAMPLES = float(np.nextafter(2.0**63, 0))  # as a float that fits into int64
 SHARES_WITH_LOG_ODDS = 1e-300, 1 - 1e-12
 MOST_ACTIVE = 1 - 1e-9  # of a layer's units on one sample
@@ -59,16 +68,28 @@ class WidthAssumption:
 
     Attributes:
         name: in tables.
-        b_exponent: β.
+        b_exponent: β of a layer in which all units work.
+        b_exponent_idle: β of one in which none does, (OW2); the same by default.
         c_exponent: γ.
         b_spread, c_spread: standard deviations of the two between networks.
     """
 
     name: str
     b_exponent: float
+    b_exponent_idle: float | None = None
     c_exponent: float = 0.0
     b_spread: float = 0.0
     c_spread: float = 0.0
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether β is the same whatever works."""
+        return self.b_exponent_idle in (None, self.b_exponent)
+
+    def b_exponent_at(self, share: Floats) -> Floats:
+        """β where this share of the units works, (OW2)."""
+        idle = self.b_exponent if self.b_exponent_idle is None else self.b_exponent_idle
+        return idle + (self.b_exponent - idle) * share
 
     @property
     def has_spread(self) -> bool:
@@ -77,16 +98,20 @@ class WidthAssumption:
 
     def at_spread(self, b_steps: float, c_steps: float) -> WidthAssumption:
         """The assumption at so many standard deviations from the mean, without a spread."""
-        return WidthAssumption(
-            self.name,
-            self.b_exponent + b_steps * self.b_spread,
-            self.c_exponent + c_steps * self.c_spread,
+        shift, idle = b_steps * self.b_spread, self.b_exponent_idle
+        return replace(
+            self,
+            b_exponent=self.b_exponent + shift,
+            b_exponent_idle=None if idle is None else idle + shift,
+            c_exponent=self.c_exponent + c_steps * self.c_spread,
+            b_spread=0.0,
+            c_spread=0.0,
         )
 
 
-# Means over the networks of the study, 358 of them so far, and how much these differ: see
-# "Claims across networks" in docs/results.md.
-STUDY = WidthAssumption("study", -0.9, 0.15, b_spread=0.26, c_spread=0.28)
+# What foretells the working units at other widths best over the networks of the study, and how much
+# these differ: `benchmarks/study.py` finds it, docs/results.md has the figures.
+STUDY = WidthAssumption("study", -0.25, -1.45, b_spread=0.3, c_spread=0.3)
 ASSUMPTIONS = {
     assumption.name: assumption
     for assumption in (STUDY, WidthAssumption("b fixed", 0.0), WidthAssumption("bN fixed", -1.0))
@@ -187,6 +212,21 @@ class _LikeLayer:
         """Expected share of working units after `samples`, whole or not; (n,)."""
         return self._interpolated(lambda whole: expit(self._log_odds(whole)[0]), samples)
 
+    def roughly(self, log_samples: Floats) -> Floats:
+        """As `expected` at the logarithms of numbers of samples, between doublings of those
+        counted; (n,).
+        """
+        log_odds = np.interp(log_samples, *self._doublings)
+        return expit(log_odds) * np.exp(np.minimum(log_samples, 0))
+
+    @cached_property
+    def _doublings(self) -> tuple[Floats, Floats]:
+        """Logarithms of numbers of samples, and the log odds that a unit works by them."""
+        counted = float(self.forecaster.counts.samples)
+        samples = counted * 2.0 ** np.arange(-MOST_DOUBLINGS, MOST_DOUBLINGS + 1)
+        whole = np.unique(np.clip(samples, 1, LARGEST_SAMPLES).astype(np.int64))
+        return np.log(whole), self._log_odds(whole)[0]
+
     def shares(self, samples: Floats) -> Floats:
         """Share of working units after `samples`, expected, lower and upper; (3, n).
 
@@ -251,7 +291,7 @@ class WidthForecast:
         """
         if self.assumption.has_spread:
             return self._over_spread(samples, widths)
-        lines = self._lines(widths.max())
+        lines = self._lines(widths.max()) if self.assumption.is_constant else np.empty(0)
         columns = [(width, self._grid(samples.max(), width)) for width in (*widths, *lines)]
         lengths = [samples.size + grid.size for _, grid in columns]
         expected, bounds = self._one_by_one(
@@ -266,13 +306,16 @@ class WidthForecast:
                 for (_, grid), part in zip(columns, np.split(bounds, ends), strict=True)
             ]
         )
-        of_asked, of_lines = np.split(rising, [widths.size])
-        lower, upper = RisingBounds.over(lines, of_lines).kept(widths, of_asked).T
+        bounds, of_lines = np.split(rising, [widths.size])
+        if lines.size:
+            bounds = RisingBounds.over(lines, of_lines).kept(widths, bounds)
+        lower, upper = bounds.T
         return np.stack((expected[: widths.size].T, lower, upper))
 
     def _over_spread(self, samples: Floats, widths: Floats) -> Floats:
         """As `at`: the interval reaches as far as those of the assumption with β or γ at either end
-        of its own interval. None of these falls, and so neither does what spans them.
+        of its own interval. None of these falls with the samples, and so neither does what spans
+        them.
         """
         z = two_sided_z(self.like.level)
         steps = ((0.0, 0.0), (-z, 0.0), (z, 0.0), (0.0, -z), (0.0, z))
@@ -301,30 +344,65 @@ class WidthForecast:
             overdispersion=_overdispersion_of_width(forecaster, share, doubled_share),
             level=level,
         )
-        growth = (widths / self.like.units) ** self.assumption.c_exponent
-        active = np.minimum(forecaster.counts.active * growth, MOST_ACTIVE * widths)
+        growth, active = self._active(widths)
         least = np.minimum(_least_active(forecaster.counts, samples, level) * growth, active)
         expected = np.maximum(widths * share, active)
         low = np.maximum(widths * low, least)
         bounds = np.minimum(low, expected), np.maximum(widths * high, expected)
         return expected, np.stack(bounds, axis=1)
 
+    def roughly(self, samples: Floats, widths: Floats) -> Floats:
+        """Expected number of working units, for pairs of samples and widths, fast: the layer
+        counted is interpolated between doublings of its samples; (n,).
+        """
+        _, active = self._active(widths)
+        shares = self._of_width(lambda of_like: self.like.roughly(np.log(of_like)), samples, widths)
+        return np.maximum(widths * shares, active)
+
+    def _active(self, widths: Floats) -> tuple[Floats, Floats]:
+        """How many times as many units one sample activates at these widths, and how many; (n,)
+        each.
+        """
+        growth = (widths / self.like.units) ** self.assumption.c_exponent
+        active = self.like.forecaster.counts.active
+        return growth, np.minimum(active * growth, MOST_ACTIVE * widths)
+
     def _of_width(self, of_like: SharesAt, samples: Floats, widths: Floats) -> Floats:
         """Shares of working units in layers of these widths, from those of a layer like the one
         counted, (OW1).
         """
-        ratio = widths / self.like.units
-        shares = of_like(samples / ratio ** _knee_exponent(self.assumption))
-        if self.assumption.b_exponent == 0:
+        ratio, exponents = widths / self.like.units, self._b_exponents(widths)
+        shares = of_like(samples / ratio ** self._knee_exponents(exponents))
+        if not exponents.any():
             return shares
-        return 1 - (1 - shares) ** ratio**self.assumption.b_exponent
+        return 1 - (1 - shares) ** ratio**exponents
+
+    def _b_exponents(self, widths: Floats) -> Floats:
+        """The mean of β over ln N from the layer counted to each width, (OW2); (n,)."""
+        if self.assumption.is_constant:
+            return np.full(widths.shape, self.assumption.b_exponent)
+        step = np.log(widths / self.like.units) / WIDTH_STEPS
+        log_samples = np.log(float(self.like.forecaster.counts.samples))
+        knee, power = np.zeros((2, *widths.shape))  # logarithms of what (OW1) has so far
+        for _ in range(WIDTH_STEPS):
+            stay_idle = (1 - self.like.roughly(log_samples - knee)) ** np.exp(power)
+            exponent = self.assumption.b_exponent_at(1 - stay_idle)
+            power += exponent * step
+            knee += self._knee_exponents(exponent) * step
+        at_own_width = self.assumption.b_exponent_at(self.like.roughly(np.array([log_samples])))
+        return np.divide(power, step * WIDTH_STEPS, where=step != 0, out=at_own_width + power)
+
+    def _knee_exponents(self, b_exponents: Floats) -> Floats:
+        """How the knee D* = bN/c grows with the width."""
+        return 1 + b_exponents - self.assumption.c_exponent
 
     def _grid(self, farthest: float, width: float) -> Floats:
         """Numbers of samples on which bounds of this width are kept from falling: those that show
         as much of the layer counted at every width.
         """
         counted = float(self.like.forecaster.counts.samples)
-        counted *= (width / self.like.units) ** _knee_exponent(self.assumption)
+        exponent = self._knee_exponents(self._b_exponents(np.array([width])))[0]
+        counted *= (width / self.like.units) ** exponent
         return _lattice(counted * SAMPLES_RATIO**-POINTS_BELOW, SAMPLES_RATIO, farthest)
 
     def _lines(self, farthest: float) -> Floats:
@@ -332,11 +410,6 @@ class WidthForecast:
         units, active = self.like.units, self.like.forecaster.counts.active
         below = np.floor(np.log(units / active) / np.log(WIDTHS_RATIO))
         return _lattice(units * WIDTHS_RATIO**-below, WIDTHS_RATIO, farthest)
-
-
-def _knee_exponent(assumption: WidthAssumption) -> float:
-    """How the knee D* = bN/c grows with the width."""
-    return 1 + assumption.b_exponent - assumption.c_exponent
 
 
 def _lattice(first: float, ratio: float, farthest: float) -> Floats:
@@ -355,7 +428,7 @@ def _overdispersion_of_width(
         share: of units that work by some samples, in (0, 1); (n,).
         doubled_share: of units that work by twice as many; (n,).
     """
-    of_samples = np.clip((doubled_share - share) / (share * (1 - share)), 0, 1)  # (OW2)
+    of_samples = np.clip((doubled_share - share) / (share * (1 - share)), 0, 1)  # (OW3)
     return 1 + (forecaster.incidence.overdispersion - 1) * of_samples
 
 

@@ -49,8 +49,8 @@ from actilaw.theory.log_gamma import (
 
 # Where s = 0 the two terms of 1/s in the slopes would cancel; so near, no count can tell.
 LEAST_S = 1e-5
-# Of the logarithms of the parameters: the Hessian is right to about as many digits, more than enough
-# for Newton's method and for standard errors; well below LEAST_S, so that s keeps its sign.
+# Of the logarithms of the parameters: the Hessian is right to about as many digits, more than
+# enough for Newton's method and for standard errors; well below LEAST_S, so that s keeps its sign.
 HESSIAN_STEP = 1e-6
 TRIED_S = (-0.5, 0.2, 0.6)
 TRIED_M = (0.1, 1.0, 30.0)  # times the samples
