@@ -40,9 +40,9 @@ from actilaw.study.run import run_study
 from actilaw.study.store import Study
 
 LEVEL = 0.95
-TRIED_WORKING = np.arange(-1.0, 0.41, 0.1)  # exponents of b where all units work,
-TRIED_IDLE = np.arange(-2.0, 0.01, 0.1)  # and where none does
-SHIFTS = np.arange(-1.0, 1.01, 0.1)
+TRIED_WORKING = np.arange(-10, 5) / 10  # exponents of b where all units work,
+TRIED_IDLE = np.arange(-20, 1) / 10  # and where none does
+SHIFTS = np.arange(-10, 11) / 10
 
 
 @dataclass(frozen=True, eq=False)

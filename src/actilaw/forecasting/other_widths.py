@@ -110,8 +110,8 @@ class WidthAssumption:
 
 
 # What foretells the working units at other widths best over the networks of the study, and how much
-# these differ: `benchmarks/study.py` finds it, docs/results.md has the figures.
-STUDY = WidthAssumption("study", -0.25, -1.45, b_spread=0.3, c_spread=0.3)
+# these differ: `benchmarks/other_widths.py` finds it, docs/results.md has the figures.
+STUDY = WidthAssumption("study", -0.2, -1.6, b_spread=0.22, c_spread=0.35)
 ASSUMPTIONS = {
     assumption.name: assumption
     for assumption in (STUDY, WidthAssumption("b fixed", 0.0), WidthAssumption("bN fixed", -1.0))
