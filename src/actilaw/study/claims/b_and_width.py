@@ -1,16 +1,16 @@
 """Which of b and bN stays when width changes: the assumption that every forecast for another width
 rests on.
 
-Slopes of log b and log c in log N at one D are found by a regression with a constant for each size
-of training set. With b N^(−w): w = 0 where b is fixed, w = 1 where bN is.
+Slopes of log b and log c in log N are taken between networks trained on as many samples. Where b
+goes as N^(−w), w = 0 says that b is fixed, and w = 1 that bN is.
 """
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from actilaw.study.claims.result import (
+    LEAST_LEVELS,
     ClaimResult,
     Curve,
     Figure,
@@ -18,10 +18,12 @@ from actilaw.study.claims.result import (
     Verdict,
     by,
     judged,
-    slopes_of,
+    log_of,
+    slope_of,
 )
 
 TOLERANCE = 0.25  # of a slope, within which an assumption is good enough
+NEEDS = f"a fit at {LEAST_LEVELS} widths, at two sizes or more each"
 
 
 def b_and_width(readings: pd.DataFrame) -> ClaimResult:
@@ -41,7 +43,8 @@ def b_and_width(readings: pd.DataFrame) -> ClaimResult:
                 "c_slope": of_c.estimate,
                 "c_lower": of_c.lower,
                 "c_upper": of_c.upper,
-                "cells": of_b.n,
+                "networks": of_b.n,
+                "widths": of_b.groups,
             }
         )
         for statement, interval, centre in (
@@ -57,14 +60,17 @@ def b_and_width(readings: pd.DataFrame) -> ClaimResult:
                     f"change of log {letter} for each unit of log N at one D",
                     interval,
                     within=(centre - TOLERANCE, centre + TOLERANCE),
-                    needs="cells of several widths with a fit",
+                    needs=NEEDS,
                 )
             )
     return ClaimResult(
         name="b_and_width",
         equation="(W)",
         claim="Forecasts for another width assume that b is fixed, or that bN is, and that c is.",
-        rule=f"Holds where the slope in log N is that of the assumption within {TOLERANCE:g}.",
+        rule=(
+            "Holds where the slope of log b, or log c, in log N, between networks trained on as "
+            f"many samples, is that of the assumption within {TOLERANCE:g}."
+        ),
         verdicts=tuple(verdicts),
         details=pd.DataFrame(rows),
         figure=_figure(fitted),
@@ -72,14 +78,8 @@ def b_and_width(readings: pd.DataFrame) -> ClaimResult:
 
 
 def slope_in_width(cells: pd.DataFrame, column: str) -> Interval:
-    """Slope of the logarithm of a column in log N, each size of training set with a constant of its
-    own.
-    """
-    if cells.empty:
-        return Interval(np.nan, np.nan, np.nan, 0)
-    sizes = pd.get_dummies(cells["samples"], drop_first=True).to_numpy(float)
-    columns = [np.log(cells["units"]), *sizes.T]
-    return slopes_of(np.log(cells[column]), columns)[0]
+    """Slope of the logarithm of a column in log N, between networks trained on as many samples."""
+    return slope_of(log_of(cells[column]), cells["units"], cells["samples"])
 
 
 def _figure(fitted: pd.DataFrame) -> Figure:

@@ -2,8 +2,10 @@
 width, with elasticity +b cD/(cD + bN), and shrinks with data with the same elasticity.
 
 Two shares are measured: of units that no training sample activated, and of units whose removal
-changes the test loss by at most 0.1 % or 1 %. Elasticities are the slopes of a regression of the
-log share on log N and log D.
+changes the test loss by at most 0.1 % or 1 %. Their slopes are taken in log N, between networks
+trained on as many samples, and in log D, between networks of one width. What the law says of them
+is taken from the same networks in the same way: b changes with N and D, so that the slopes of the
+law's own share are not its elasticities at fixed b.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from actilaw.study.claims.result import (
+    LEAST_LEVELS,
     ClaimResult,
     Curve,
     Figure,
@@ -20,8 +23,8 @@ from actilaw.study.claims.result import (
     by,
     judged,
     log_of,
-    mean_of,
-    slopes_of,
+    mean_over,
+    slope_of,
 )
 
 TOLERANCE = 0.25  # by which an elasticity may differ from the law's
@@ -32,6 +35,7 @@ SHARES = {
     "removable_0.1%": "units removable at 0.1 % of the test loss",
     "removable_1%": "units removable at 1 % of the test loss",
 }
+DIRECTIONS = (("N", "units", "samples"), ("D", "samples", "units"))  # and what stays as it is
 
 
 def compressibility(readings: pd.DataFrame) -> ClaimResult:
@@ -43,28 +47,28 @@ def compressibility(readings: pd.DataFrame) -> ClaimResult:
         of_network = cells[cells["network"] == network]
         for column, title in SHARES.items():
             usable = _usable(of_network, column)
-            in_width, in_data = _elasticities(usable, column)
-            law = mean_of(usable["elasticity"])
-            rows.append(
-                {
-                    "network": network,
-                    "share": title,
-                    "cells": len(usable),
-                    "in_width": in_width.estimate,
-                    "in_data": in_data.estimate,
-                    "by_law": law.estimate,
+            measured, by_law = log_of(usable[column]), log_of(usable["idle_by_law"])
+            row = {"network": network, "share": title, "networks": len(usable)}
+            for letter, along, at in DIRECTIONS:
+                slope = slope_of(measured, usable[along], usable[at])
+                beside_law = slope_of(measured - by_law, usable[along], usable[at])
+                row |= {
+                    f"in_{letter}": slope.estimate,
+                    f"in_{letter}_lower": slope.lower,
+                    f"in_{letter}_upper": slope.upper,
+                    f"in_{letter}_by_law": slope_of(by_law, usable[along], usable[at]).estimate,
                 }
-            )
-            verdicts += _verdicts(network, title, in_width, in_data, law)
-        ratio = log_of(of_network["idle"] / of_network["idle_by_law"])[_countable(of_network)]
+                verdicts += _verdicts(network, title, letter, slope, beside_law)
+            rows.append(row)
+        usable = _usable(of_network, "idle")
         verdicts.append(
             judged(
                 network,
                 "the idle share is that of the fitted law",
-                "log of (idle share over the law's), mean over cells",
-                mean_of(ratio),
+                "log of (idle share over the law's), mean over widths",
+                mean_over(log_of(usable["idle"] / usable["idle_by_law"]), usable["units"]),
                 within=(-TOLERANCE, TOLERANCE),
-                needs="cells with idle and working units",
+                needs="three widths with networks that have idle and working units",
             )
         )
     return ClaimResult(
@@ -75,21 +79,20 @@ def compressibility(readings: pd.DataFrame) -> ClaimResult:
             "compressible, and more data make them less so."
         ),
         rule=(
-            "A share grows with width, or shrinks with data, where the 95 % interval of its "
-            f"elasticity has that sign; it does so as the law says within {TOLERANCE:g}. Left out "
-            f"are cells with fewer than {LEAST_UNITS} such units or others, and, for removal, "
-            "layers without which the test loss rises by less than 1 %."
+            "A share grows with width where the 95 % interval of the slope of its logarithm in "
+            "log N, between networks trained on as many samples, lies above zero; it shrinks with "
+            "data where that in log D, between networks of one width, lies below. It follows N, or "
+            "D, as the law says where the slope differs by at most "
+            f"{TOLERANCE:g} from that of the fitted laws' idle share in the same networks. The "
+            f"idle share is the law's where its logarithm is, within {TOLERANCE:g}, in the mean "
+            f"over widths. Left out are networks with fewer than {LEAST_UNITS} units in the share "
+            "or outside of it, and, for removal, layers without which the test loss rises by less "
+            "than 1 %."
         ),
         verdicts=tuple(verdicts),
         details=pd.DataFrame(rows),
         figure=_figure(cells),
     )
-
-
-def _countable(cells: pd.DataFrame) -> pd.Series:
-    """Cells with some idle and some working units."""
-    idle = cells["units"] - cells["working"]
-    return (idle >= LEAST_UNITS) & (cells["working"] >= LEAST_UNITS)
 
 
 def _usable(cells: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -101,67 +104,53 @@ def _usable(cells: pd.DataFrame, column: str) -> pd.DataFrame:
     return cells[is_some & (cells["loss_without_layer"] > USEFUL * cells["test_loss"])]
 
 
-def _elasticities(cells: pd.DataFrame, column: str) -> tuple[Interval, Interval]:
-    """Slopes of the log share in log N and in log D."""
-    in_width, in_data = slopes_of(
-        np.log(cells[column]), [np.log(cells["units"]), np.log(cells["counted"])]
-    )
-    return in_width, in_data
-
-
 def _verdicts(
-    network: str, title: str, in_width: Interval, in_data: Interval, law: Interval
+    network: str, title: str, letter: str, slope: Interval, beside_law: Interval
 ) -> list[Verdict]:
-    """Signs, and sizes beside the law's."""
-    needs = "cells with a share between 0 and 1, of several widths and sizes"
-    measured = "change of the log share for each unit of log"
-    found = [
+    """The sign in one direction, and the size beside the law's."""
+    levels, others, changes, within = (
+        ("widths", "sizes", "grows with width", (0.0, np.inf))
+        if letter == "N"
+        else ("sizes", "widths", "shrinks with data", (-np.inf, 0.0))
+    )
+    needs = f"a share that can be measured at {LEAST_LEVELS} {levels}, at two {others} or more each"
+    return [
         judged(
             network,
-            f"the share of {title} grows with width",
-            f"{measured} N",
-            in_width,
-            within=(0.0, np.inf),
+            f"the share of {title} {changes}",
+            f"change of the log share for each unit of log {letter}",
+            slope,
+            within=within,
             needs=needs,
         ),
         judged(
             network,
-            f"the share of {title} shrinks with data",
-            f"{measured} D",
-            in_data,
-            within=(-np.inf, 0.0),
+            f"the share of {title} follows {letter} as the law says",
+            f"change of log (share over the law's) for each unit of log {letter}",
+            beside_law,
+            within=(-TOLERANCE, TOLERANCE),
             needs=needs,
         ),
     ]
-    for interval, sign, letter in ((in_width, 1, "N"), (in_data, -1, "D")):
-        expected = sign * law.estimate
-        found.append(
-            judged(
-                network,
-                f"the share of {title} follows {letter} as the law says",
-                f"{measured} {letter}, less {expected:+.2f} by the law",
-                Interval(
-                    interval.estimate - expected,
-                    interval.lower - expected,
-                    interval.upper - expected,
-                    interval.n,
-                ),
-                within=(-TOLERANCE, TOLERANCE),
-                needs=needs,
-            )
-        )
-    return found
 
 
 def _figure(cells: pd.DataFrame) -> Figure:
-    """Removable share at 1 % against N/D, which the law says is all that counts."""
+    """Idle share, with that of the fitted law, and removable share at 1 % against N/D, which the
+    law says is all that counts.
+    """
     curves = []
     for (network, width), rows in by(cells, "network", "width"):
         useful = rows[rows["loss_without_layer"] > USEFUL * rows["test_loss"]]
-        for column, title in (("removable_1%", "removable at 1 %"), ("idle", "idle")):
-            means = useful.groupby("counted")[column].mean()
+        for column, title, of_cells in (
+            ("removable_1%", "removable at 1 %", useful),
+            ("idle", "idle", rows),
+            ("idle_by_law", "idle", rows),
+        ):
+            means = of_cells.groupby("counted")[column].mean()
             x = float(rows["units"].iloc[0]) / means.index.to_numpy(float)
+            name = f"{title}, width {width}"
+            is_theory = column == "idle_by_law"
             curves.append(
-                Curve(str(network), f"{title}, width {width}", tuple(x), tuple(means.to_numpy()))
+                Curve(str(network), name, tuple(x), tuple(means.to_numpy()), is_theory=is_theory)
             )
     return Figure("units over samples, N/D", "share of units", tuple(curves))

@@ -31,7 +31,7 @@ def examine(readings: pd.DataFrame, claims: Iterable[str] = tuple(CLAIMS)) -> li
     """The claims by name, in order.
 
     Args:
-        readings: a row for each cell and layer, as `Study.readings` gives them.
+        readings: a row for each cell and layer, as `readings` of `study.readings` gives them.
         claims: names among `CLAIMS`.
 
     Raises:

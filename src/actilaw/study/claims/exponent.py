@@ -1,6 +1,11 @@
-"""Claim (7): counts of working units obey a power law k^(−α) with 0 < α < 1, that is 0 < b < 1."""
+"""Claim (7): counts of working units obey a power law k^(−α) with 0 < α < 1, that is 0 < b < 1.
+
+The half that can be tested is α > 0: the law has b > 0, so that α < 1 whatever the counts.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pandas as pd
 
@@ -8,35 +13,36 @@ from actilaw.study.claims.result import (
     ClaimResult,
     Curve,
     Figure,
+    Interval,
     Verdict,
     by,
     judged,
     share_of,
 )
 
-LEAST_INSIDE = 0.75  # of the cells that decide, from which the claim holds
-INSIDE, OUTSIDE, STRADDLES = "inside", "outside", "reaches across"
+LEAST_POSITIVE = 0.75  # of the networks, from which the claim holds
+POSITIVE, NEGATIVE, UNDECIDED = "positive", "negative", "undecided"
 
 
 def exponent(readings: pd.DataFrame) -> ClaimResult:
-    """α of every cell with its interval, and the share of cells where it lies in (0, 1)."""
+    """α of every network with its interval, and the share of networks where it is positive."""
     fitted = readings.dropna(subset=["alpha", "alpha_lower", "alpha_upper"]).copy()
-    fitted["alpha_is"] = [
-        _place(lower, upper)
-        for lower, upper in zip(fitted["alpha_lower"], fitted["alpha_upper"], strict=True)
-    ]
+    fitted["alpha_is"] = UNDECIDED
+    fitted.loc[fitted["alpha_lower"] > 0, "alpha_is"] = POSITIVE
+    fitted.loc[fitted["alpha_upper"] < 0, "alpha_is"] = NEGATIVE
     verdicts: list[Verdict] = []
     for network in readings["network"].unique():
-        places = fitted.loc[fitted["network"] == network, "alpha_is"]
-        decided = places[places != STRADDLES]
+        of_network = fitted[fitted["network"] == network]
+        undecided = int((of_network["alpha_is"] == UNDECIDED).sum())
         verdicts.append(
             judged(
                 network,
-                "0 < α < 1",
-                "share of cells whose interval of α lies in (0, 1), among those that decide",
-                share_of((decided == INSIDE).to_numpy()),
-                within=(LEAST_INSIDE, 1.0),
-                needs="cells whose interval lies wholly inside or outside (0, 1)",
+                "α > 0 (b < 1)",
+                "share of networks whose interval of α lies above 0",
+                _share_positive(of_network),
+                within=(LEAST_POSITIVE, 1.0),
+                needs="three widths with a fit",
+                remark=f"undecided in {undecided} of {len(of_network)}" if undecided else "",
             )
         )
     return ClaimResult(
@@ -44,8 +50,11 @@ def exponent(readings: pd.DataFrame) -> ClaimResult:
         equation="(7)",
         claim="The counts of working units obey a power law k^(−α) with 0 < α < 1.",
         rule=(
-            f"Holds where in {LEAST_INSIDE:.0%} of the cells or more the 95 % interval of α lies "
-            "inside (0, 1), among cells where it lies wholly inside or outside."
+            "Whether α < 1 cannot be tested: a fitted law has b > 0, and so α = 1 − b < 1, always. "
+            f"α > 0 holds where in {LEAST_POSITIVE:.0%} of the networks or more the 95 % interval "
+            "of α lies above zero. Networks whose interval holds zero are undecided: the interval "
+            "of the share has its lower end as if α were negative in all of them, and its upper "
+            "end as if it were positive."
         ),
         verdicts=tuple(verdicts),
         details=fitted,
@@ -53,10 +62,11 @@ def exponent(readings: pd.DataFrame) -> ClaimResult:
     )
 
 
-def _place(lower: float, upper: float) -> str:
-    if lower > 0 and upper < 1:
-        return INSIDE
-    return OUTSIDE if upper < 0 or lower > 1 else STRADDLES
+def _share_positive(fitted: pd.DataFrame) -> Interval:
+    """The share for sure, up to that with what is undecided."""
+    for_sure = share_of(fitted["alpha_is"] == POSITIVE, fitted["units"])
+    at_most = share_of(fitted["alpha_is"] != NEGATIVE, fitted["units"])
+    return replace(for_sure, upper=at_most.upper)
 
 
 def _figure(fitted: pd.DataFrame) -> Figure:

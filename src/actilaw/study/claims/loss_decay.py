@@ -11,19 +11,17 @@ import pandas as pd
 
 from actilaw.errors import ActilawError
 from actilaw.loss.fit import fit_loss
+from actilaw.study.claims.growth import fit_growth
 from actilaw.study.claims.result import (
     ClaimResult,
     Curve,
     Figure,
-    Interval,
     Verdict,
     by,
     judged,
     log_of,
     mean_of,
-    median_of,
 )
-from actilaw.study.claims.transition import LEAST_RISE, fit_growth
 
 SCATTER = 0.1  # of log loss about the curve, up to which it is one
 EXPONENTS_FACTOR = 1.5  # within which two exponents are the same
@@ -31,86 +29,97 @@ EXPONENTS_FACTOR = 1.5  # within which two exponents are the same
 
 def loss_decay(readings: pd.DataFrame) -> ClaimResult:
     """The fitted loss curve of each width, and its exponent beside b of counts and of K."""
-    readings = readings.drop_duplicates(["network", "width", "samples", "seed"])
-    exponents = pd.DataFrame(
+    losses = readings.drop_duplicates(["task", "width", "samples", "seed"])  # one for all layers
+    curves = pd.DataFrame(
         [
-            _exponents(str(network), int(width), rows)
-            for (network, width), rows in by(readings, "network", "width")
+            {"task": task, "width": width} | _loss_curve(rows)
+            for (task, width), rows in by(losses, "task", "width")
         ]
     )
-    verdicts: list[Verdict] = []
-    within = (-np.log(EXPONENTS_FACTOR), np.log(EXPONENTS_FACTOR))
+    exponents = pd.DataFrame(
+        [
+            {"network": network, "task": task, "width": width} | _exponents(rows)
+            for (network, task, width), rows in by(readings, "network", "task", "width")
+        ]
+    ).merge(curves, on=["task", "width"])
+    verdicts = [_of_curve(str(task), of_task) for (task,), of_task in by(curves, "task")]
     for network in readings["network"].unique():
-        of_network = exponents[exponents["network"] == network]
-        verdicts.append(
-            judged(
-                network,
-                "the test loss follows floor + A (1 + D/D*)^(−b)",
-                "scatter of log loss about the curve, median over widths",
-                median_or_mean(of_network["scatter"].to_numpy(float)),
-                within=(-np.inf, SCATTER),
-                needs="widths with a loss curve",
-            )
-        )
-        for column, title in (("b_counts", "the counts"), ("b_growth", "the growth of K")):
-            verdicts.append(
-                judged(
-                    network,
-                    f"the exponent of the loss is b of {title}",
-                    f"log of (exponent of the loss over b of {title}), mean over widths",
-                    mean_of(log_of(of_network["b_loss"] / of_network[column])),
-                    within=within,
-                    needs="widths whose losses determine an exponent",
-                )
-            )
+        verdicts += _of_exponents(network, exponents[exponents["network"] == network])
     return ClaimResult(
         name="loss_decay",
         equation="(10)",
         claim="The test loss decays as a power law of data, with the exponent b of the counts.",
         rule=(
-            f"The loss follows the law where losses scatter about it by at most {SCATTER:g} in "
-            f"log loss; exponents are the same within a factor of {EXPONENTS_FACTOR:g}, in the "
-            "mean over widths."
+            "The loss follows the law where the residual standard error of log loss about the "
+            "curve of each width, which allows for the curve's four parameters, is at most "
+            f"{SCATTER:g} in the mean over widths. Losses are means over seeds. Exponents are the "
+            f"same within a factor of {EXPONENTS_FACTOR:g}, in the mean over widths of the "
+            "logarithm of their ratio, at widths that determine both; b of the counts is that of "
+            "the largest training set."
         ),
         verdicts=tuple(verdicts),
         details=exponents,
-        figure=_figure(readings),
+        figure=_figure(losses),
     )
 
 
-def median_or_mean(values: np.ndarray) -> Interval:
-    """The interval of the median where there are enough figures for one, else that of the mean."""
-    found = median_of(values)
-    return found if np.isfinite(found.lower) else mean_of(values)
+def _of_curve(task: str, curves: pd.DataFrame) -> Verdict:
+    """Whether losses of one task lie on the curve."""
+    return judged(
+        task,
+        "the test loss follows floor + A (1 + D/D*)^(−b)",
+        "residual standard error of log loss, mean over widths",
+        mean_of(curves["scatter"]),
+        within=(-np.inf, SCATTER),
+        needs="three widths with a loss curve",
+    )
 
 
-def _exponents(network: str, width: int, rows: pd.DataFrame) -> dict[str, float | str | int]:
-    """Three readings of b of one width; NaN where one cannot be made."""
-    means = rows.groupby("samples")[["test_loss", "b", "working", "units"]].mean()
-    found: dict[str, float | str | int] = {"network": network, "width": width}
-    found |= {"b_loss": np.nan, "scatter": np.nan, "b_growth": np.nan}
-    found["b_counts"] = float(means["b"].dropna().iloc[-1]) if means["b"].notna().any() else np.nan
-    share = (rows["working"] / rows["units"]).to_numpy()
-    if np.ptp(share) >= LEAST_RISE and len(means) >= 4:
-        found["b_growth"] = fit_growth(rows["counted"].to_numpy(float), share)[0]
+def _of_exponents(network: str, exponents: pd.DataFrame) -> list[Verdict]:
+    """Whether the exponent of the loss is that of the counts, and of the growth of K."""
+    return [
+        judged(
+            network,
+            f"the exponent of the loss is b of {title}",
+            f"log of (exponent of the loss over b of {title}), mean over widths",
+            mean_of(log_of(exponents["b_loss"] / exponents[column])),
+            within=(-np.log(EXPONENTS_FACTOR), np.log(EXPONENTS_FACTOR)),
+            needs=f"three widths that determine the exponent of the loss and b of {title}",
+        )
+        for column, title in (("b_counts", "the counts"), ("b_growth", "the growth of K"))
+    ]
+
+
+def _loss_curve(rows: pd.DataFrame) -> dict[str, float]:
+    """Exponent of the loss of one width, and scatter about its curve; NaN where there is none."""
+    means = rows.groupby("samples")["test_loss"].mean()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fitted = fit_loss(means.index.to_numpy(float), means["test_loss"].to_numpy())
+            fitted = fit_loss(means.index.to_numpy(float), means.to_numpy())
     except ActilawError:
-        return found
-    found["scatter"] = fitted.residual
-    if "b" not in fitted.undetermined:
-        found["b_loss"] = fitted.params["b"]
-    return found
+        return {"b_loss": np.nan, "scatter": np.nan}
+    is_known = "b" not in fitted.undetermined
+    return {"b_loss": fitted.params["b"] if is_known else np.nan, "scatter": fitted.residual}
 
 
-def _figure(readings: pd.DataFrame) -> Figure:
+def _exponents(rows: pd.DataFrame) -> dict[str, float]:
+    """b of the counts and of the growth of K of one width; NaN where one cannot be found."""
+    means = rows.assign(share=rows["working"] / rows["units"]).groupby("counted")
+    samples, of_counts = means["share"].mean(), means["b"].mean().dropna()
+    growth = fit_growth(samples.index.to_numpy(float), samples.to_numpy())
+    return {
+        "b_counts": float(of_counts.iloc[-1]) if len(of_counts) else np.nan,
+        "b_growth": np.nan if growth is None else growth.b,
+    }
+
+
+def _figure(losses: pd.DataFrame) -> Figure:
     """Test loss against D, a line for each width; means over seeds."""
     curves = []
-    for (network, width), rows in by(readings, "network", "width"):
-        means = rows.groupby("counted")["test_loss"].mean()
+    for (task, width), rows in by(losses, "task", "width"):
+        means = rows.groupby("samples")["test_loss"].mean()
         curves.append(
-            Curve(str(network), f"width {width}", tuple(means.index), tuple(means.to_numpy()))
+            Curve(str(task), f"width {width}", tuple(means.index), tuple(means.to_numpy()))
         )
     return Figure("samples D", "test loss", tuple(curves), log_y=True)

@@ -1,17 +1,18 @@
 """Claim (9), the phase transition on the log-data axis: K/N against log D is a sigmoid whose
 inflection lies at D = N/c, and there the test loss should fall most steeply.
 
-The inflection is that of the law fitted to K/N of networks trained on different amounts of data, by
-least squares over (b, D*): D*/b. The steepest fall of the test loss is found between neighbouring
-sizes, so that it is known to half a step.
+The inflection is that of the law fitted to K/N of networks trained on different amounts of data,
+D*/b. The steepest fall of the test loss is only known to lie between two neighbouring sizes. What
+lies outside the sizes of the grid, or may, is known from one side alone: it counts against the
+claim where it is surely far from N/c, and never for it.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import least_squares
 
+from actilaw.study.claims.growth import LEAST_RISE, LEAST_SIZES, fit_growth
 from actilaw.study.claims.result import (
     ClaimResult,
     Curve,
@@ -19,13 +20,12 @@ from actilaw.study.claims.result import (
     Verdict,
     by,
     judged,
-    log_of,
-    mean_of,
+    mean_between,
 )
 
-PLACES_FACTOR = 2.0  # within which two places on the data axis are the same
-BEYOND = 4.0  # factor beyond the sizes of the grid up to which an inflection is believed
-LEAST_RISE = 0.2  # of K/N over the grid, below which no sigmoid is seen
+INFLECTION_FACTOR = 2.0  # within which an inflection is N/c
+FALL_FACTOR = 4.0  # the same for the steepest fall of the loss: a step of the presets' sizes
+PLACES = ("inflection", "steepest")
 
 
 def transition(readings: pd.DataFrame) -> ClaimResult:
@@ -37,27 +37,36 @@ def transition(readings: pd.DataFrame) -> ClaimResult:
         ]
     )
     verdicts: list[Verdict] = []
-    within = (-np.log(PLACES_FACTOR), np.log(PLACES_FACTOR))
     for network in readings["network"].unique():
         of_network = places[places["network"] == network]
-        verdicts += [
-            judged(
-                network,
+        for place, statement, factor, needs in (
+            (
+                "inflection",
                 "K/N has its inflection at N/c",
-                "log of (inflection over N/c), mean over widths",
-                mean_of(log_of(of_network["inflection"] / of_network["expected"])),
-                within=within,
-                needs="widths whose K/N rises within the sizes of the grid",
+                INFLECTION_FACTOR,
+                f"three widths whose K/N rises by {LEAST_RISE:g} or more",
             ),
-            judged(
-                network,
+            (
+                "steepest",
                 "the test loss falls most steeply at N/c",
-                "log of (place of the steepest fall over N/c), mean over widths",
-                mean_of(log_of(of_network["steepest"] / of_network["expected"])),
-                within=within,
-                needs="widths whose steepest fall and N/c lie inside the sizes of the grid",
+                FALL_FACTOR,
+                f"three widths with {LEAST_SIZES} sizes or more",
             ),
-        ]
+        ):
+            what = "inflection" if place == "inflection" else "place of the steepest fall"
+            with np.errstate(divide="ignore"):  # a lower end of zero, where there is none
+                low = np.log(of_network[f"{place}_from"] / of_network["expected"])
+                high = np.log(of_network[f"{place}_to"] / of_network["expected"])
+            verdicts.append(
+                judged(
+                    network,
+                    statement,
+                    f"log of ({what} over N/c), mean over widths",
+                    mean_between(low, high),
+                    within=(-np.log(factor), np.log(factor)),
+                    needs=needs,
+                )
+            )
     return ClaimResult(
         name="transition",
         equation="(9)",
@@ -66,9 +75,14 @@ def transition(readings: pd.DataFrame) -> ClaimResult:
             "through its transition there."
         ),
         rule=(
-            f"Holds where the place is N/c within a factor of {PLACES_FACTOR:g}, in the mean over "
-            f"widths. Left out are widths whose K/N rises by less than {LEAST_RISE:g} over the "
-            "grid, and places outside the sizes of the grid."
+            f"Holds where the inflection is N/c within a factor of {INFLECTION_FACTOR:g}, and the "
+            f"steepest fall within {FALL_FACTOR:g}, in the mean over widths. N/c is taken where "
+            "it equals D, by the c of the nearest size where it lies outside the grid. The "
+            "steepest fall lies between the two sizes between which the loss fell most for each "
+            "unit of log D. If these are the first two or the last two, it may lie outside the "
+            "grid, and an inflection outside is known to lie there, no more: the mean then has an "
+            "interval without end on that side, which can fail but not hold. Widths whose K/N "
+            f"rises by less than {LEAST_RISE:g} over the grid show no inflection, and are left out."
         ),
         verdicts=tuple(verdicts),
         details=places,
@@ -76,53 +90,48 @@ def transition(readings: pd.DataFrame) -> ClaimResult:
     )
 
 
-def fit_growth(samples: np.ndarray, share: np.ndarray) -> tuple[float, float]:
-    """b and D* of the law K/N = 1 − (1 + D/D*)^(−b) nearest to shares of working units, by least
-    squares.
-
-    Args:
-        samples: D; (n,).
-        share: K/N; (n,).
-    """
-
-    def residuals(parameters: np.ndarray) -> np.ndarray:
-        b, knee = np.exp(parameters)
-        return -np.expm1(-b * np.log1p(samples / knee)) - share
-
-    middle = np.log(np.median(samples))
-    starts = [(log_b, middle + shift) for log_b in (-2.0, 0.0, 1.0) for shift in (-4.0, 0.0, 4.0)]
-    bounds = [-12.0, middle - 25], [6.0, middle + 25]
-    fits = [least_squares(residuals, start, bounds=bounds) for start in starts]
-    best = min(fits, key=lambda found: found.cost)
-    b, knee = np.exp(best.x)
-    return float(b), float(knee)
-
-
 def _places(network: str, width: int, rows: pd.DataFrame) -> dict[str, float | str | int]:
-    """The inflection, the steepest fall, and N/c, of one width; NaN where they are not seen."""
+    """Between what the inflection and the steepest fall of one width lie, and N/c; NaN where they
+    are not seen.
+    """
     means = rows.groupby("counted")[["working", "units", "active", "test_loss"]].mean()
     samples = means.index.to_numpy(float)
-    share = (means["working"] / means["units"]).to_numpy()
-    found: dict[str, float | str | int] = {"network": network, "width": width}
-    found |= {"inflection": np.nan, "steepest": np.nan, "expected": np.nan, "b": np.nan}
-    if samples.size < 4:
+    found: dict[str, float | str | int] = {"network": network, "width": width, "expected": np.nan}
+    found |= {f"{place}_{end}": np.nan for place in PLACES for end in ("from", "to")}
+    if samples.size < LEAST_SIZES:
         return found
-    expected = _expected(samples, (means["units"] / means["active"]).to_numpy())
-    found["expected"] = expected
-    first, last = samples[0] / BEYOND, samples[-1] * BEYOND
-    if np.ptp(share) >= LEAST_RISE:
-        b, knee = fit_growth(
-            rows["counted"].to_numpy(float), (rows["working"] / rows["units"]).to_numpy()
-        )
-        found["b"] = b
-        if first <= knee / b <= last:
-            found["inflection"] = knee / b
-    slopes = -np.diff(means["test_loss"].to_numpy()) / np.diff(np.log(samples))
-    steepest = int(np.argmax(slopes))
-    is_inside = 0 < steepest < slopes.size - 1 and samples[0] <= expected <= samples[-1]
-    if is_inside and slopes[steepest] > 0:
-        found["steepest"] = float(np.sqrt(samples[steepest] * samples[steepest + 1]))
+    found["expected"] = _expected(samples, (means["units"] / means["active"]).to_numpy())
+    growth = fit_growth(samples, (means["working"] / means["units"]).to_numpy())
+    if growth is not None:
+        low, high = _inside_or_beyond(growth.inflection, samples)
+        found |= {"inflection_from": low, "inflection_to": high}
+    low, high = _steepest_fall(samples, means["test_loss"].to_numpy())
+    found |= {"steepest_from": low, "steepest_to": high}
     return found
+
+
+def _inside_or_beyond(place: float, samples: np.ndarray) -> tuple[float, float]:
+    """The place from both sides; where it lies outside the sizes, only that it does."""
+    if place < samples[0]:
+        return 0.0, samples[0]
+    if place > samples[-1]:
+        return samples[-1], np.inf
+    return place, place
+
+
+def _steepest_fall(samples: np.ndarray, loss: np.ndarray) -> tuple[float, float]:
+    """Sizes between which a loss falls most for each unit of log D; open at the grid's ends, NaN
+    where it never falls.
+    """
+    slopes = -np.diff(loss) / np.diff(np.log(samples))
+    steepest = int(np.argmax(slopes))
+    if not slopes[steepest] > 0:
+        return np.nan, np.nan
+    is_first, is_last = steepest == 0, steepest == slopes.size - 1
+    return (
+        0.0 if is_first else samples[steepest],
+        np.inf if is_last else samples[steepest + 1],
+    )
 
 
 def _expected(samples: np.ndarray, n_over_c: np.ndarray) -> float:
@@ -146,4 +155,4 @@ def _figure(readings: pd.DataFrame, places: pd.DataFrame) -> Figure:
         x = means.index.to_numpy(float) / expected[key]
         y = (means["working"] / means["units"]).to_numpy()
         curves.append(Curve(str(network), f"width {width}", tuple(x), tuple(y)))
-    return Figure("samples D, as a multiple of N/c", "share of working units K/N", tuple(curves))
+    return Figure("samples D over N/c", "share of working units K/N", tuple(curves))
