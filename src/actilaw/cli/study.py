@@ -21,14 +21,12 @@ from actilaw.errors import InputError, needs_extra
 from actilaw.reporting.text import Row
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from actilaw.study import run
-    from actilaw.study.claims.result import ClaimResult
+    from actilaw.study.claims.result import ClaimResult, Verdict
     from actilaw.study.store import Study
 
 SOME_CELLS_FAILED = 1  # exit status of a run that otherwise went well
-VERDICT_HEAD = ("", "estimate", "95 % interval", "figures", "verdict")
+VERDICT_HEAD = ("", "estimate", "95 % interval", "figures", "groups", "verdict")
 SHOWN = ("task", "width", "samples", "seed", "layer", "working", "units", "test_loss")
 
 study_commands = typer.Typer(
@@ -41,6 +39,15 @@ study_commands = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)]
+Readers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Processes that read cells.",
+        show_default="one for each processor",
+    ),
+]
 
 
 @study_commands.command("run")
@@ -184,6 +191,7 @@ def claims_command(
         str | None,
         typer.Option(help="Names of claims, separated by commas.", show_default="all"),
     ] = None,
+    workers: Readers = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge the paper's claims by the cells that are done.
@@ -192,13 +200,14 @@ def claims_command(
     fitted, which takes a second or so each.
     """
     from actilaw.study.claims.examine import CLAIMS, examine
+    from actilaw.study.claims.result import by_statement
     from actilaw.study.readings import readings
     from actilaw.study.store import Study
 
     names = list(CLAIMS) if claims is None else _names("--claims", claims)
     study = Study(folder)
     with bar_if_slow("reading cells") as progress:
-        found = readings(study, progress=progress)
+        found = readings(study, workers=workers, progress=progress)
     results = examine(found, names)
     if as_json:
         print_json({result.name: _claim_document(result) for result in results})
@@ -206,7 +215,9 @@ def claims_command(
     for result in results:
         say(f"{result.equation} {result.claim}")
         say(f"  {result.rule}")
-        print_sections("", VERDICT_HEAD, _verdict_sections(result), all_numbers=False)
+        for statement, verdicts in by_statement(result.verdicts).items():
+            _show_statement(statement, verdicts)
+        say("")
 
 
 @study_commands.command("report")
@@ -216,6 +227,7 @@ def report_command(
         Path | None,
         typer.Option("--output", "-o", help="The page.", show_default="report.html in the folder"),
     ] = None,
+    workers: Readers = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a self-contained HTML page on a study.
@@ -227,7 +239,9 @@ def report_command(
 
     study = Study(folder)
     with bar_if_slow("reading cells") as progress:
-        path = report(study, output or study.folder / "report.html", progress=progress)
+        path = report(
+            study, output or study.folder / "report.html", workers=workers, progress=progress
+        )
     if as_json:
         print_json({"report": str(path)})
     else:
@@ -263,24 +277,26 @@ def _claim_document(result: ClaimResult) -> dict[str, Any]:
     }
 
 
-def _verdict_sections(result: ClaimResult) -> list[tuple[str, list[Row]]]:
-    """A section for each statement, a row for each task."""
-    return [
-        (
-            f"{statement}; {rows['measured'].iloc[0]}",
-            [_verdict_row(verdict) for _, verdict in rows.iterrows()],
-        )
-        for statement, rows in result.table().groupby("statement", sort=False)
-    ]
+def _show_statement(statement: str, verdicts: list[Verdict]) -> None:
+    """A row for each network, or task, that something was measured on, and why others have none."""
+    from actilaw.study.claims.result import remarks_on
+
+    rows = [_verdict_row(verdict) for verdict in verdicts if not verdict.interval.is_empty]
+    if rows:
+        heading = f"{statement}; {verdicts[0].measured}"
+        print_sections("", VERDICT_HEAD, [(heading, rows)], all_numbers=False)
+    else:
+        say(f"\n{statement}: nothing measured")
+    for remark in remarks_on(verdicts):
+        say(f"  {remark}")
 
 
-def _verdict_row(verdict: pd.Series) -> Row:
-    """Task, estimate, interval, number of figures and verdict."""
-    lower, upper = (
-        "-" if math.isnan(bound) else f"{bound:.3g}" for bound in (verdict.lower, verdict.upper)
-    )
-    estimate = "-" if math.isnan(verdict.estimate) else f"{verdict.estimate:.3g}"
-    return (verdict.task, estimate, f"{lower} to {upper}", str(verdict.n), verdict.verdict)
+def _verdict_row(verdict: Verdict) -> Row:
+    """Network, estimate, interval, number of figures and of groups, and verdict."""
+    found = verdict.interval
+    estimate = "-" if math.isnan(found.estimate) else f"{found.estimate:.3g}"
+    bounds = f"{found.lower:.3g} to {found.upper:.3g}" if found.is_bounded else "-"
+    return (verdict.task, estimate, bounds, str(found.n), str(found.groups), verdict.verdict)
 
 
 def _show_status(study: Study, as_json: bool, reasons: bool = False) -> None:

@@ -28,6 +28,7 @@ p { max-width: 46rem; margin: 8px 0; } .quiet { color: #5a636e; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 5px 8px; border-bottom: 1px solid #e8ebef; }
 td { white-space: nowrap; }
+.wraps td:first-child { white-space: normal; min-width: 8rem; overflow-wrap: anywhere; }
 th:first-child, td:first-child { text-align: left; } thead th { color: #5a636e; font-weight: 600; }
 """
 
@@ -78,12 +79,16 @@ def table_card(title: str, content: str) -> str:
     return f'<div class="card"><h3>{title}</h3>{content}</div>'
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table that scrolls where the screen is too narrow; cells are HTML."""
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, wraps: bool = False) -> str:
+    """A table that scrolls where the screen is too narrow; cells are HTML, and those of the first
+    column are broken into lines if it `wraps`.
+    """
     top = "".join(f"<th>{cell}</th>" for cell in head)
     body = "".join(
         "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>" for cells in rows
     )
+    kind = ' class="wraps"' if wraps else ""
     return (
-        f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="wide"><table{kind}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+        "</div>"
     )

@@ -24,6 +24,7 @@ def report(
     *,
     loss: FittedLoss | None = None,
     pruned: PruneResult | None = None,
+    workers: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write a self-contained HTML page: on a census, estimates, forecasts, and figures of the
@@ -36,6 +37,8 @@ def report(
         path: of the page; written whole or not at all.
         loss: a fitted loss law, to add its figure.
         pruned: a pruned network, to add what was removed.
+        workers: processes that read the cells of a study; as many as there are processors by
+            default.
         progress: called after each layer, or cell of a study, with how many are done, and how many
             there are.
 
@@ -50,18 +53,23 @@ def report(
     """
     check_writable(path)
     if isinstance(census, Study):
-        return _report_on_study(census, path, progress)
+        return _report_on_study(census, path, workers, progress)
     require_census(census)
     with needs_extra("report"):
         from actilaw.reporting.page import write_page
     return write_page(census, path, loss=loss, pruned=pruned, progress=progress)
 
 
-def _report_on_study(study: Study, path: str | os.PathLike[str], progress: Progress | None) -> Path:
+def _report_on_study(
+    study: Study,
+    path: str | os.PathLike[str],
+    workers: int | None,
+    progress: Progress | None,
+) -> Path:
     from actilaw.study.claims.examine import examine
     from actilaw.study.readings import readings
 
     with needs_extra("report"):
         from actilaw.reporting.study_page import write_study_page
-    found = readings(study, progress=progress)
+    found = readings(study, workers=workers, progress=progress)
     return write_study_page(found, examine(found), path)

@@ -16,7 +16,17 @@ from plotly.colors import sample_colorscale
 
 from actilaw.reporting import markup
 from actilaw.reporting.figures import empty_figure
-from actilaw.study.claims.result import FAILS, HOLDS, UNTOLD, ClaimResult, Curve, Figure, Verdict
+from actilaw.study.claims.result import (
+    FAILS,
+    HOLDS,
+    UNTOLD,
+    ClaimResult,
+    Curve,
+    Figure,
+    Verdict,
+    by_statement,
+    remarks_on,
+)
 from actilaw.support.files import write_atomically
 from actilaw.support.version import installed_version
 
@@ -52,19 +62,20 @@ Each is judged by the rule that stands above its figures.</p>
 
 
 def _overview(claims: Sequence[ClaimResult]) -> str:
-    """A row for each statement: on how many of the tasks it holds, fails, cannot be told."""
+    """A row for each statement: on how many networks it holds, fails, cannot be told."""
     rows = []
     for claim in claims:
-        for statement, verdicts in _by_statement(claim).items():
+        for statement, verdicts in by_statement(claim.verdicts).items():
             counted = [
                 sum(verdict.verdict == kind for verdict in verdicts)
                 for kind in (HOLDS, FAILS, UNTOLD)
             ]
             rows.append((escape(f"{claim.equation} {statement}"), *map(_count, counted)))
-    head = ("", *(f"{kind} on" for kind in (HOLDS, FAILS)), UNTOLD)
+    head = ("", HOLDS, FAILS, UNTOLD)
     return (
-        "<h2>Verdicts</h2><p>The number of tasks on which each statement holds.</p>"
-        + markup.table(head, rows)
+        "<h2>Verdicts</h2><p>The number of networks on which each statement holds. A network is a "
+        "layer of a task's networks, over all widths, sizes and seeds; what is said of the test "
+        "loss alone is counted by tasks.</p>" + markup.table(head, rows, wraps=True)
     )
 
 
@@ -86,7 +97,8 @@ def _section(claim: ClaimResult) -> str:
 
 
 def _panel_text(figure: Figure) -> str:
-    return f"{figure.y_title[:1].upper()}{figure.y_title[1:]} against {figure.x_title}."
+    dotted = " Dotted: the fitted law." if any(curve.is_theory for curve in figure.curves) else ""
+    return f"{figure.y_title[:1].upper()}{figure.y_title[1:]} against {figure.x_title}.{dotted}"
 
 
 def _panel(claim: ClaimResult, task: str) -> go.Figure:
@@ -95,8 +107,10 @@ def _panel(claim: ClaimResult, task: str) -> go.Figure:
     curves = [curve for curve in shape.curves if curve.task == task]
     y_type = "log" if shape.log_y else "linear"
     figure = empty_figure(shape.x_title, shape.y_title, y_type)
-    for curve, colour in zip(curves, _colours(len(curves)), strict=True):
-        figure.add_trace(_line(curve, colour))
+    names = list(dict.fromkeys(curve.name for curve in curves))
+    colours = dict(zip(names, _colours(len(names)), strict=True))
+    for curve in curves:
+        figure.add_trace(_line(curve, colours[curve.name]))
     return figure
 
 
@@ -110,6 +124,7 @@ def _line(curve: Curve, colour: str) -> go.Scatter:
         x=curve.x,
         y=curve.y,
         name=curve.name,
+        showlegend=not curve.is_theory,
         mode="lines" if curve.is_theory else "lines+markers",
         line={"color": colour, "width": 1.5, "dash": "dot" if curve.is_theory else "solid"},
         marker={"size": 5},
@@ -117,43 +132,43 @@ def _line(curve: Curve, colour: str) -> go.Scatter:
 
 
 def _verdicts(claim: ClaimResult) -> str:
-    """A table for each statement, a row for each task."""
+    """A table for each statement, a row for each network or task, and why some cannot be told."""
     tables = []
-    for statement, verdicts in _by_statement(claim).items():
-        rows = [
-            (
-                escape(verdict.task),
-                _number(verdict.interval.estimate),
-                f"{_number(verdict.interval.lower)} to {_number(verdict.interval.upper)}",
-                str(verdict.interval.n),
-                _coloured(verdict),
-            )
-            for verdict in verdicts
-        ]
-        measured = escape(verdicts[0].measured.partition(", less")[0])
-        head = ("", measured, "95 % interval", "figures", "verdict")
-        tables.append(markup.table_card(escape(statement), markup.table(head, rows)))
+    for statement, verdicts in by_statement(claim.verdicts).items():
+        rows = [_verdict_row(verdict) for verdict in verdicts]
+        head = ("", "estimate", "95 % interval", "figures", "groups", "verdict")
+        measured = f'<p class="quiet">Estimate: {escape(verdicts[0].measured)}.</p>'
+        remarks = "".join(
+            f'<p class="quiet">{escape(remark)}.</p>' for remark in remarks_on(verdicts)
+        )
+        table = markup.table(head, rows, wraps=True)
+        tables.append(markup.table_card(escape(statement), measured + table + remarks))
     return "".join(tables)
 
 
-def _by_statement(claim: ClaimResult) -> dict[str, list[Verdict]]:
-    found: dict[str, list[Verdict]] = {}
-    for verdict in claim.verdicts:
-        found.setdefault(verdict.statement, []).append(verdict)
-    return found
+def _verdict_row(verdict: Verdict) -> tuple[str, ...]:
+    """Network, estimate, interval, number of figures and of groups, and verdict."""
+    found = verdict.interval
+    bounds = f"{_number(found.lower)} to {_number(found.upper)}"
+    return (
+        escape(verdict.task),
+        _number(found.estimate),
+        bounds if found.is_bounded else "–",
+        str(found.n),
+        str(found.groups),
+        _coloured(verdict),
+    )
 
 
 def _coloured(verdict: Verdict) -> str:
-    reason = f' title="{escape(verdict.because)}"' if verdict.because else ""
-    colour = COLOURS[verdict.verdict]
-    return f'<b style="color:{colour}"{reason}>{escape(verdict.verdict)}</b>'
+    return f'<b style="color:{COLOURS[verdict.verdict]}">{escape(verdict.verdict)}</b>'
 
 
 def _number(value: float) -> str:
     if np.isnan(value):
         return "–"
     if np.isinf(value):
-        return "any"
+        return "∞" if value > 0 else "-∞"
     return f"{value:.3g}"
 
 
