@@ -284,7 +284,7 @@ def _show_statement(statement: str, verdicts: list[Verdict]) -> None:
     rows = [_verdict_row(verdict) for verdict in verdicts if not verdict.interval.is_empty]
     if rows:
         heading = f"{statement}; {verdicts[0].measured}"
-        print_sections("", VERDICT_HEAD, [(heading, rows)], all_numbers=False)
+        print_sections("", VERDICT_HEAD, [(heading, rows)], all_numbers=True)
     else:
         say(f"\n{statement}: nothing measured")
     for remark in remarks_on(verdicts):

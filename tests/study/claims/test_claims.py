@@ -235,9 +235,9 @@ def test_working_units_set_by_data_no_longer_grow_with_width() -> None:
 
 def test_k_of_the_law_grows_past_n_over_cd_if_b_is_small() -> None:
     """Why the paper's words are judged beside what the law says: its elasticity of K in N is
-    1 − x (1 + x/b)^(−b−1)/(K/N), with x = cD/N, which is 0.53 for b = 0.15 at x = 1/2.
+    1 − x (1 + x/b)^(−b−1)/(K/N), with x = cD/N, which is 0.69 for b = 0.03 at x = 1/2.
     """
-    exact = readings(b=0.15)
+    exact = readings(b=0.03)
     exact["working"] = exact["units"] * (1 - exact["idle_by_law"])
     (result,) = examine(exact, ["width"])
     first, _, by_law, *_ = result.verdicts
@@ -292,6 +292,14 @@ def test_tasks_with_several_layers_are_examined_layer_by_layer() -> None:
     two = pd.concat([readings(), readings().assign(layer="relu2")])
     (result,) = examine(two, ["exponent"])
     assert set(result.table()["task"]) == {"made-up, relu", "made-up, relu2"}
+
+
+def test_networks_have_the_part_of_the_layers_name_that_tells_them_apart() -> None:
+    layers = [readings().assign(layer=f"blocks.{i}.feedforward.act") for i in range(2)]
+    (result,) = examine(pd.concat(layers), ["exponent"])
+    assert set(result.table()["task"]) == {"made-up, blocks.0", "made-up, blocks.1"}
+    (result,) = examine(layers[0], ["exponent"])
+    assert set(result.table()["task"]) == {"made-up"}
 
 
 def test_unknown_claims_and_empty_studies_are_refused() -> None:

@@ -48,8 +48,23 @@ def examine(readings: pd.DataFrame, claims: Iterable[str] = tuple(CLAIMS)) -> li
 
 
 def network_names(readings: pd.DataFrame) -> pd.Series:
-    """The task, with the layer behind it where the task has several."""
-    layers = readings.groupby("task")["layer"].transform("nunique")
-    return readings["task"].where(
-        layers == 1, readings["task"] + ", " + readings["layer"].astype(str)
-    )
+    """The task; where it has several layers, with the layer behind it, less the last parts of its
+    name if these are the same in all of them.
+    """
+    names = {
+        (task, layer): name
+        for task, layers in readings.groupby("task", sort=False)["layer"]
+        for layer, name in _told_apart(str(task), list(layers.unique())).items()
+    }
+    keys = zip(readings["task"], readings["layer"], strict=True)
+    return pd.Series([names[key] for key in keys], readings.index)
+
+
+def _told_apart(task: str, layers: list[str]) -> dict[str, str]:
+    """The name of each layer of a task."""
+    if len(layers) == 1:
+        return {layers[0]: task}
+    parts = {layer: str(layer).split(".") for layer in layers}
+    while len({tuple(of_layer[-1:]) for of_layer in parts.values()}) == 1:
+        parts = {layer: of_layer[:-1] for layer, of_layer in parts.items()}
+    return {layer: f"{task}, {'.'.join(of_layer)}" for layer, of_layer in parts.items()}

@@ -21,19 +21,19 @@ from actilaw.study.claims.result import (
 )
 
 LEAST_POSITIVE = 0.75  # of the networks, from which the claim holds
-POSITIVE, NEGATIVE, UNDECIDED = "positive", "negative", "undecided"
+ALPHA_POSITIVE, ALPHA_NEGATIVE, ALPHA_UNDECIDED = "positive", "negative", "undecided"
 
 
 def exponent(readings: pd.DataFrame) -> ClaimResult:
     """α of every network with its interval, and the share of networks where it is positive."""
     fitted = readings.dropna(subset=["alpha", "alpha_lower", "alpha_upper"]).copy()
-    fitted["alpha_is"] = UNDECIDED
-    fitted.loc[fitted["alpha_lower"] > 0, "alpha_is"] = POSITIVE
-    fitted.loc[fitted["alpha_upper"] < 0, "alpha_is"] = NEGATIVE
+    fitted["alpha_is"] = ALPHA_UNDECIDED
+    fitted.loc[fitted["alpha_lower"] > 0, "alpha_is"] = ALPHA_POSITIVE
+    fitted.loc[fitted["alpha_upper"] < 0, "alpha_is"] = ALPHA_NEGATIVE
     verdicts: list[Verdict] = []
     for network in readings["network"].unique():
         of_network = fitted[fitted["network"] == network]
-        undecided = int((of_network["alpha_is"] == UNDECIDED).sum())
+        undecided = int((of_network["alpha_is"] == ALPHA_UNDECIDED).sum())
         verdicts.append(
             judged(
                 network,
@@ -64,8 +64,8 @@ def exponent(readings: pd.DataFrame) -> ClaimResult:
 
 def _share_positive(fitted: pd.DataFrame) -> Interval:
     """The share for sure, up to that with what is undecided."""
-    for_sure = share_of(fitted["alpha_is"] == POSITIVE, fitted["units"])
-    at_most = share_of(fitted["alpha_is"] != NEGATIVE, fitted["units"])
+    for_sure = share_of(fitted["alpha_is"] == ALPHA_POSITIVE, fitted["units"])
+    at_most = share_of(fitted["alpha_is"] != ALPHA_NEGATIVE, fitted["units"])
     return replace(for_sure, upper=at_most.upper)
 
 
