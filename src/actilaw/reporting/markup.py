@@ -28,7 +28,8 @@ p { max-width: 46rem; margin: 8px 0; } .quiet { color: #5a636e; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 5px 8px; border-bottom: 1px solid #e8ebef; }
 td { white-space: nowrap; }
-.wraps td:first-child { white-space: normal; min-width: 8rem; overflow-wrap: anywhere; }
+.wraps td:first-child { white-space: normal; min-width: 6.5rem; overflow-wrap: break-word; }
+.wraps th, .wraps td { padding: 5px 4px; }
 th:first-child, td:first-child { text-align: left; } thead th { color: #5a636e; font-weight: 600; }
 """
 

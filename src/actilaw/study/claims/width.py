@@ -53,7 +53,7 @@ def width(readings: pd.DataFrame) -> ClaimResult:
             "Slopes in log N are taken between networks trained on as many samples. K no longer "
             f"grows where the slope of log K is at most {ELASTICITY:g}; it grows as the law says "
             f"where the slope differs by at most {ELASTICITY:g} from that of the fitted laws' K in "
-            f"the same networks. K is near its limit from {NEAR:.0%} of min(N, cD) on, in the mean "
+            f"the same networks. K is near its limit from {100 * NEAR:.0f} % of min(N, cD) on, in the mean "
             "over widths. The loss does not rise where the slope of log loss is at most "
             f"{LOSS_ELASTICITY:g}; of several layers all have to have N > cD. The law implies the "
             "first two statements only for cD much smaller than bN: networks that obey it with b "
