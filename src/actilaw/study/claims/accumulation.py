@@ -71,10 +71,10 @@ def accumulation(readings: pd.DataFrame) -> ClaimResult:
         rule=(
             "K after all samples is foretold from the first tenth of them, in networks in which "
             f"{LEAST_NEWLY} units or more began to work since then. A forecast is good where its "
-            f"error is at most {100 * MISSED:.0f} % of these units, by the median of each width in the "
-            "mean over widths. Intervals hold the count where they do so in "
-            f"{100 * COVERAGE:.0f} % of the networks or more, that is where they miss at most three times "
-            f"as often as they say; of five widths that takes {_least_to_hold(5)} networks or "
+            f"error is at most {100 * MISSED:.0f} % of these units, by the median of each width in "
+            "the mean over widths. Intervals hold the count where they do so in "
+            f"{100 * COVERAGE:.0f} % of the networks or more, that is where they miss at most three "
+            f"times as often as they say; of five widths that takes {_least_to_hold(5)} networks or "
             "more, even if none misses."
         ),
         verdicts=tuple(verdicts),

@@ -51,8 +51,8 @@ def exponent(readings: pd.DataFrame) -> ClaimResult:
         claim="The counts of working units obey a power law k^(−α) with 0 < α < 1.",
         rule=(
             "Whether α < 1 cannot be tested: a fitted law has b > 0, and so α = 1 − b < 1, always. "
-            f"α > 0 holds where in {100 * LEAST_POSITIVE:.0f} % of the networks or more the 95 % interval "
-            "of α lies above zero. Networks whose interval holds zero are undecided: the interval "
+            f"α > 0 holds where in {100 * LEAST_POSITIVE:.0f} % of the networks or more the 95 % "
+            "interval of α lies above zero. Networks whose interval holds zero are undecided: the interval "
             "of the share has its lower end as if α were negative in all of them, and its upper "
             "end as if it were positive."
         ),
