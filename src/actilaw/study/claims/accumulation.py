@@ -73,9 +73,9 @@ def accumulation(readings: pd.DataFrame) -> ClaimResult:
             f"{LEAST_NEWLY} units or more began to work since then. A forecast is good where its "
             f"error is at most {100 * MISSED:.0f} % of these units, by the median of each width in "
             "the mean over widths. Intervals hold the count where they do so in "
-            f"{100 * COVERAGE:.0f} % of the networks or more, that is where they miss at most three "
-            f"times as often as they say; of five widths that takes {_least_to_hold(5)} networks or "
-            "more, even if none misses."
+            f"{100 * COVERAGE:.0f} % of the networks or more, that is where they miss at most "
+            "three times as often as they say; of five widths that takes "
+            f"{_least_to_hold(5)} networks or more, even if none misses."
         ),
         verdicts=tuple(verdicts),
         details=grown,

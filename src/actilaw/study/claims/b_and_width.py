@@ -89,6 +89,6 @@ def _figure(fitted: pd.DataFrame) -> Figure:
     for (network, samples), rows in by(with_mass, "network", "samples"):
         means = rows.groupby("units")["mass"].mean()
         curves.append(
-            Curve(str(network), f"D = {samples}", tuple(means.index), tuple(means.to_numpy()))
+            Curve(str(network), f"D = {samples:.0f}", tuple(means.index), tuple(means.to_numpy()))
         )
     return Figure("units N", "mass bN", tuple(curves), log_y=True)

@@ -135,22 +135,22 @@ def _verdicts(
 
 
 def _figure(cells: pd.DataFrame) -> Figure:
-    """Idle share, with that of the fitted law, and removable share at 1 % against N/D, which the
-    law says is all that counts.
+    """Idle share of each width, with that of the fitted law, and the share removable at 1 % of the
+    test loss, against N/D, which the law says is all that counts.
     """
     curves = []
     for (network, width), rows in by(cells, "network", "width"):
         useful = rows[rows["loss_without_layer"] > USEFUL * rows["test_loss"]]
         for column, title, of_cells in (
-            ("removable_1%", "removable at 1 %", useful),
+            ("removable_1%", "removable", useful),
             ("idle", "idle", rows),
             ("idle_by_law", "idle", rows),
         ):
             means = of_cells.groupby("counted")[column].mean()
             x = float(rows["units"].iloc[0]) / means.index.to_numpy(float)
-            name = f"{title}, width {width}"
+            name = f"{title}, {width:.0f}"
             is_theory = column == "idle_by_law"
             curves.append(
                 Curve(str(network), name, tuple(x), tuple(means.to_numpy()), is_theory=is_theory)
             )
-    return Figure("units over samples, N/D", "share of units", tuple(curves))
+    return Figure("N/D", "share of units, by width", tuple(curves))

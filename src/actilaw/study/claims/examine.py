@@ -43,7 +43,10 @@ def examine(readings: pd.DataFrame, claims: Iterable[str] = tuple(CLAIMS)) -> li
         raise InputError(f"expected claims among {', '.join(CLAIMS)}, but got {', '.join(unknown)}")
     if readings.empty:
         raise InputError("expected cells that are done, but the study has none yet: run it first")
-    labelled = readings.assign(network=network_names(readings))
+    tasks = {task: place for place, task in enumerate(readings["task"].unique())}
+    in_order = readings.sort_values(["width", "samples", "seed"], kind="stable")
+    in_order = in_order.sort_values("task", key=lambda task: task.map(tasks), kind="stable")
+    labelled = in_order.assign(network=network_names(in_order))
     return [CLAIMS[name](labelled) for name in names]
 
 

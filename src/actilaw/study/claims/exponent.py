@@ -52,9 +52,9 @@ def exponent(readings: pd.DataFrame) -> ClaimResult:
         rule=(
             "Whether α < 1 cannot be tested: a fitted law has b > 0, and so α = 1 − b < 1, always. "
             f"α > 0 holds where in {100 * LEAST_POSITIVE:.0f} % of the networks or more the 95 % "
-            "interval of α lies above zero. Networks whose interval holds zero are undecided: the interval "
-            "of the share has its lower end as if α were negative in all of them, and its upper "
-            "end as if it were positive."
+            "interval of α lies above zero. Networks whose interval holds zero are undecided: the "
+            "interval of the share has its lower end as if α were negative in all of them, and its "
+            "upper end as if it were positive."
         ),
         verdicts=tuple(verdicts),
         details=fitted,
@@ -75,6 +75,6 @@ def _figure(fitted: pd.DataFrame) -> Figure:
     for (network, width), rows in by(fitted, "network", "width"):
         means = rows.groupby("counted")["alpha"].mean()
         curves.append(
-            Curve(str(network), f"width {width}", tuple(means.index), tuple(means.to_numpy()))
+            Curve(str(network), f"width {width:.0f}", tuple(means.index), tuple(means.to_numpy()))
         )
     return Figure("samples D", "α = 1 − b", tuple(curves))

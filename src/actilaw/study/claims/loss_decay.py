@@ -120,6 +120,6 @@ def _figure(losses: pd.DataFrame) -> Figure:
     for (task, width), rows in by(losses, "task", "width"):
         means = rows.groupby("samples")["test_loss"].mean()
         curves.append(
-            Curve(str(task), f"width {width}", tuple(means.index), tuple(means.to_numpy()))
+            Curve(str(task), f"width {width:.0f}", tuple(means.index), tuple(means.to_numpy()))
         )
     return Figure("samples D", "test loss", tuple(curves), log_y=True)

@@ -154,5 +154,5 @@ def _figure(readings: pd.DataFrame, places: pd.DataFrame) -> Figure:
         means = rows.groupby("counted")[["working", "units"]].mean()
         x = means.index.to_numpy(float) / expected[key]
         y = (means["working"] / means["units"]).to_numpy()
-        curves.append(Curve(str(network), f"width {width}", tuple(x), tuple(y)))
+        curves.append(Curve(str(network), f"width {width:.0f}", tuple(x), tuple(y)))
     return Figure("samples D over N/c", "share of working units K/N", tuple(curves))

@@ -142,6 +142,6 @@ def _figure(readings: pd.DataFrame) -> Figure:
     for (network, samples), rows in by(readings, "network", "samples"):
         means = rows.groupby("units")["working"].mean()
         curves.append(
-            Curve(str(network), f"D = {samples}", tuple(means.index), tuple(means.to_numpy()))
+            Curve(str(network), f"D = {samples:.0f}", tuple(means.index), tuple(means.to_numpy()))
         )
     return Figure("units N", "working units K", tuple(curves), log_y=True)
