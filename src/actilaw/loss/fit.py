@@ -25,10 +25,11 @@ from actilaw.loss.consistency import Consistency, consistency_with_counts
 from actilaw.loss.covariance import at_bound, in_units, inverse_information
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.loss.form import Form
-from actilaw.loss.forms import FORMS, LOSS_LAW_FORMULA, SURFACE, KnownShape
+from actilaw.loss.forms import FORMS, LOSS_LAW_FORMULA, KnownShape
 from actilaw.loss.huber import Fits, Problem, Solution, log_likelihood, noise_scale, solve
 from actilaw.loss.measurements import Measurements, read_measurements
 from actilaw.loss.profile_likelihood import ProfileLikelihood
+from actilaw.loss.surfaces import SURFACES
 from actilaw.support.arrays import Floats
 from actilaw.support.blas_threads import one_blas_thread
 
@@ -112,6 +113,7 @@ def fit_form(form: Form, measured: Measurements) -> FittedLoss:
         InputError: if there are no more distinct sizes than parameters, or the weights sum to less.
     """
     _check_enough(form, measured)
+    form = form.centred(measured.log_sizes)
     problem = _problem(form, measured)
     solution = _best_of_all_starts(form, measured, problem)
     values, slopes = form.log_loss(solution.parameters, measured.log_sizes)
