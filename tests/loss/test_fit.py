@@ -234,7 +234,7 @@ def test_counts_go_with_the_loss_law_alone() -> None:
     expected = "expected counts= with form='activation' and without size="
     with pytest.raises(InputError, match=expected):
         fit_loss(SIZES, 1 / SIZES, "power", counts=counts)
-    with pytest.raises(InputError, match=f"{expected}, but got form='activation' and size"):
+    with pytest.raises(InputError, match=f"{expected}, but got form='auto' and size"):
         fit_loss(DATA, 1 / DATA, size=WIDTHS, counts=counts)
     rng = np.random.default_rng(0)
     rare = 1e-5 * rng.random(3000) ** (-1 / 0.5)  # rates with a tail of exponent 1/2

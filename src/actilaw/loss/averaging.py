@@ -78,10 +78,8 @@ class AveragedForms:
 
     def log_loss(self, x: Floats) -> Floats:
         """(AV1) at ln D, (n,), or ln D and ln N, (2, n)."""
-        return sum(
-            (member.weight * member.curve(x)[0] for member in self.members),
-            np.zeros(x.shape[-1]),
-        )
+        curves = np.stack([member.curve(x)[0] for member in self.members])
+        return np.array([member.weight for member in self.members]) @ curves
 
     def variance(self, x: Floats, *, drift: bool = True) -> Floats:
         """(AV2), (n,); without the drift where that is what is looked for."""
@@ -99,7 +97,8 @@ class AveragedForms:
         """d of (AV2), (n,)."""
         along = along_data(x)
         low, high = self.reach
-        return np.maximum(0.0, np.maximum(along - high, low - along))
+        beyond: Floats = np.maximum(np.maximum(along - high, low - along), 0.0)
+        return beyond
 
     def bounds(self, x: Floats, level: float) -> Floats:
         """Bounds of a loss to be measured, as logarithms over the expected one, (n, 2)."""

@@ -16,7 +16,7 @@ from actilaw.loss.design import Design, design_of
 from actilaw.loss.form import Form
 from actilaw.loss.forms import KnownShape
 from actilaw.loss.measurements import Measurements
-from actilaw.loss.planning import Cost, Planner, first_reached, reach_of, samples_within
+from actilaw.loss.planning import Cost, Planner, reach_of, samples_within, when_reached
 from actilaw.loss.profile_likelihood import (
     ProfileLikelihood,
     bounded_sides,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LOG_OF_NO_FLOOR = -1e4  # logarithm of a floor that adds nothing to any loss
 SLOPE_STEP = 1e-4  # in ln D, for differences
 PLOT_POINTS = 60
+MOST_SIZES_PLOTTED = 6
+ALLOCATIONS_PLOTTED = 25
 PLOT_BEYOND = 10.0  # times the largest training set, up to which the curve is drawn
 REASONS = {  # why a parameter has no lower bound, and no upper one
     "knee": ("no plateau is seen", "no power law is seen after it"),
@@ -189,8 +191,8 @@ class FittedLoss:
         return np.exp(self._expected(x)).reshape(shape)[()]
 
     def local_slope(self, samples: ArrayLike, size: ArrayLike | None = None) -> Floats:
-        """Slope of ln(L − L_inf) against ln D, of `form`: for the loss law (10a), 0 on the plateau, −b far
-        beyond the knee.
+        """Slope of ln(L − L_inf) against ln D, of `form`: for the loss law (10a), 0 on the plateau,
+        −b far beyond the knee.
 
         Raises:
             InputError: if sizes are not positive and finite, or `size` is missing or too much.
@@ -266,13 +268,10 @@ class FittedLoss:
         fraction("level", level)
         targets = np.atleast_1d(positive_array("loss", loss))
         grid = reach_of(self.samples)
-        columns: dict[str, object] = {"loss": targets}
-        if size is not None:
-            columns["size"] = float(size)
         forecast = self.forecast(grid, size=size, level=level)
-        for name in ("expected", "lower", "upper"):
-            columns[name] = first_reached(np.log(grid), forecast[name].to_numpy(), targets)
-        return pd.DataFrame(columns)
+        given = {} if size is None else {"size": float(size)}
+        rows = [{"loss": t, **given, **when_reached(grid, forecast, t)} for t in targets.tolist()]
+        return pd.DataFrame(rows)
 
     def iso_loss(
         self, loss: float, sizes: ArrayLike | None = None, *, level: float = 0.95
@@ -345,7 +344,7 @@ class FittedLoss:
         fraction("level", level)
         self._must_tell_size_from_data()
         budgets = np.atleast_1d(positive_array("compute", compute))
-        planner = Planner(self._averaged, self.measured, cost)
+        planner = self._planner(cost)
         rows = pd.DataFrame([planner.best(float(budget), level) for budget in budgets])
         ahead = self.forecast(rows["samples"], size=rows["size"], level=level)
         return rows.assign(**{name: ahead[name] for name in ("expected", "lower", "upper")})
@@ -378,8 +377,7 @@ class FittedLoss:
         self._must_tell_size_from_data()
         budget = float(positive_array("compute", compute))
         factors = np.atleast_1d(positive_array("factors", factors))
-        planner = Planner(self._averaged, self.measured, cost)
-        return planner.other_lengths(budget, factors)
+        return self._planner(cost).other_lengths(budget, factors)
 
     @one_blas_thread()
     def summary(self, level: float = 0.95) -> pd.DataFrame:
@@ -416,7 +414,8 @@ class FittedLoss:
         """
         summary = self.summary(level)
         rows = summary.iterrows()
-        reasons = REASONS | ({"b": ("", EXPONENTIAL)} if self.form.name == "activation" else {})
+        of_b = {"b": ("", EXPONENTIAL)} if self.form.name in ("activation", "knee_alone") else {}
+        reasons = REASONS | of_b
         remarks = [
             _remark(str(name), row["lower"], row["upper"], level, reasons.get(str(name), ("", "")))
             for name, row in rows
@@ -433,8 +432,8 @@ class FittedLoss:
         """Measured losses, and the curve with its 95 % interval up to 10 times the data.
 
         Args:
-            ax: what to draw on; a new figure if left out. A joint fit draws one curve for each
-                size.
+            ax: what to draw on; a new figure if left out. A fit over sizes draws one curve for each
+                size, or for some of many.
 
         Returns:
             The Matplotlib axes.
@@ -446,12 +445,79 @@ class FittedLoss:
 
         ends = self.samples.min(), PLOT_BEYOND * self.samples.max()
         grid = np.geomspace(*ends, PLOT_POINTS)
-        sizes = [None] if self.size is None else np.unique(self.size)
+        sizes = [None] if self.size is None else self._some_sizes()
+        name = self.form.name if self.averaged is None else "average"
         forecasts = {
-            self.form.name if size is None else f"size {size:,.10g}": self.forecast(grid, size=size)
+            name if size is None else f"size {size:,.10g}": self.forecast(grid, size=size)
             for size in sizes
         }
         return plot_loss(self.measured, forecasts, level=0.95, ax=ax)
+
+    def plot_allocation(
+        self, compute: ArrayLike | None = None, *, cost: Cost | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Best size and samples of budgets, `allocate`, with 95 % intervals and the runs measured.
+
+        Args:
+            compute: budgets; from what the cheapest run cost to 100 times what the dearest did, if
+                left out.
+            cost: as for `allocate`.
+            ax: what to draw on; a new figure if left out.
+
+        Raises:
+            InputError: as `allocate`.
+            MissingExtraError: if Matplotlib is not installed.
+        """
+        from actilaw.loss.plot import plot_allocation  # Matplotlib is an extra
+
+        self._must_tell_size_from_data()
+        spent = self._planner(cost).spent()
+        largest = PLOT_BEYOND**2 * spent.max()
+        budgets = np.geomspace(spent.min(), largest, ALLOCATIONS_PLOTTED)
+        table = self.allocate(budgets if compute is None else compute, cost=cost)
+        table.attrs["spent"] = spent
+        return plot_allocation(self.measured, table, level=0.95, ax=ax)
+
+    def plot_iso_loss(self, losses: ArrayLike | None = None, *, ax: Axes | None = None) -> Axes:
+        """Networks of equal loss, `iso_loss`, in the plane of size and samples.
+
+        Args:
+            losses: one curve for each; quartiles of the losses measured, if left out.
+            ax: what to draw on; a new figure if left out.
+
+        Raises:
+            InputError: as `iso_loss`.
+            MissingExtraError: if Matplotlib is not installed.
+        """
+        from actilaw.loss.plot import plot_iso_loss  # Matplotlib is an extra
+
+        if losses is None:
+            losses = np.quantile(self.loss, [0.05, 0.25, 0.5, 0.75])
+        curves = [self.iso_loss(float(loss)) for loss in np.atleast_1d(losses)]
+        return plot_iso_loss(self.measured, curves, ax=ax)
+
+    def plot_iso_flop(
+        self, compute: ArrayLike | None = None, *, cost: Cost | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Loss against size where the budget is spent, `iso_flop`, with the best size marked.
+
+        Args:
+            compute: one curve for each budget; four over what the runs cost, if left out.
+            cost: as for `allocate`.
+            ax: what to draw on; a new figure if left out.
+
+        Raises:
+            InputError: as `iso_flop`.
+            MissingExtraError: if Matplotlib is not installed.
+        """
+        from actilaw.loss.plot import plot_iso_flop  # Matplotlib is an extra
+
+        self._must_tell_size_from_data()
+        if compute is None:
+            compute = np.quantile(self._planner(cost).spent(), [0.1, 0.4, 0.7, 1.0])
+        budgets = np.atleast_1d(positive_array("compute", compute)).tolist()
+        curves = {budget: self.iso_flop(budget, cost=cost) for budget in budgets}
+        return plot_iso_flop(curves, ax=ax)
 
     def __repr__(self) -> str:
         rows = [
@@ -523,6 +589,16 @@ class FittedLoss:
         if sizes is not None:
             return np.atleast_1d(positive_array("sizes", sizes))
         return np.geomspace(self.size.min() / 2, 2 * self.size.max(), PLOT_POINTS)
+
+    def _planner(self, cost: Cost | None) -> Planner:
+        return Planner(self._averaged, self.measured, cost)
+
+    def _some_sizes(self) -> Floats:
+        """The sizes measured, or some of them, evenly spread, where there are many."""
+        sizes = np.unique(self.measured.log_sizes[1])
+        if sizes.size > MOST_SIZES_PLOTTED:
+            sizes = np.linspace(sizes[0], sizes[-1], MOST_SIZES_PLOTTED)
+        return np.exp(sizes)
 
     def _must_tell_size_from_data(self) -> None:
         if self.size is None:

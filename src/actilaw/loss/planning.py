@@ -80,15 +80,36 @@ def reach_of(samples: Floats) -> Floats:
     return np.geomspace(least / FARTHEST_SAMPLES, largest * FARTHEST_SAMPLES, POINTS_OF_REACH)
 
 
-def first_reached(x: Floats, loss: Floats, targets: Floats) -> Floats:
-    """e^x at which the loss, (m,), first comes down to each target; 0 where it starts below, and
-    infinity where it never comes down.
+def when_reached(samples: Floats, forecast: pd.DataFrame, target: float) -> dict[str, float]:
+    """Samples at which a forecast over them, (m,), comes down to a loss: expected, and lower and
+    upper, between which its interval holds that loss without a gap.
+
+    Far below the data an interval is so wide that it holds any loss; so the bounds are looked for
+    from the expected crossing on.
     """
-    logs = np.log(np.clip(loss, SMALLEST_LOSS, 1 / SMALLEST_LOSS))
-    falling = np.minimum.accumulate(logs)
-    aims = np.log(targets)
-    found = np.exp(np.interp(-aims, -falling, x))
-    return np.where(aims < falling[-1], np.inf, np.where(aims >= falling[0], 0.0, found))
+    x, aim = np.log(samples), np.log(target)
+    logs = {
+        name: np.log(np.clip(forecast[name].to_numpy(), SMALLEST_LOSS, 1 / SMALLEST_LOSS)) - aim
+        for name in ("expected", "lower", "upper")
+    }
+    below = np.flatnonzero(logs["expected"] <= 0)
+    expected = _crossing(x, logs["expected"], int(below[0])) if below.size else np.inf
+    before = np.flatnonzero((logs["lower"] > 0) & (x < expected))
+    after = np.flatnonzero((logs["upper"] <= 0) & (x > expected))
+    lower = _crossing(x, logs["lower"], int(before[-1]) + 1) if before.size else -np.inf
+    upper = _crossing(x, logs["upper"], int(after[0])) if after.size else np.inf
+    found = {"expected": expected, "lower": lower, "upper": upper}
+    return {name: float(np.exp(value)) for name, value in found.items()}
+
+
+def _crossing(x: Floats, values: Floats, i: int) -> float:
+    """Where the values change sign between i − 1 and i, by a straight line; minus infinity at the
+    first, infinity beyond the last.
+    """
+    if i == 0 or i == x.size:
+        return -np.inf if i == 0 else np.inf
+    share = values[i - 1] / (values[i - 1] - values[i])
+    return float(x[i - 1] + share * (x[i] - x[i - 1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +149,11 @@ class Planner:
             "samples_lower": float(samples[2]) if upper < np.inf else 0.0,
             "samples_upper": float(samples[0]) if lower > -np.inf else np.inf,
         }
+
+    def spent(self) -> Floats:
+        """What each measured run cost, (n,)."""
+        assert self.measured.size is not None
+        return _cost_of(self.cost, self.measured.size, self.measured.samples)
 
     def least_loss(self, compute: float) -> float:
         """Expected loss of the best network for a budget."""
@@ -175,7 +201,7 @@ class Planner:
         """Logarithms of the sizes among which the best is looked for."""
         assert self.measured.size is not None
         sizes = np.log(self.measured.size)
-        spent = np.log(_cost_of(self.cost, self.measured.size, self.measured.samples))
+        spent = np.log(self.spent())
         beyond = max(0.0, np.log(compute) - spent.max(), spent.min() - np.log(compute))
         return sizes.min() - LOG_ROOM - beyond, sizes.max() + LOG_ROOM + beyond
 

@@ -48,8 +48,10 @@ class SizedForm(Form):
     reference: float = 0.0
 
     def centred(self, x: Floats) -> Self:
-        """The form at the geometric mean of the sizes."""
-        return replace(self, reference=float(x[1].mean()))
+        """The form at the geometric mean of the sizes, which its formula then names."""
+        reference = float(x[1].mean())
+        formula = self.formula.replace("N0", f"{np.exp(reference):.3g}")
+        return replace(self, reference=reference, formula=formula)
 
 
 class ActivationOverSize(SizedForm):
