@@ -24,11 +24,18 @@ from actilaw.support.arrays import Floats
 STEPS_FROM_EVERY_START = 30
 LOSSES_FOR_STARTS = 500  # of more losses, no more than these are asked which starts are good
 STARTS_TRIED = 40  # of a form's grid, those of least cost
+STARTS_TRIED_BESIDES = 12  # where a fit to more losses is known
 STARTS_FOLLOWED = 8  # the best ones, which are then followed to their end
 
 
-def fit_form(form: Form, measured: Measurements) -> FittedLoss:
+def fit_form(form: Form, measured: Measurements, *, near: Floats | None = None) -> FittedLoss:
     """The nearest curve of one form.
+
+    Args:
+        form: to fit.
+        measured: the losses.
+        near: coordinates of a fit to more losses, (p,), from which the search starts besides; it
+            then tries fewer starts of the form's grid.
 
     Raises:
         InputError: if there are no more distinct sizes than parameters, or the weights sum to less.
@@ -36,7 +43,7 @@ def fit_form(form: Form, measured: Measurements) -> FittedLoss:
     _check_enough(form, measured)
     form = form.centred(measured.log_sizes)
     problem = _problem(form, measured)
-    solution = _best_of_all_starts(form, measured, problem)
+    solution = _best_of_all_starts(form, measured, problem, near)
     values, slopes = form.log_loss(solution.parameters, measured.log_sizes)
     residuals = values[0] - problem.measured
     noise, unclipped = noise_scale(problem, residuals, float(solution.scale[0]))
@@ -89,7 +96,9 @@ def _curve(form: Form, x: Floats, coordinates: Floats, fits: Fits) -> tuple[Floa
     return form.log_loss(coordinates, x)
 
 
-def _best_of_all_starts(form: Form, measured: Measurements, problem: Problem) -> Solution:
+def _best_of_all_starts(
+    form: Form, measured: Measurements, problem: Problem, near: Floats | None
+) -> Solution:
     """A few steps from every start, then the best ones to their end, and the best of those.
 
     Of many losses, some of all sizes show which starts are worth following.
@@ -102,7 +111,10 @@ def _best_of_all_starts(form: Form, measured: Measurements, problem: Problem) ->
         weights=some.weights * (measured.weights.sum() / some.weights.sum()),
     )
     starts = form.starts(some.log_sizes, roughly.measured, roughly.weights)
-    starts = solve(roughly, starts, steps=0).best(STARTS_TRIED).parameters
+    tried = STARTS_TRIED if near is None else STARTS_TRIED_BESIDES
+    starts = solve(roughly, starts, steps=0).best(tried).parameters
+    if near is not None:
+        starts = np.concatenate([starts, near[np.newaxis]])
     first = solve(roughly, starts, steps=STEPS_FROM_EVERY_START).best(STARTS_FOLLOWED)
     return solve(problem, first.parameters).best(1)
 

@@ -141,7 +141,7 @@ def _cut(fits: dict[str, FittedLoss], measured: Measurements, kept: NDArray[np.b
     found = {}
     for name, fitted in fits.items():
         if _is_enough(fitted.form, part):
-            found[name] = fit_form(fitted.form, part)
+            found[name] = fit_form(fitted.form, part, near=fitted.profile.coordinates)
     errors = {
         name: fitted.form.log_loss(fitted.profile.coordinates[np.newaxis], x)[0][0] - log_loss
         for name, fitted in found.items()
