@@ -140,8 +140,11 @@ def surfaces() -> None:
             f"those below{said};"
         )
         print("C4: mean over three evaluations")
-        squared = found.groupby(["form", "source", "cut", "evaluated_on"])["squared"].mean()
-        errors = np.sqrt(squared).groupby(["source", "cut", "form"]).mean().unstack()
+        by_evaluation = found.groupby(["form", "source", "cut", "evaluated_on"])
+        errors = by_evaluation["squared"].mean().map(np.sqrt)
+        errors = errors.groupby(["source", "cut", "form"]).mean()
+        table = errors.reset_index(name="error")
+        errors = table.pivot_table("error", index=["source", "cut"], columns="form")
         errors = errors[[AUTO, *SURFACES]]
         print(errors.to_string(float_format=lambda v: f"{v:.4f}"))
         means = errors.mean()
@@ -154,11 +157,17 @@ def surfaces() -> None:
         )
         for name in (AUTO, "activation", "chinchilla", "kaplan"):
             of_form = found[found["form"] == name]
-            inside = of_form.groupby(["source", "cut"])["inside"].mean().round(3).to_dict()
             rows = ", ".join(
-                f"{source} {cut:g}: {share}" for (source, cut), share in inside.items()
+                f"{source} {cut:g}: {share_inside(of_form, source, cut):.3f}"
+                for source, some in cuts.items()
+                for cut in some
             )
             print(f"inside 95 % intervals, {name}: {of_form['inside'].mean():.3f} in all; {rows}")
+
+
+def share_inside(found: pd.DataFrame, source: str, cut: float) -> float:
+    chosen = (found["source"] == source) & (found["cut"] == cut)
+    return float(found.loc[chosen, "inside"].mean())
 
 
 def forecasts_of_large_runs(form: str, cuts: dict[str, tuple[float, ...]]) -> pd.DataFrame:
@@ -184,7 +193,7 @@ def forecasts_of_large_runs(form: str, cuts: dict[str, tuple[float, ...]]) -> pd
     return pd.concat(found)
 
 
-# Besiroglu et al. 2024: estimates and standard errors for 240 runs, without the five highest losses.
+# Besiroglu et al. 2024: estimates and standard errors, 240 runs without the five highest losses.
 PUBLISHED = {
     "floor": (1.8172, 0.03),
     "A": (482.01, 124.58),

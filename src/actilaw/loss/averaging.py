@@ -97,8 +97,7 @@ class AveragedForms:
         """d of (AV2), (n,)."""
         along = along_data(x)
         low, high = self.reach
-        beyond: Floats = np.maximum(np.maximum(along - high, low - along), 0.0)
-        return beyond
+        return np.clip(np.maximum(along - high, low - along), 0.0, None)
 
     def bounds(self, x: Floats, level: float) -> Floats:
         """Bounds of a loss to be measured, as logarithms over the expected one, (n, 2)."""

@@ -29,7 +29,7 @@ SIZE_NAMES = (
     *("non_embedding_params", "model_size", "size", "n", "width", "units"),
 )
 RUN_NAMES = ("run", "run_id", "run_name")
-BITS = re.compile(r"bits|bpb|bpc")
+NAMED_IN_BITS = re.compile(r"bits|bpb|bpc")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def read_runs(
         kept, more = _ends_of_runs(values, kept, table[run])
         notes += more
     values = values[kept].astype(float)
-    unit = "bits" if BITS.search(found["loss"].lower()) else "nats"
+    unit = "bits" if NAMED_IN_BITS.search(found["loss"].lower()) else "nats"
     return Runs(
         samples=values["samples"].to_numpy(),
         loss=values["loss"].to_numpy(),
@@ -136,7 +136,7 @@ def _whole_rows(values: pd.DataFrame) -> tuple[pd.Series, list[str]]:
     """Which rows have a finite, positive loss; the other columns are validated where they are
     used.
     """
-    kept = np.isfinite(values["loss"]) & (values["loss"] > 0)
+    kept = values["loss"].between(0, np.inf, inclusive="neither")
     left_out = int((~kept).sum())
     if left_out == len(kept):
         raise InputError("expected positive, finite losses, but no row has one")
@@ -152,7 +152,7 @@ def _ends_of_runs(
     if lengths.size < 2 or lengths.max() < 2:
         return kept, []
     last = values["samples"].groupby(runs).idxmax()
-    ends = kept.where(values.index.isin(last), False)
+    ends = pd.Series(kept.to_numpy() & values.index.isin(last), index=values.index)
     note = (
         f"{_rows(int(kept.sum()) - int(ends.sum()))} along {lengths.size} runs left out: the last "
         "of each run counts, since losses along a run are not those of shorter runs"
