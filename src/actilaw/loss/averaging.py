@@ -97,7 +97,7 @@ class AveragedForms:
         """d of (AV2), (n,)."""
         along = along_data(x)
         low, high = self.reach
-        return np.clip(np.maximum(along - high, low - along), 0.0, None)
+        return np.asarray(np.clip(np.maximum(along - high, low - along), 0.0, None), float)
 
     def bounds(self, x: Floats, level: float) -> Floats:
         """Bounds of a loss to be measured, as logarithms over the expected one, (n, 2)."""
