@@ -43,7 +43,7 @@ REASONS = {  # why a parameter has no lower bound, and no upper one
     "knee": ("no plateau is seen", "no power law is seen after it"),
     "floor": ("it may be zero", ""),
 }
-CASES_OF_G = {0.0: "a fixed bN (0)", 1.0: "a fixed b (1)"}
+CASES_OF_G = {0.0: "a fixed bN, g = 0", 1.0: "a fixed b, g = 1"}
 EXPONENTIAL = "an exponential decay of the loss is no worse"  # (1 + x/b)^(−b) as b grows
 
 
@@ -618,7 +618,7 @@ class FittedLoss:
             return ()
         cases = [text for value, text in CASES_OF_G.items() if low <= value <= high]
         said = " and of ".join(cases)
-        verdict = f"as of {said}" if cases else "neither of a fixed b (1) nor of a fixed bN (0)"
+        verdict = f"as of {said}" if cases else "neither that of a fixed b, 1, nor of a fixed bN, 0"
         return (f"the knee moves as size^g, g {low:.2g} to {high:.2g} ({level:.0%}): {verdict}",)
 
     def _far_out(self) -> tuple[str, ...]:
