@@ -101,7 +101,7 @@ class AveragedForms:
 
     def bounds(self, x: Floats, level: float) -> Floats:
         """Bounds of a loss to be measured, as logarithms over the expected one, (n, 2)."""
-        reach: Floats = stdtrit(FREEDOM, (1 + level) / 2) * np.sqrt(self.variance(x))
+        reach = float(stdtrit(FREEDOM, (1 + level) / 2)) * np.sqrt(self.variance(x))
         return np.stack([-reach, reach], axis=-1)
 
 
