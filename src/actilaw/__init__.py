@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from actilaw.reporting.report import report
     from actilaw.theory import (
         ActivationLaw,
+        ActivationSurface,
         BuffetLaw,
         CompetitiveLaw,
         LossLaw,
@@ -53,6 +54,7 @@ __all__ = [
     "ActilawError",
     "ActivationCounts",
     "ActivationLaw",
+    "ActivationSurface",
     "Blocks",
     "BuffetLaw",
     "Census",
@@ -93,6 +95,7 @@ _MODULES = {
     "ActilawError": "actilaw.errors",
     "ActivationCounts": "actilaw.counts.activation_counts",
     "ActivationLaw": "actilaw.theory",
+    "ActivationSurface": "actilaw.theory",
     "Blocks": "actilaw.counts.blocks",
     "BuffetLaw": "actilaw.theory",
     "Census": "actilaw.counts.census",

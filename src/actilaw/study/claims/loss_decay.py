@@ -96,7 +96,8 @@ def _exponents(network: str, width: int, rows: pd.DataFrame) -> dict[str, float 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fitted = fit_loss(means.index.to_numpy(float), means["test_loss"].to_numpy())
+            losses = means["test_loss"].to_numpy()
+            fitted = fit_loss(means.index.to_numpy(float), losses, "activation")
     except ActilawError:
         return found
     found["scatter"] = fitted.residual
