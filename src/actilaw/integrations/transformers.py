@@ -107,8 +107,8 @@ class ActivationCallback(TrainerCallback):
         folder = _folder(args, state) if self._resume is None else Path(self._resume)
         if not (folder / COUNTS_FILE).exists():
             raise InputError(
-                f"expected the counts of the checkpoint in {folder}, but there is no {COUNTS_FILE}: name "
-                "the folder that has it, ActivationCallback(resume=...)"
+                f"expected the counts of the checkpoint in {folder}, but there is no "
+                f"{COUNTS_FILE}: name the folder that has it, ActivationCallback(resume=...)"
             )
         return folder / COUNTS_FILE
 
