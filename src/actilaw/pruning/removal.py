@@ -1,92 +1,284 @@
-"""Taking units out of every weight matrix that holds them, along the dependency graph of
-torch-pruning (Fang et al. 2023, arXiv 2301.12900).
+"""Which of the planned units can go, seen by running the model twice on the example inputs.
+
+The first run follows units to the parameters that hold them (`following`). In the second run the
+units are held at constants where their layer is counted: at zero, or at their mean output. What a
+later weight takes in of them is then a constant too, which goes into its bias; where it is not, the
+units reach the weight by another way, and stay. Its output is what the smaller model has to give.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-import torch_pruning
-from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from actilaw.errors import ModelError
-from actilaw.pruning.forward import output
+from actilaw.counts.census import Census
+from actilaw.errors import InputError, ModelError
+from actilaw.pruning.expert_units import Experts, find_experts
+from actilaw.pruning.following.axis_graph import AxisGraph
+from actilaw.pruning.following.follower import Follower, Silence, graph_of
+from actilaw.pruning.following.labels import constant_along, varying
+from actilaw.pruning.following.operation import Taken
+from actilaw.pruning.forward import call, outputs
+from actilaw.pruning.layer_units import (
+    LayerInRun,
+    RunOfLayers,
+    base_name,
+    choice_of,
+    ids_along_units,
+    require_same_layers,
+)
+from actilaw.recording.layers import Choice
+from actilaw.support.arrays import Floats, Ints
+
+MOST_RUNS = 8  # of the model with units held, while fewer and fewer of them can go
+NOT_FOLLOWED = "its units could not be followed to the weights that make them"
 
 
-def remove_units(
-    model: nn.Module,
-    removed: Mapping[str, NDArray[np.intp]],
-    producers: Mapping[str, nn.Linear],
-    inputs: tuple[Any, ...],
-) -> torch.Tensor:
-    """Remove the units from the model itself; what it returns for the inputs afterwards.
+@dataclass(eq=False)
+class FollowedModel:
+    """What following the units of a census through a model found.
 
-    Args:
-        model: is changed.
-        removed: indices of the units, by layer.
-        producers: the Linear layer that feeds each of the layers.
-        inputs: on which the layers are followed.
+    Attributes:
+        model: the network.
+        inputs: on which it ran.
+        choice: where its layers are.
+        graph: of the ids of its parameters.
+        ids: of the units of each layer, by its name in the census; (n_units,). None where they
+            could not be followed.
+        experts: by layer, of those whose units are experts.
+    """
+
+    model: nn.Module
+    inputs: Any
+    choice: Choice
+    graph: AxisGraph
+    ids: dict[str, Ints | None]
+    experts: dict[str, Experts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Removable:
+    """Units that can go, and what is left to do.
+
+    Attributes:
+        units: indices of the units, by layer.
+        ids: whether each id goes; (size,), bool.
+        taken: what weights take in of them, which is constant.
+        output: what the model returns while they are held; a tensor for each of its outputs,
+            without entries for units that go.
+        kept: by layer, why units that were planned stay, with how many.
+    """
+
+    units: dict[str, Ints]
+    ids: np.ndarray
+    taken: list[Taken]
+    output: list[Tensor]
+    kept: dict[str, str]
+
+
+def follow(model: nn.Module, census: Census, inputs: Any) -> FollowedModel:
+    """Follow the units of a census through a model, which runs once.
 
     Raises:
-        ModelError: if torch-pruning cannot follow the model, or the units feed other layers than
-            Linear ones.
+        InputError: if the census is of other layers.
+        ModelError: if it has no such layers, or does not run on the inputs.
     """
+    choice = choice_of(model, census)
+    graph = graph_of(model)
+    follower = Follower(graph)
+    ids: dict[LayerInRun, Ints | None] = {}
+    widths: dict[LayerInRun, int] = {}
+
+    def note(layer: LayerInRun, _: Tensor, x: Tensor) -> None:
+        widths[layer] = x.shape[-1]
+        found = ids_along_units(x, follower.labels_of(x))
+        if found is not None:
+            follower.note_counted(found)
+            before = ids.get(layer)
+            if before is not None and before.shape == found.shape:
+                graph.join(before, found)
+        ids.setdefault(layer, found)
+
+    with RunOfLayers(model, choice, note) as run, follower:
+        returned = _returned(model, inputs)
+    for label in follower.labels_of(outputs(returned)[0]):
+        graph.pin(np.asarray(label.reshape(-1).cpu()), "they are the model's output")
+    by_name = {layer.name: ids.get(layer) for layer in run.layers}
+    require_same_layers(
+        census, list(by_name), {layer.name: width for layer, width in widths.items()}
+    )
+    found = FollowedModel(model, inputs, choice, graph, {})
+    routers = {name for name, point in choice.points.items() if point.chooses_experts}
+    for name, counts in census.items():
+        base = base_name(name, counts.criterion)
+        if base in routers:
+            experts = find_experts(model, base, graph)
+            if experts is not None and len(experts.ids) == counts.units:
+                found.experts[name] = experts
+        own = found.experts[name].ids if name in found.experts else by_name[base]
+        found.ids[name] = own
+    return found
+
+
+def removable(
+    followed: FollowedModel, planned: Mapping[str, Ints], constants: Mapping[str, Floats]
+) -> Removable:
+    """Which of the planned units can go.
+
+    Args:
+        followed: the model, which runs once or a few times more.
+        planned: indices of units, by layer.
+        constants: what the units of each layer are held at, (n_units,), in the unit of the
+            activations; zero where there is none.
+    """
+    graph = followed.graph
+    units = graph.units()
+    stays = dict(graph.pinned())
+    fixed = _values(followed, constants)
+    for _ in range(MOST_RUNS):
+        going = _going(followed, planned, stays)
+        silence = Silence(np.isin(units, list(going)))
+        silence.removed[0] = False
+        output, bad = _held(followed, silence, fixed)
+        if not bad:
+            return Removable(
+                units={name: _indices(followed, name, planned, going) for name in planned},
+                ids=silence.removed,
+                taken=silence.taken,
+                output=output,
+                kept=_kept(followed, planned, stays, going),
+            )
+        stays |= bad
+    raise ModelError(
+        "expected units that can be removed one layer after the other, but each run of the model "
+        "found others that cannot: prune fewer layers, Census({name: census[name]})"
+    )
+
+
+def _going(
+    followed: FollowedModel, planned: Mapping[str, Ints], stays: Mapping[int, str]
+) -> set[int]:
+    """Units of the network that are planned in every layer that has them."""
+    units = followed.graph.units()
+    wanted: set[int] = set()
+    refused = set(stays)
+    for name, ids in followed.ids.items():
+        if ids is None:
+            continue
+        goes = np.zeros(len(ids), bool)
+        goes[planned.get(name, np.zeros(0, np.int64))] = True
+        wanted |= set(units[ids[goes]].tolist())
+        refused |= set(units[ids[~goes]].tolist())
+    return wanted - refused
+
+
+def _indices(
+    followed: FollowedModel, name: str, planned: Mapping[str, Ints], going: set[int]
+) -> Ints:
+    ids = followed.ids[name]
+    if ids is None:
+        return np.zeros(0, np.int64)
+    of_units = followed.graph.units()[ids[planned[name]]]
+    return np.asarray(planned[name])[np.isin(of_units, list(going))]
+
+
+def _kept(
+    followed: FollowedModel,
+    planned: Mapping[str, Ints],
+    stays: Mapping[int, str],
+    going: set[int],
+) -> dict[str, str]:
+    """Why planned units stay, by layer."""
+    kept: dict[str, str] = {}
+    units = followed.graph.units()
+    for name, indices in planned.items():
+        ids = followed.ids[name]
+        if not len(indices):
+            continue
+        if ids is None:
+            kept[name] = f"{len(indices)} of {len(indices)} stay: {NOT_FOLLOWED}"
+            continue
+        left = [unit for unit in units[ids[indices]].tolist() if unit not in going]
+        if left:
+            shared = "other layers share them, in which they are not to be removed"
+            why = next((stays[unit] for unit in left if unit in stays), shared)
+            kept[name] = f"{len(left)} of {len(indices)} stay: {why}"
+    return kept
+
+
+def _values(followed: FollowedModel, constants: Mapping[str, Floats]) -> Floats:
+    """What each id is held at; (size,)."""
+    values = np.zeros(followed.graph.size)
+    for name, ids in followed.ids.items():
+        if ids is not None and name in constants:
+            values[ids] = constants[name]
+    return values
+
+
+def _held(
+    followed: FollowedModel, silence: Silence, values: Floats
+) -> tuple[list[Tensor], dict[int, str]]:
+    """What the model returns while units are held, and which of them reach a weight otherwise."""
+    follower = Follower(followed.graph, silence)
+
+    def hold(_: LayerInRun, whole: Tensor, x: Tensor) -> None:
+        found = ids_along_units(x, follower.labels_of(x))
+        if found is not None:
+            follower.note_counted(found)
+            follower.hold(whole, values)
+
+    with RunOfLayers(followed.model, followed.choice, hold), follower:
+        returned = _returned(followed.model, followed.inputs)
+    output = []
+    for tensor in outputs(returned):
+        for label in follower.labels_of(tensor):
+            for dim in varying(label):
+                if len(varying(label)) == 1:
+                    keep = torch.nonzero(~follower.is_removed(label).reshape(-1)).reshape(-1)
+                    tensor = tensor.index_select(dim, keep)
+        output.append(tensor)
+    bad: dict[int, str] = {}
+    units = followed.graph.units()
+    for taken in silence.taken:
+        for unit, reason in _not_constant(taken, silence.removed, units).items():
+            bad.setdefault(unit, reason)
+    return output, bad
+
+
+def _not_constant(taken: Taken, removed: np.ndarray, units: Ints) -> dict[int, str]:
+    ids = np.asarray(taken.ids.cpu(), np.int64)
+    goes = removed[ids]
+    values = taken.values.reshape(-1, taken.values.shape[-1])[:, torch.from_numpy(goes)]
+    whole = constant_along(values)
+    if whole is None:
+        columns = [constant_along(values[:, place : place + 1]) for place in range(values.shape[1])]
+        wrong = np.array([column is None for column in columns])
+        why = "they reach a later weight by another way than the counted layer"
+    else:
+        wrong = np.zeros(values.shape[1], bool)
+        why = "their constant value meets zeros around an image"
+        if taken.padded:
+            wrong = np.asarray((whole != 0).cpu())
+    return dict.fromkeys(units[ids[goes][wrong]].tolist(), why)
+
+
+def _returned(model: nn.Module, inputs: Any) -> Any:
     try:
-        with _differentiable(model):
-            for name, units in removed.items():
-                if units.size:
-                    _remove(model, name, producers[name], units, inputs)
-        return output(model, inputs)
-    except ModelError:
+        return call(model, inputs)
+    except (InputError, ModelError):
         raise
-    except Exception as error:  # whatever torch-pruning meets in a model that it cannot follow
+    except Exception as error:  # whatever the user's model meets
         raise ModelError(
-            "expected a model whose layers torch-pruning can follow along their gradients, but it "
-            f"failed with {type(error).__name__} ({error}): run it without no_grad, or prune the "
-            "part between Linear layers"
+            "expected a model that runs on the example inputs, but it failed with "
+            f"{type(error).__name__} ({error}): give inputs as the model takes them"
         ) from error
 
 
-def _remove(
-    model: nn.Module,
-    name: str,
-    producer: nn.Linear,
-    units: NDArray[np.intp],
-    inputs: tuple[Any, ...],
-) -> None:
-    """Rows of the producer, and the columns of the Linear layers that take the units in."""
-    graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=inputs)
-    group = graph.get_pruning_group(
-        producer, torch_pruning.prune_linear_out_channels, idxs=units.tolist()
-    )
-    for dependency, _ in group:
-        module = dependency.target.module
-        has_weights = next(module.parameters(), None) is not None
-        takes_in = dependency.handler == torch_pruning.prune_linear_in_channels
-        if has_weights and module is not producer and not takes_in:
-            raise ModelError(
-                f"expected the units of layer {name!r} to feed Linear layers alone, but they also "
-                f"feed {dependency.target.name}: prune removes units between two Linear layers; "
-                "record(model, layers=[...]) without it"
-            )
-    group.prune()
-
-
-@contextmanager
-def _differentiable(model: nn.Module) -> Iterator[None]:
-    """Gradients on inside the block, since torch-pruning finds its way along them; then as they
-    were.
-    """
-    wanted = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
-    model.requires_grad_(True)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(wanted[name])
+def names_of(kept: Mapping[str, str]) -> Sequence[str]:
+    """Why units stay, a sentence a layer."""
+    return [f"{name}: {why}" for name, why in kept.items()]
