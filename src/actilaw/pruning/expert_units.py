@@ -74,6 +74,7 @@ def keep_experts(experts: Experts, kept: Ints) -> None:
         left = [modules[int(index)] for index in kept]
         del modules[:]
         modules.extend(left)
+        modules.kept_places = tuple(map(int, kept))  # for the manifest of the saved model
     for module in experts.around:
         for name, value in list(vars(module).items()):
             if "expert" in name and type(value) is int and value == number:

@@ -32,21 +32,37 @@ class LayerInRun:
     Attributes:
         name: as in the census.
         entries: whether it has been called, as a number.
+        samples: to which samples of the batch the entries of this call belong; None for all of
+            them, in order.
     """
 
     per = "position"
 
     def __init__(self, name: str, run: RunOfLayers) -> None:
         self.name, self._run, self.entries = name, run, 0
+        self.samples: Tensor | None = None
 
     def add(self, x: Tensor, criterion: Criterion, *_: Any, **__: Any) -> None:
         """The layer was called, with activations (n_entries, n_positions, n_units)."""
+        self.samples = None
+        self._tell(x)
+
+    def add_some(
+        self,
+        x: Tensor,
+        criterion: Criterion,
+        mask: Tensor | None,
+        base: int,
+        samples: Tensor,
+        size: int,
+    ) -> None:
+        """The same for some of the samples of a batch."""
+        self.samples = samples
+        self._tell(x)
+
+    def _tell(self, x: Tensor) -> None:
         self.entries += 1
         self._run.told(self, x)
-
-    def add_some(self, x: Tensor, criterion: Criterion, *_: Any, **__: Any) -> None:
-        """The same for some of the samples of a batch."""
-        self.add(x, criterion)
 
 
 class RunOfLayers(Observer):

@@ -8,7 +8,7 @@ units reach the weight by another way, and stay. Its output is what the smaller 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from actilaw.counts.census import Census
 from actilaw.errors import InputError, ModelError
 from actilaw.pruning.expert_units import Experts, find_experts
-from actilaw.pruning.following.axis_graph import AxisGraph
+from actilaw.pruning.following.axis_graph import AxisGraph, OwnedAxis
 from actilaw.pruning.following.follower import Follower, Silence, graph_of
-from actilaw.pruning.following.labels import constant_along, varying
+from actilaw.pruning.following.labels import varying
 from actilaw.pruning.following.operation import Taken
 from actilaw.pruning.forward import call, outputs
 from actilaw.pruning.layer_units import (
@@ -36,6 +36,9 @@ from actilaw.recording.layers import Choice
 from actilaw.support.arrays import Floats, Ints
 
 MOST_RUNS = 8  # of the model with units held, while fewer and fewer of them can go
+SAME_CONSTANT = 1e-5  # relative differences of a constant that rounding makes
+ANOTHER_WAY = "they reach a later weight by another way than the counted layer"
+AT_EDGES = "their constant value meets zeros around an image"
 NOT_FOLLOWED = "its units could not be followed to the weights that make them"
 
 
@@ -51,6 +54,7 @@ class FollowedModel:
         ids: of the units of each layer, by its name in the census; (n_units,). None where they
             could not be followed.
         experts: by layer, of those whose units are experts.
+        takers: axes of weights that take units in.
     """
 
     model: nn.Module
@@ -59,6 +63,19 @@ class FollowedModel:
     graph: AxisGraph
     ids: dict[str, Ints | None]
     experts: dict[str, Experts] = field(default_factory=dict)
+    takers: tuple[OwnedAxis, ...] = ()
+
+    def weight_lengths(self) -> dict[str, Floats]:
+        """Length of the weights that take each unit in, by layer; (n_units,)."""
+        squares, units = np.zeros(self.graph.size), self.graph.units()
+        for axis in self.takers:
+            weight = axis.tensor.detach().double().movedim(axis.dim, 0).flatten(1)
+            of_units = units[axis.ids]
+            np.add.at(squares, of_units, weight.square().sum(1).cpu().numpy())
+        return {
+            name: np.zeros(0) if ids is None else np.sqrt(squares[units[ids]])
+            for name, ids in self.ids.items()
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +129,8 @@ def follow(model: nn.Module, census: Census, inputs: Any) -> FollowedModel:
     require_same_layers(
         census, list(by_name), {layer.name: width for layer, width in widths.items()}
     )
-    found = FollowedModel(model, inputs, choice, graph, {})
+    takers = tuple(follower.takers.values())
+    found = FollowedModel(model, inputs, choice, graph, {}, takers=takers)
     routers = {name for name, point in choice.points.items() if point.chooses_experts}
     for name, counts in census.items():
         base = base_name(name, counts.criterion)
@@ -144,7 +162,12 @@ def removable(
         going = _going(followed, planned, stays)
         silence = Silence(np.isin(units, list(going)))
         silence.removed[0] = False
-        output, bad = _held(followed, silence, fixed)
+        output, bad, edges = _held(followed, silence, fixed)
+        at_edges = np.isin(units, list(edges)) & (fixed != 0)
+        if at_edges.any():
+            fixed[at_edges] = 0.0  # a constant other than zero shows where an image ends
+            continue
+        bad |= edges
         if not bad:
             return Removable(
                 units={name: _indices(followed, name, planned, going) for name in planned},
@@ -222,8 +245,10 @@ def _values(followed: FollowedModel, constants: Mapping[str, Floats]) -> Floats:
 
 def _held(
     followed: FollowedModel, silence: Silence, values: Floats
-) -> tuple[list[Tensor], dict[int, str]]:
-    """What the model returns while units are held, and which of them reach a weight otherwise."""
+) -> tuple[list[Tensor], dict[int, str], dict[int, str]]:
+    """What the model returns while units are held, which of them reach a weight otherwise, and
+    which are constants other than zero with zeros put around them.
+    """
     follower = Follower(followed.graph, silence)
 
     def hold(_: LayerInRun, whole: Tensor, x: Tensor) -> None:
@@ -243,28 +268,28 @@ def _held(
                     tensor = tensor.index_select(dim, keep)
         output.append(tensor)
     bad: dict[int, str] = {}
+    edges: dict[int, str] = {}
     units = followed.graph.units()
     for taken in silence.taken:
-        for unit, reason in _not_constant(taken, silence.removed, units).items():
-            bad.setdefault(unit, reason)
-    return output, bad
-
-
-def _not_constant(taken: Taken, removed: np.ndarray, units: Ints) -> dict[int, str]:
-    ids = np.asarray(taken.ids.cpu(), np.int64)
-    goes = removed[ids]
-    values = taken.values.reshape(-1, taken.values.shape[-1])[:, torch.from_numpy(goes)]
-    whole = constant_along(values)
-    if whole is None:
-        columns = [constant_along(values[:, place : place + 1]) for place in range(values.shape[1])]
-        wrong = np.array([column is None for column in columns])
-        why = "they reach a later weight by another way than the counted layer"
-    else:
-        wrong = np.zeros(values.shape[1], bool)
-        why = "their constant value meets zeros around an image"
+        ids = np.asarray(taken.ids.cpu(), np.int64)
+        goes = silence.removed[ids]
+        values = taken.values.reshape(-1, taken.values.shape[-1])[:, torch.from_numpy(goes)]
+        wrong, nonzero = _constancy(values)
+        bad |= dict.fromkeys(units[ids[goes][wrong]].tolist(), ANOTHER_WAY)
         if taken.padded:
-            wrong = np.asarray((whole != 0).cpu())
-    return dict.fromkeys(units[ids[goes][wrong]].tolist(), why)
+            edges |= dict.fromkeys(units[ids[goes][nonzero & ~wrong]].tolist(), AT_EDGES)
+    return output, bad, edges
+
+
+def _constancy(values: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Of each column of values (n_rows, n_columns): whether its rows differ, and whether any is
+    not zero; bool, (n_columns,) each.
+    """
+    nonzero = np.asarray((values != 0).any(0).cpu())
+    if not len(values):
+        return np.zeros(values.shape[1], bool), nonzero
+    differ = (values - values[:1]).abs().amax(0) > SAME_CONSTANT * values.abs().amax(0)
+    return np.asarray((differ | ~values.isfinite().all(0)).cpu()), nonzero
 
 
 def _returned(model: nn.Module, inputs: Any) -> Any:
@@ -278,7 +303,3 @@ def _returned(model: nn.Module, inputs: Any) -> Any:
             f"{type(error).__name__} ({error}): give inputs as the model takes them"
         ) from error
 
-
-def names_of(kept: Mapping[str, str]) -> Sequence[str]:
-    """Why units stay, a sentence a layer."""
-    return [f"{name}: {why}" for name, why in kept.items()]

@@ -4,7 +4,7 @@ later weights took in of them goes into their biases, and modules are told their
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from actilaw.errors import ModelError
-from actilaw.pruning.expert_units import Experts, keep_experts
+from actilaw.pruning.expert_units import keep_experts
 from actilaw.pruning.following.axis_graph import AxisGraph
 from actilaw.pruning.following.operation import Taken
 from actilaw.pruning.removal import FollowedModel, Removable
@@ -35,7 +35,6 @@ def shrink(followed: FollowedModel, removable: Removable) -> None:
         ModelError: if a constant has to go into a bias, and there is none to take it.
     """
     model, graph = followed.model, followed.graph
-    before = {name: tuple(tensor.shape) for name, tensor in _named_tensors(model)}
     _fold(model, graph, removable)
     smaller = _smaller_tensors(graph, removable.ids)
     for module in model.modules():
@@ -44,12 +43,7 @@ def shrink(followed: FollowedModel, removable: Removable) -> None:
         kept = np.setdiff1d(np.arange(len(experts.ids)), removable.units[name])
         if len(kept) < len(experts.ids):
             keep_experts(experts, kept)
-    _update_config(model, followed.experts, before)
-
-
-def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from model.named_parameters()
-    yield from model.named_buffers()
+    _update_config(followed, removable)
 
 
 def _smaller_tensors(graph: AxisGraph, removed: np.ndarray) -> dict[int, Tensor]:
@@ -180,22 +174,21 @@ def _no_bias(where: str) -> ModelError:
     )
 
 
-def _update_config(
-    model: nn.Module, experts: Mapping[str, Experts], before: Mapping[str, tuple[int, ...]]
-) -> None:
-    """Say the new width in the model's configuration, where all its layers have the same."""
-    config: Any = getattr(model, "config", None) or getattr(model, "cfg", None)
+def _update_config(followed: FollowedModel, removable: Removable) -> None:
+    """Say new widths in the model's configuration, where all layers of a width have the same."""
+    config: Any = getattr(followed.model, "config", None) or getattr(followed.model, "cfg", None)
     if config is None:
         return
-    changed: dict[int, set[int]] = {}
-    after = {name: tuple(tensor.shape) for name, tensor in _named_tensors(model)}
-    for name, shape in before.items():
-        for one, other in zip(shape, after.get(name, shape), strict=False):
-            changed.setdefault(one, set()).add(other)
-    names = (*WIDTHS_IN_CONFIG, *(EXPERTS_IN_CONFIG if experts else ()))
-    for name in names:
-        value = getattr(config, name, None)
-        if name == "n_inner" and value is None and hasattr(config, "n_embd"):
-            value = 4 * config.n_embd
-        if type(value) is int and len(changed.get(value, ())) == 1:
-            setattr(config, name, next(iter(changed[value])))
+    widths: dict[int, set[int]] = {}
+    numbers: dict[int, set[int]] = {}
+    for name, ids in followed.ids.items():
+        if ids is not None:
+            sizes = numbers if name in followed.experts else widths
+            sizes.setdefault(len(ids), set()).add(len(ids) - removable.units[name].size)
+    for names, sizes in ((WIDTHS_IN_CONFIG, widths), (EXPERTS_IN_CONFIG, numbers)):
+        for name in names:
+            value = getattr(config, name, None)
+            if name == "n_inner" and value is None and hasattr(config, "n_embd"):
+                value = 4 * config.n_embd
+            if type(value) is int and len(sizes.get(value, ())) == 1:
+                setattr(config, name, next(iter(sizes[value])))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from actilaw.pruning.following.axis_graph import AxisGraph
+from actilaw.pruning.following.axis_graph import AxisGraph, OwnedAxis
 from actilaw.pruning.following.labels import NO_LABELS, Labels, ids_in, numbers
 from actilaw.pruning.following.operation import Operation, Taken
 from actilaw.pruning.following.rules import compared_axis, labels_of_results
@@ -48,6 +48,7 @@ class Follower(TorchDispatchMode):
     def __init__(self, graph: AxisGraph, silence: Silence | None = None) -> None:
         super().__init__()
         self.graph, self.silence = graph, silence
+        self.takers: dict[int, OwnedAxis] = {}  # axes of weights that take units in
         self._labels = WeakTensorKeyDictionary()
         self._counted: list[Ints] = []  # ids that counted layers have had
         self._memory: set[int] = set()  # of parameters
@@ -136,6 +137,10 @@ class Follower(TorchDispatchMode):
         return tensor.untyped_storage().data_ptr() in self._memory
 
     def _take(self, taken: Taken) -> None:
+        if self.silence is None:
+            axis = self.graph.owner(ids_in(taken.ids))
+            if axis is not None:
+                self.takers[axis.first] = axis
         if self.silence is not None and bool(self.is_removed(taken.ids).any()):
             self.silence.taken.append(taken)
 

@@ -90,20 +90,6 @@ def _join_to(found: list[Tensor], label: Tensor, graph: AxisGraph) -> None:
     found.append(label)
 
 
-def _is_zero(values: Tensor) -> bool:
-    return not bool(values.any())
-
-
-def constant_along(values: Tensor, relative: float = 1e-5) -> Tensor | None:
-    """The one row that all rows (n_rows, n_entries) equal, up to rounding; None if they differ."""
-    if values.shape[0] == 0 or _is_zero(values):
-        return values.new_zeros(values.shape[1])
-    first = values[0]
-    largest = values.abs().amax(0)
-    same = (values - first).abs().amax(0) <= relative * largest
-    return first if bool(same.all()) else None
-
-
 def numbers(values: Ints, like: Tensor) -> Tensor:
     """Whole numbers as a tensor on the same device."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(like.device)
