@@ -79,5 +79,3 @@ def keep_experts(experts: Experts, kept: Ints) -> None:
         for name, value in list(vars(module).items()):
             if "expert" in name and type(value) is int and value == number:
                 setattr(module, name, len(kept))
-
-

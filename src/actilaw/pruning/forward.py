@@ -90,4 +90,3 @@ def evaluating(*models: nn.Module) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fused)
         for module, training in modes.items():
             module.training = training
-

@@ -3,7 +3,7 @@
 Without a budget the idle units go. With one, the rarest go as long as the expected share of samples
 that any of them would have been active on stays within it:
 
-    (PL1) affected = 1 − ∏ over removed units of (1 − r_i)  [derived]
+    (RP1) affected = 1 − ∏ over removed units of (1 − r_i)  [derived]
 
 r_i is the probability that the unit is active on a sample, given its count: (D_i + b)/(D + D*) by
 (13) where it has worked, and what the forecaster expects of an idle unit where it has not. Units
@@ -67,12 +67,12 @@ class RemovalPlan:
 
     @cached_property
     def affected_by_layer(self) -> dict[str, float]:
-        """Expected share of samples on which a removed unit of the layer would be active, (PL1)."""
+        """Expected share of samples on which a removed unit of the layer would be active, (RP1)."""
         return {name: _affected(self.rates[name][units]) for name, units in self.units.items()}
 
     @property
     def affected(self) -> float:
-        """Expected share of samples on which any removed unit would be active, (PL1); in 0..1."""
+        """Expected share of samples on which any removed unit would be active, (RP1); in 0..1."""
         return _affected(np.array(list(self.affected_by_layer.values())))
 
     @one_blas_thread()
@@ -242,7 +242,9 @@ def _checked_ranking(ranking: str | None, budget: float | None, importance: obje
     if ranking is None:
         ranking = IDLE if budget is None else POSTERIOR_RATE
     if ranking not in RANKINGS:
-        raise InputError(f"expected ranking to be one of {', '.join(RANKINGS)}, but got {ranking!r}")
+        raise InputError(
+            f"expected ranking to be one of {', '.join(RANKINGS)}, but got {ranking!r}"
+        )
     if (ranking == IDLE) != (budget is None):
         raise InputError(
             "expected a budget, the share of samples that may be affected, with every ranking but "
@@ -291,7 +293,7 @@ def _within(
     score = np.concatenate([scores[name] for name in names])
     rate = np.concatenate([rates[name] for name in names])
     with np.errstate(divide="ignore"):
-        cost = -np.log1p(-rate)  # of (PL1), which adds up
+        cost = -np.log1p(-rate)  # of (RP1), which adds up
     left, chosen = -np.log1p(-budget), [[] for _ in names]
     for place in np.lexsort((rate, score)):
         mine = chosen[layer[place]]
@@ -370,4 +372,3 @@ def _risk(
             "bound": bound,
         }
     )
-

@@ -302,4 +302,3 @@ def _returned(model: nn.Module, inputs: Any) -> Any:
             "expected a model that runs on the example inputs, but it failed with "
             f"{type(error).__name__} ({error}): give inputs as the model takes them"
         ) from error
-

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TENSORS, MANIFEST = "model.safetensors", "pruned.json"
-FORMAT = 1
+MANIFEST_FORMAT = 1
 NAMES_SHOWN_AT_MOST = 6  # of tensors, in a message
 
 
@@ -47,7 +47,7 @@ def save_pruned(
     tensors, same = _tensors(model)
     lists = _lists(model, before)
     manifest = {
-        "format": FORMAT,
+        "format": MANIFEST_FORMAT,
         "actilaw": installed_version(),
         "lists": lists,
         "sizes": _sizes(model, before, lists),
@@ -59,9 +59,7 @@ def save_pruned(
     return folder
 
 
-def load_pruned(
-    factory: Callable[[], nn.Module], folder: str | os.PathLike[str]
-) -> nn.Module:
+def load_pruned(factory: Callable[[], nn.Module], folder: str | os.PathLike[str]) -> nn.Module:
     """The pruned model that `PruneResult.save` wrote.
 
     Args:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from actilaw.errors import ModelError
 from actilaw.pruning.expert_units import keep_experts
 from actilaw.pruning.following.axis_graph import AxisGraph
-from actilaw.pruning.following.operation import Taken
 from actilaw.pruning.removal import FollowedModel, Removable
 from actilaw.support.arrays import Ints
 

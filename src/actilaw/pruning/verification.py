@@ -79,9 +79,7 @@ class Verification:
             for name in self.loss.index:
                 estimate, lower, upper = self.loss.loc[name]
                 rows[f"loss {name}"] = (float(estimate), float(lower), float(upper))
-        return pd.DataFrame.from_dict(
-            rows, orient="index", columns=["estimate", "lower", "upper"]
-        )
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "lower", "upper"])
 
     def __repr__(self) -> str:
         same = "equal up to rounding elsewhere" if self.exact else "not promised to be equal"

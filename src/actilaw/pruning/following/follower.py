@@ -175,5 +175,3 @@ def _name(function: Callable[..., Any]) -> str:
     name = str(getattr(getattr(function, "_schema", None), "name", function))
     name = name.rpartition("::")[2]
     return name if name.startswith("_") and name.endswith("__") else name.rstrip("_")
-
-

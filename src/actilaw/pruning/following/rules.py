@@ -27,7 +27,7 @@ from actilaw.pruning.following.labels import (
 )
 from actilaw.pruning.following.operation import Operation, Taken
 
-MOVES = {
+MOVING = {
     "view", "_unsafe_view", "reshape", "_reshape_alias", "permute", "transpose", "t", "select",
     "slice", "unsqueeze", "squeeze", "expand", "split", "split_with_sizes", "unbind", "chunk",
     "alias", "detach", "index", "index_select", "gather", "flip", "roll", "repeat", "as_strided",
@@ -43,9 +43,9 @@ ENTRY_BY_ENTRY = {
 }  # fmt: skip
 # A unit that is zero adds nothing.
 SUMS = {"sum", "count_nonzero", "linalg_vector_norm", "norm", "nansum", "any"}
-STATISTICS = {"mean", "var", "std", "var_mean", "std_mean", "amax", "amin", "prod", "logsumexp",
+TAKING_STATISTICS = {"mean", "var", "std", "var_mean", "std_mean", "amax", "amin", "prod", "logsumexp",
               "nanmean", "all"}  # fmt: skip
-COMPARISONS = {"_softmax", "_log_softmax", "topk", "sort", "argsort", "argmax", "argmin", "max",
+COMPARING = {"_softmax", "_log_softmax", "topk", "sort", "argsort", "argmax", "argmin", "max",
                "min", "kthvalue", "median"}  # fmt: skip
 KEEPING_AXES = {"_softmax", "_log_softmax", "cumsum", "cumprod"}
 POOLS = {
@@ -56,24 +56,24 @@ POOLS = {
     "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d",
     "adaptive_avg_pool1d", "mkldnn_max_pool2d",
 }  # fmt: skip
-BATCH_NORMS = {
+NORMS_BY_UNIT = {
     "native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
     "cudnn_batch_norm", "miopen_batch_norm", "_batch_norm_with_update",
     "_batch_norm_no_update", "batch_norm",
 }  # fmt: skip
-LAYER_NORMS = {"native_layer_norm", "_fused_rms_norm", "rms_norm", "layer_norm"}
-PRODUCTS = {"mm", "bmm", "addmm", "baddbmm", "mv", "addmv", "dot", "matmul", "linear"}
+NORMS_OVER_UNITS = {"native_layer_norm", "_fused_rms_norm", "rms_norm", "layer_norm"}
+MULTIPLYING = {"mm", "bmm", "addmm", "baddbmm", "mv", "addmv", "dot", "matmul", "linear"}
 WRITES = {"index_put", "_index_put_impl", "index_add", "index_copy", "scatter", "scatter_add",
           "masked_scatter", "slice_scatter", "select_scatter"}  # fmt: skip
-SILENT = {"_local_scalar_dense", "item", "is_nonzero", "equal", "_assert_async", "sym_size"}
+TELLING_NUMBERS = {"_local_scalar_dense", "item", "is_nonzero", "equal", "_assert_async", "sym_size"}
 
 
 def labels_of_results(operation: Operation) -> list[Labels]:
     """The labels of each result of an operation."""
     name = operation.name
-    if name in SILENT:
+    if name in TELLING_NUMBERS:
         return []
-    for names, rule in RULES:
+    for names, rule in RULES_OF_OPERATIONS:
         if name in names:
             return rule(operation)
     if name in ENTRY_BY_ENTRY or torch.Tag.pointwise in getattr(operation.function, "tags", ()):
@@ -84,7 +84,7 @@ def labels_of_results(operation: Operation) -> list[Labels]:
 
 def compared_axis(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> int | None:
     """The axis along which an operation compares entries, or None if it does not."""
-    if name not in COMPARISONS:
+    if name not in COMPARING:
         return None
     place = 2 if name in ("topk", "kthvalue") else 1
     dim = args[place] if len(args) > place else kwargs.get("dim", -1)
@@ -130,7 +130,7 @@ def _moved(operation: Operation) -> list[Labels]:
 
 
 def _padded(operation: Operation) -> list[Labels]:
-    """Zeros around a tensor: what they are put around stays what it was, if it is no unit's axis."""
+    """Zeros around a tensor, along axes that hold no units."""
     x, pad = operation.args[0], operation.args[1]
     value = operation.argument(2, "value", 0)
     around = {x.ndim - 1 - place // 2 for place, size in enumerate(pad) if size}
@@ -174,9 +174,7 @@ def _join_across(operation: Operation, columns: list[Tensor], dim: int) -> None:
     for other in columns[1:]:
         dims = varying_of_expanded(first, dim) | varying_of_expanded(other, dim)
         if dims and not _varies_along(first, dim) and not _varies_along(other, dim):
-            operation.graph.join(
-                ids_in(first.narrow(dim, 0, 1)), ids_in(other.narrow(dim, 0, 1))
-            )
+            operation.graph.join(ids_in(first.narrow(dim, 0, 1)), ids_in(other.narrow(dim, 0, 1)))
 
 
 def varying_of_expanded(label: Tensor, but: int) -> set[int]:
@@ -198,7 +196,7 @@ def _reduced(operation: Operation) -> list[Labels]:
     if isinstance(dims, int) and not isinstance(dims, bool):
         dims = [dims]
     reduced = set(range(x.ndim)) if not dims else {dim % x.ndim for dim in dims}
-    statistic = operation.name in STATISTICS
+    statistic = operation.name in TAKING_STATISTICS
     out = operation.out if isinstance(operation.out, Tensor) else operation.out[0]
     found = []
     for label in operation.labels_of(x):
@@ -308,9 +306,7 @@ def _multiplied(operation: Operation) -> list[Labels]:
     labels = _contracted(operation, one, left, other, right)
     out = operation.out
     if out.ndim == max(one.ndim, other.ndim) - 1:  # a vector as the one factor, or both
-        labels = tuple(
-            label.reshape([s for s in label.shape if s > 1] or [1]) for label in labels
-        )
+        labels = tuple(label.reshape([s for s in label.shape if s > 1] or [1]) for label in labels)
         labels = tuple(label for label in labels if label.ndim <= out.ndim)
     if isinstance(bias, Tensor):
         parts = [(bias, operation.labels_of(bias)), (out, labels)]
@@ -337,12 +333,16 @@ def _contracted(
             else:
                 along.append(label.movedim(summed, -1).squeeze(-2))
         inner.append(along)
-    joined = combined(
-        (*torch.broadcast_shapes(one.shape[:-2], other.shape[:-2]), one.shape[-1]),
-        [(one.select(-2, 0), tuple(inner[0])), (other.select(-1, 0), tuple(inner[1]))],
-        operation.graph,
-        operation.name,
-    ) if one.shape[-2] and other.shape[-1] else NO_LABELS
+    joined = (
+        combined(
+            (*torch.broadcast_shapes(one.shape[:-2], other.shape[:-2]), one.shape[-1]),
+            [(one.select(-2, 0), tuple(inner[0])), (other.select(-1, 0), tuple(inner[1]))],
+            operation.graph,
+            operation.name,
+        )
+        if one.shape[-2] and other.shape[-1]
+        else NO_LABELS
+    )
     _tell_taken(operation, one, inner[0], other, inner[1], joined)
     return tuple(found)
 
@@ -398,8 +398,9 @@ def _convolved(operation: Operation) -> list[Labels]:
             operation.pin(label, "has them as places of its kernel")
     if groups == 1:
         parts = [(x.movedim(channel, -1).reshape(-1, x.shape[channel])[0], tuple(of_input))]
-        parts.append((weight.movedim(into, -1).reshape(-1, weight.shape[into])[0],
-                      tuple(of_weight[into])))
+        parts.append(
+            (weight.movedim(into, -1).reshape(-1, weight.shape[into])[0], tuple(of_weight[into]))
+        )
         joined = combined((x.shape[channel],), parts, operation.graph, operation.name)
         if joined and of_weight[into]:
             padded = any(padding)
@@ -409,9 +410,7 @@ def _convolved(operation: Operation) -> list[Labels]:
         each = weight.shape[0] // groups
         for label in of_input:
             for own in of_weight[0]:
-                operation.graph.join(
-                    ids_in(label.repeat_interleave(each)), ids_in(own)
-                )
+                operation.graph.join(ids_in(label.repeat_interleave(each)), ids_in(own))
         if not of_input:
             for own in of_weight[0]:
                 operation.pin(own, "takes in what has a fixed size")
@@ -447,12 +446,8 @@ def _multiplied_in_groups(operation: Operation) -> list[Labels]:
 
 
 def _embedded(operation: Operation) -> list[Labels]:
-    weight = operation.args[0]
-    found = []
-    for label in operation.labels_of(weight):
-        if varying(label) == {1}:
-            found.append(with_axes(label.reshape(-1), operation.out.ndim))
-    return [tuple(found)]
+    columns = (label for label in operation.labels_of(operation.args[0]) if varying(label) == {1})
+    return [tuple(with_axes(label.reshape(-1), operation.out.ndim) for label in columns)]
 
 
 def _written(operation: Operation) -> list[Labels]:
@@ -467,8 +462,11 @@ def _written(operation: Operation) -> list[Labels]:
             along = {at + target.ndim - tensor.ndim for at in varying(label)}
             if fits and dim % target.ndim not in along:
                 parts.append((tensor, (label,)))
-            elif not fits and tensor.shape and tensor.shape[-1] == target.shape[-1] and (
-                along == {target.ndim - 1}
+            elif (
+                not fits
+                and tensor.shape
+                and tensor.shape[-1] == target.shape[-1]
+                and (along == {target.ndim - 1})
             ):
                 last = label.reshape(-1)
                 shape = (1,) * (target.ndim - 1) + (-1,)
@@ -483,17 +481,17 @@ def _without(operation: Operation) -> list[Labels]:
 
 
 Rule = Callable[[Operation], list[Labels]]
-RULES: tuple[tuple[set[str], Rule], ...] = (
-    (MOVES, _moved),
+RULES_OF_OPERATIONS: tuple[tuple[set[str], Rule], ...] = (
+    (MOVING, _moved),
     ({"constant_pad_nd"}, _padded),
     ({"cat", "stack"}, _joined),
-    (SUMS | STATISTICS, _reduced),
-    (COMPARISONS, _compared),
+    (SUMS | TAKING_STATISTICS, _reduced),
+    (COMPARING, _compared),
     ({"cumsum", "cumprod"}, _accumulated),
     (POOLS, _pooled),
-    (BATCH_NORMS, _batch_normed),
-    (LAYER_NORMS, _layer_normed),
-    (PRODUCTS, _multiplied),
+    (NORMS_BY_UNIT, _batch_normed),
+    (NORMS_OVER_UNITS, _layer_normed),
+    (MULTIPLYING, _multiplied),
     ({"convolution", "_convolution", "mkldnn_convolution"}, _convolved),
     ({"_grouped_mm"}, _multiplied_in_groups),
     ({"embedding"}, _embedded),
