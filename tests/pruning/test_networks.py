@@ -61,9 +61,7 @@ def test_saved_and_loaded_it_returns_the_same(build: Callable[[], Network], tmp_
     result = pruned(network)
     result.save(tmp_path)
     loaded = load_pruned(lambda: made(build).model, tmp_path)
-    assert torch.equal(
-        returned(loaded, network.inputs), returned(result.model, network.inputs)
-    )
+    assert torch.equal(returned(loaded, network.inputs), returned(result.model, network.inputs))
     assert {name: value.shape for name, value in loaded.named_parameters()} == {
         name: value.shape for name, value in result.model.named_parameters()
     }
@@ -84,9 +82,7 @@ def test_saved_and_loaded_in_a_fresh_process(tmp_path) -> None:
         f"torch.save(model(inputs).detach(), {str(tmp_path / 'outputs.pt')!r})\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert torch.equal(
-        torch.load(tmp_path / "outputs.pt"), returned(result.model, network.inputs)
-    )
+    assert torch.equal(torch.load(tmp_path / "outputs.pt"), returned(result.model, network.inputs))
 
 
 @pytest.mark.slow

@@ -91,11 +91,11 @@ def test_a_census_of_another_model_or_rule_is_refused() -> None:
         prune(model, Census({"relu_a": ActivationCounts(np.array([0, 1]), 4)}), INPUTS[:4])
     layers = {"relu_a": ActivationCounts(np.zeros(3, int), 4)}
     layers |= {"relu_b": ActivationCounts(np.zeros(5, int), 4)}
-    with pytest.raises(InputError, match="counted 3 .also 'relu_b' 8 for 5"):
+    with pytest.raises(InputError, match=r"counted 3 .also 'relu_b' 8 for 5"):
         prune(model, Census(layers), INPUTS[:4])
     elsewhere = Census({"elsewhere": ActivationCounts(np.array([0, 1]), 4)})
     with pytest.raises(
-        ModelError, match="'elsewhere' is no layer of it .* it has 'relu_a', 'relu_b', which the"
+        ModelError, match=r"'elsewhere' is no layer of it .* it has 'relu_a', 'relu_b', which the"
     ):
         prune(model, elsewhere, INPUTS[:4])
 

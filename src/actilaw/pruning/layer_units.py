@@ -15,12 +15,14 @@ from torch import Tensor, nn
 
 from actilaw.counts.census import Census
 from actilaw.errors import InputError, ModelError
+from actilaw.pruning.stand_ins import MOST_STANDING_IN, Moments
 from actilaw.recording.criteria import Criterion
 from actilaw.recording.layers import Choice, choose_layers
 from actilaw.recording.masks import MaskReader
 from actilaw.recording.observer import Observer
 from actilaw.support.arrays import Ints
 
+MOST_IN_DOUBLE = 2048  # units of a layer whose products are summed in double precision
 NAMES_TOLD = 6  # layers that a message names
 
 Activations = Callable[["LayerInRun", Tensor, Tensor], None]
@@ -193,19 +195,34 @@ def ids_along_units(x: Tensor, labels: Sequence[Tensor]) -> Ints | None:
     return None
 
 
-def moments(
-    model: nn.Module, choice: Choice, run: Callable[[], object]
-) -> dict[str, tuple[Tensor, Tensor, int]]:
-    """Sums of the activations of each unit and of their squares, (n_units,) each, and the number of
-    rows, by layer, while `run` runs the model.
+def moments_of(
+    model: nn.Module, choice: Choice, run: Callable[[], object], *, of_pairs: bool
+) -> dict[str, Moments]:
+    """Moments of the activations of each layer while `run` runs the model, by name.
+
+    Args:
+        model: the network.
+        choice: where its layers are.
+        run: runs it.
+        of_pairs: whether those of two units are wanted, too.
     """
-    sums: dict[LayerInRun, tuple[Tensor, Tensor, int]] = {}
+    sums: dict[LayerInRun, list[Any]] = {}
 
     def add(layer: LayerInRun, _: Tensor, x: Tensor) -> None:
-        rows = x.reshape(-1, x.shape[-1]).double()
-        total, squares, number = sums.get(layer, (0, 0, 0))
-        sums[layer] = (total + rows.sum(0), squares + rows.square().sum(0), number + len(rows))
+        rows = x.reshape(-1, x.shape[-1])
+        wide = rows.shape[1] > (MOST_STANDING_IN if of_pairs else 0)
+        # Large products in single precision, which their sum over batches is not.
+        part = rows.double() if rows.shape[1] <= MOST_IN_DOUBLE or wide else rows.float()
+        second = part.square().sum(0) if wide else part.T @ part
+        found = (part.sum(0).double(), second.double(), len(rows))
+        before = sums.get(layer)
+        sums[layer] = [a + b for a, b in zip(before, found, strict=True)] if before else [*found]
 
     with torch.no_grad(), RunOfLayers(model, choice, add):
         run()
-    return {layer.name: found for layer, found in sums.items()}
+    return {
+        layer.name: Moments(
+            np.asarray((total / rows).cpu()), np.asarray((second / rows).cpu()), rows
+        )
+        for layer, (total, second, rows) in sums.items()
+    }

@@ -8,7 +8,7 @@ units reach the weight by another way, and stay. Its output is what the smaller 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from actilaw.errors import InputError, ModelError
 from actilaw.pruning.expert_units import Experts, find_experts
 from actilaw.pruning.following.axis_graph import AxisGraph, OwnedAxis
 from actilaw.pruning.following.follower import Follower, Silence, graph_of
-from actilaw.pruning.following.labels import varying
+from actilaw.pruning.following.labels import Labels, varying
 from actilaw.pruning.following.operation import Taken
 from actilaw.pruning.forward import call, outputs
 from actilaw.pruning.layer_units import (
@@ -32,10 +32,12 @@ from actilaw.pruning.layer_units import (
     ids_along_units,
     require_same_layers,
 )
+from actilaw.pruning.stand_ins import StandIn
 from actilaw.recording.layers import Choice
 from actilaw.support.arrays import Floats, Ints
 
 MOST_RUNS = 8  # of the model with units held, while fewer and fewer of them can go
+SAME_MIX = 1e-3  # of the largest value, by which the same mix may differ where precision is low
 SAME_CONSTANT = 1e-5  # relative differences of a constant that rounding makes
 ANOTHER_WAY = "they reach a later weight by another way than the counted layer"
 AT_EDGES = "their constant value meets zeros around an image"
@@ -55,6 +57,8 @@ class FollowedModel:
             could not be followed.
         experts: by layer, of those whose units are experts.
         takers: axes of weights that take units in.
+        order: names of all layers of the model, as they were first called; of layers of the census
+            as there.
     """
 
     model: nn.Module
@@ -64,6 +68,28 @@ class FollowedModel:
     ids: dict[str, Ints | None]
     experts: dict[str, Experts] = field(default_factory=dict)
     takers: tuple[OwnedAxis, ...] = ()
+    order: tuple[str, ...] = ()
+
+    def weights_of(self, name: str) -> tuple[Floats, bool] | None:
+        """The weights that take in the units of a layer, (n_units, n_out), and whether all of them
+        have a bias; None where they are not known, or take a unit in more than once.
+        """
+        columns, biased = [], True
+        owners = {id(p): m for m in self.model.modules() for p in m._parameters.values()}
+        ids, units = self.ids[name], self.graph.units()
+        if ids is None or name in self.experts:
+            return None
+        for axis in self.takers:
+            if not np.isin(units[axis.ids], units[ids]).any():
+                continue
+            places = places_of(self, name, axis.ids)
+            owner = owners.get(id(axis.tensor))
+            if places is None or owner is None:
+                return None
+            weight = axis.tensor.detach().double().movedim(axis.dim, 0).flatten(1)
+            columns.append(weight.cpu().numpy()[places])
+            biased &= getattr(owner, "bias", None) is not None and axis.tensor.ndim == 2
+        return (np.concatenate(columns, axis=1), biased) if columns else None
 
     def weight_lengths(self) -> dict[str, Floats]:
         """Length of the weights that take each unit in, by layer; (n_units,)."""
@@ -84,6 +110,7 @@ class Removable:
 
     Attributes:
         units: indices of the units, by layer.
+        stand_ins: by layer, how kept units stand in for those that go, where they do.
         ids: whether each id goes; (size,), bool.
         taken: what weights take in of them, which is constant.
         output: what the model returns while they are held; a tensor for each of its outputs,
@@ -92,6 +119,7 @@ class Removable:
     """
 
     units: dict[str, Ints]
+    stand_ins: dict[str, StandIn]
     ids: np.ndarray
     taken: list[Taken]
     output: list[Tensor]
@@ -131,6 +159,8 @@ def follow(model: nn.Module, census: Census, inputs: Any) -> FollowedModel:
     )
     takers = tuple(follower.takers.values())
     found = FollowedModel(model, inputs, choice, graph, {}, takers=takers)
+    full = {base_name(name, counts.criterion): name for name, counts in census.items()}
+    found.order = tuple(full.get(layer.name, layer.name) for layer in widths)
     routers = {name for name, point in choice.points.items() if point.chooses_experts}
     for name, counts in census.items():
         base = base_name(name, counts.criterion)
@@ -144,7 +174,10 @@ def follow(model: nn.Module, census: Census, inputs: Any) -> FollowedModel:
 
 
 def removable(
-    followed: FollowedModel, planned: Mapping[str, Ints], constants: Mapping[str, Floats]
+    followed: FollowedModel,
+    planned: Mapping[str, Ints],
+    constants: Mapping[str, Floats],
+    standing_in: Callable[[str, Ints], StandIn | None] = lambda name, units: None,
 ) -> Removable:
     """Which of the planned units can go.
 
@@ -153,16 +186,25 @@ def removable(
         planned: indices of units, by layer.
         constants: what the units of each layer are held at, (n_units,), in the unit of the
             activations; zero where there is none.
+        standing_in: called with a layer and the units of it that go; how kept ones stand in for
+            them, in the place of constants, or None.
     """
     graph = followed.graph
     units = graph.units()
     stays = dict(graph.pinned())
     fixed = _values(followed, constants)
+    apart: set[str] = set()  # layers of which kept units cannot stand in for others
     for _ in range(MOST_RUNS):
         going = _going(followed, planned, stays)
+        units_of = {name: _indices(followed, name, planned, going) for name in planned}
+        stand_ins = _stand_ins(units_of, apart, standing_in)
         silence = Silence(np.isin(units, list(going)))
         silence.removed[0] = False
-        output, bad, edges = _held(followed, silence, fixed)
+        output, bad, edges = _held(followed, silence, fixed, stand_ins)
+        wrong = _not_standing_in(followed, silence, stand_ins)
+        if wrong:
+            apart |= wrong
+            continue
         at_edges = np.isin(units, list(edges)) & (fixed != 0)
         if at_edges.any():
             fixed[at_edges] = 0.0  # a constant other than zero shows where an image ends
@@ -170,7 +212,8 @@ def removable(
         bad |= edges
         if not bad:
             return Removable(
-                units={name: _indices(followed, name, planned, going) for name in planned},
+                units=units_of,
+                stand_ins=stand_ins,
                 ids=silence.removed,
                 taken=silence.taken,
                 output=output,
@@ -244,18 +287,30 @@ def _values(followed: FollowedModel, constants: Mapping[str, Floats]) -> Floats:
 
 
 def _held(
-    followed: FollowedModel, silence: Silence, values: Floats
+    followed: FollowedModel,
+    silence: Silence,
+    values: Floats,
+    stand_ins: Mapping[str, StandIn],
 ) -> tuple[list[Tensor], dict[int, str], dict[int, str]]:
     """What the model returns while units are held, which of them reach a weight otherwise, and
     which are constants other than zero with zeros put around them.
     """
     follower = Follower(followed.graph, silence)
 
-    def hold(_: LayerInRun, whole: Tensor, x: Tensor) -> None:
+    made: list[str] = []
+    names: dict[LayerInRun, str] = {}
+
+    def hold(layer: LayerInRun, whole: Tensor, x: Tensor) -> None:
         found = ids_along_units(x, follower.labels_of(x))
+        if layer not in names:  # in the order of the first run
+            names[layer] = followed.order[len(made)]
+            made.append(names[layer])
         if found is not None:
             follower.note_counted(found)
-            follower.hold(whole, values)
+            if names[layer] in stand_ins:
+                _let_stand_in(whole, follower.labels_of(whole), stand_ins[names[layer]])
+            else:
+                follower.hold(whole, values)
 
     with RunOfLayers(followed.model, followed.choice, hold), follower:
         returned = _returned(followed.model, followed.inputs)
@@ -270,15 +325,96 @@ def _held(
     bad: dict[int, str] = {}
     edges: dict[int, str] = {}
     units = followed.graph.units()
+    standing = _units_standing_for(followed, stand_ins)
     for taken in silence.taken:
         ids = np.asarray(taken.ids.cpu(), np.int64)
-        goes = silence.removed[ids]
+        goes = silence.removed[ids] & ~np.isin(units[ids], standing)
         values = taken.values.reshape(-1, taken.values.shape[-1])[:, torch.from_numpy(goes)]
         wrong, nonzero = _constancy(values)
         bad |= dict.fromkeys(units[ids[goes][wrong]].tolist(), ANOTHER_WAY)
         if taken.padded:
             edges |= dict.fromkeys(units[ids[goes][nonzero & ~wrong]].tolist(), AT_EDGES)
     return output, bad, edges
+
+
+def _stand_ins(
+    units: Mapping[str, Ints],
+    apart: set[str],
+    standing_in: Callable[[str, Ints], StandIn | None],
+) -> dict[str, StandIn]:
+    found = {}
+    for name, removed in units.items():
+        one = standing_in(name, np.sort(removed)) if removed.size and name not in apart else None
+        if one is not None:
+            found[name] = one
+    return found
+
+
+def _units_standing_for(followed: FollowedModel, stand_ins: Mapping[str, StandIn]) -> Ints:
+    """Units of the network that others stand in for."""
+    units, found = followed.graph.units(), [np.zeros(0, np.int64)]
+    for name, one in stand_ins.items():
+        ids = followed.ids[name]
+        assert ids is not None
+        found.append(units[ids[one.removed]])
+    return np.concatenate(found)
+
+
+def _let_stand_in(x: Tensor, labels: Labels, one: StandIn) -> None:
+    """Replace the removed units of activations by what kept ones say of them."""
+    units = one.removed.size + one.kept.size
+    for label in labels:
+        dims = varying(label)
+        if len(dims) == 1 and label.numel() == units:
+            last = x.movedim(next(iter(dims)), -1)
+            kept = last[..., torch.from_numpy(one.kept).to(x.device)].double()
+            mix = torch.from_numpy(one.mix).to(x.device)
+            said = kept @ mix.T + torch.from_numpy(one.constant).to(x.device)
+            last[..., torch.from_numpy(one.removed).to(x.device)] = said.to(x.dtype)
+
+
+def places_of(followed: FollowedModel, name: str, ids: Ints) -> Ints | None:
+    """Where each unit of a layer is among the ids of an axis, (n_units,); None unless each is there
+    once.
+    """
+    own, units = followed.ids[name], followed.graph.units()
+    if own is None:
+        return None
+    order = np.argsort(units[ids], kind="stable")
+    wanted = units[own]
+    left = np.searchsorted(units[ids][order], wanted, side="left")
+    right = np.searchsorted(units[ids][order], wanted, side="right")
+    return order[left] if np.all(right - left == 1) else None
+
+
+def _not_standing_in(
+    followed: FollowedModel, silence: Silence, stand_ins: Mapping[str, StandIn]
+) -> set[str]:
+    """Layers whose units reach a weight changed on the way, so that a mix of kept units is not the
+    same mix there.
+    """
+    wrong = set()
+    units = followed.graph.units()
+    for name, one in stand_ins.items():
+        of_layer = units[followed.ids[name]]
+        for taken in silence.taken:
+            ids = np.asarray(taken.ids.cpu(), np.int64)
+            if not np.isin(units[ids], of_layer[one.removed]).any():
+                continue
+            places = places_of(followed, name, ids)
+            if places is None or (taken.padded and one.constant.any()):
+                wrong.add(name)
+                break
+            values = taken.values.reshape(-1, taken.values.shape[-1]).double()[:, places]
+            kept = values[:, torch.from_numpy(one.kept)]
+            mix = torch.from_numpy(one.mix).to(values.device)
+            said = kept @ mix.T + torch.from_numpy(one.constant).to(values.device)
+            found = values[:, torch.from_numpy(one.removed)]
+            scale = float(values.abs().max()) if values.numel() else 0.0
+            if values.numel() and not float((said - found).abs().max()) <= SAME_MIX * scale:
+                wrong.add(name)
+                break
+    return wrong
 
 
 def _constancy(values: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,9 @@ This file holds the order of the steps; each step has a file of its own.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,15 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census, require_census
 from actilaw.errors import InputError, ModelError
 from actilaw.pruning.forward import arguments, call, checked_inputs, evaluating, outputs
-from actilaw.pruning.layer_units import base_name, moments
+from actilaw.pruning.layer_units import base_name, moments_of
 from actilaw.pruning.models import plain_model, require_same_network
 from actilaw.pruning.plan import CHANGE, RATE_TIMES_WEIGHT, RemovalPlan, plan_removal
 from actilaw.pruning.removal import FollowedModel, Removable, follow, removable
 from actilaw.pruning.result import PruneResult
+from actilaw.pruning.stand_ins import Moments, StandIn, costs, stand_in
 from actilaw.pruning.surgery import shrink
 from actilaw.pruning.verification import require_equal
-from actilaw.support.arrays import Floats
+from actilaw.support.arrays import Floats, Ints
 
 
 def remove_units(
@@ -51,19 +53,20 @@ def remove_units(
     with evaluating(smaller):
         followed = follow(smaller, census, example_inputs)
         seen = list(batches) if batches is not None else [example_inputs]
-        means, variances = _moments(followed, census, seen, len(args))
+        moments = _moments(followed, census, seen, len(args), of_pairs=batches is not None)
         if plan is None:
             ranking = ranking or (CHANGE if budget is not None and batches is not None else None)
-            importance = _importance(ranking, followed, variances)
+            importance = _importance(ranking, followed, moments)
             plan = plan_removal(
                 census, budget, ranking=ranking, importance=importance, equal_widths=equal_widths
             )
         _require_same_units(plan, census)
-        held = {name: _held_at(census[name], means[name]) for name in census}
+        held = _held_at(followed, census, moments, may_add_bias=not equal_widths)
         before = outputs(call(smaller, example_inputs))
-        found = removable(followed, plan.units, held)
+        standing_in = partial(_standing_in, followed, census, moments)
+        found = removable(followed, plan.units, held, standing_in)
         if equal_widths:
-            found = _trimmed(followed, plan, found, held)
+            found = _trimmed(followed, plan, found, held, standing_in)
         _require_some(plan, found)
         exact = _is_exact(census, found, held)
         shrink(followed, found)
@@ -118,9 +121,9 @@ def _copied(model: nn.Module) -> nn.Module:
 
 
 def _moments(
-    followed: FollowedModel, census: Census, batches: list[Any], n_args: int
-) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Mean and variance of each unit's activation over the batches, by layer; (n_units,) each."""
+    followed: FollowedModel, census: Census, batches: list[Any], n_args: int, *, of_pairs: bool
+) -> dict[str, Moments]:
+    """Moments of the activations of each layer over the batches."""
 
     def run() -> None:
         for batch in batches:
@@ -129,45 +132,79 @@ def _moments(
                 inputs = arguments(inputs)[0][:n_args]  # without targets
             call(followed.model, inputs)
 
-    found = moments(followed.model, followed.choice, run)
-    means, variances = {}, {}
-    for name, counts in census.items():
-        sums = found.get(base_name(name, counts.criterion))
-        if sums is None:
-            means[name] = variances[name] = np.zeros(counts.units)
-            continue
-        total, squares, number = sums
-        mean = np.asarray((total / number).cpu(), float)
-        means[name] = mean
-        variances[name] = np.maximum(np.asarray((squares / number).cpu(), float) - mean**2, 0.0)
-    return means, variances
+    found = moments_of(followed.model, followed.choice, run, of_pairs=of_pairs)
+    nothing = {name: np.zeros(counts.units) for name, counts in census.items()}
+    return {
+        name: found.get(base_name(name, counts.criterion), Moments(nothing[name], nothing[name], 0))
+        for name, counts in census.items()
+    }
 
 
 def _importance(
-    ranking: str | None, followed: FollowedModel, variances: Mapping[str, Floats]
+    ranking: str | None, followed: FollowedModel, moments: Mapping[str, Moments]
 ) -> dict[str, Floats] | None:
     """What rankings weigh units by: the length of the weights that take a unit in; or the expected
-    squared change of what these weights give, once the unit is held at its mean.
+    squared change of what these weights give, once kept units stand in for it, or once it is held
+    at its mean where they cannot.
     """
     if ranking not in (RATE_TIMES_WEIGHT, CHANGE):
         return None
     lengths = followed.weight_lengths()
     found = {}
-    for name, variance in variances.items():
-        length = lengths[name] if lengths[name].size else np.ones_like(variance)
-        found[name] = length if ranking == RATE_TIMES_WEIGHT else variance * length**2
+    for name, of_layer in moments.items():
+        length = lengths[name] if lengths[name].size else np.ones_like(of_layer.mean)
+        known = followed.weights_of(name)
+        if ranking == RATE_TIMES_WEIGHT:
+            found[name] = length
+        elif known is not None and of_layer.second.ndim == 2:
+            found[name] = costs(of_layer, known[0], centred=known[1])
+        else:
+            change = of_layer.variance * length**2
+            found[name] = change / max(float(change.sum()), 1e-300)
     return found
 
 
-def _held_at(counts: ActivationCounts, means: Floats) -> Floats:
-    """What each unit of a layer is held at: zero where it is idle and idle means zero, else its
-    mean.
+def _standing_in(
+    followed: FollowedModel,
+    census: Census,
+    moments: Mapping[str, Moments],
+    name: str,
+    units: Ints,
+) -> StandIn | None:
+    """How kept units stand in for those that go, where that is to be: their moments were taken,
+    and some of those that go are not simply zero.
     """
-    if not _zero_while_idle(counts.criterion):
-        return means
-    # Of a layer that is counted as a rectifier and is none, idle units are zero or below.
-    idle = np.minimum(means, 0.0) if counts.criterion == "positive" else np.zeros_like(means)
-    return np.where(counts.counts == 0, idle, means)
+    if moments[name].second.ndim != 2:
+        return None
+    counts = census[name]
+    if _zero_while_idle(counts.criterion) and not counts.counts[units].any():
+        return None
+    known = followed.weights_of(name)
+    return None if known is None else stand_in(moments[name], units, centred=known[1])
+
+
+def _held_at(
+    followed: FollowedModel,
+    census: Census,
+    moments: Mapping[str, Moments],
+    *,
+    may_add_bias: bool,
+) -> dict[str, Floats]:
+    """What each unit of a layer is held at: zero where it is idle and idle means zero, else its
+    mean; zero too where no bias takes the mean, and none may be added.
+    """
+    found = {}
+    for name, counts in census.items():
+        means = moments[name].mean
+        if not may_add_bias and not (followed.weights_of(name) or (None, True))[1]:
+            means = np.zeros_like(means)
+        if _zero_while_idle(counts.criterion):
+            # Of a layer that is counted as a rectifier and is none, idle units are zero or below.
+            positive = counts.criterion == "positive"
+            idle = np.minimum(means, 0.0) if positive else np.zeros_like(means)
+            means = np.where(counts.counts == 0, idle, means)
+        found[name] = means
+    return found
 
 
 def _zero_while_idle(criterion: str) -> bool:
@@ -185,7 +222,11 @@ def _is_exact(census: Census, found: Removable, held: Mapping[str, Floats]) -> b
 
 
 def _trimmed(
-    followed: FollowedModel, plan: RemovalPlan, found: Removable, held: Mapping[str, Floats]
+    followed: FollowedModel,
+    plan: RemovalPlan,
+    found: Removable,
+    held: Mapping[str, Floats],
+    standing_in: Callable[[str, Ints], StandIn | None],
 ) -> Removable:
     """The same with layers of one width as narrow as the widest of them, where some had to keep
     units.
@@ -197,7 +238,7 @@ def _trimmed(
     units = {name: own[: least[plan.census[name].units]] for name, own in found.units.items()}
     if all(units[name].size == own.size for name, own in found.units.items()):
         return found
-    return replace(removable(followed, units, held), kept=found.kept)
+    return replace(removable(followed, units, held, standing_in), kept=found.kept)
 
 
 def _require_some(plan: RemovalPlan, found: Removable) -> None:

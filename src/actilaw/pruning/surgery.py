@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from actilaw.errors import ModelError
 from actilaw.pruning.expert_units import keep_experts
 from actilaw.pruning.following.axis_graph import AxisGraph
-from actilaw.pruning.removal import FollowedModel, Removable
+from actilaw.pruning.removal import FollowedModel, Removable, places_of
+from actilaw.pruning.stand_ins import StandIn
 from actilaw.support.arrays import Ints
 
 # What a configuration of Transformers calls the width of feed-forward layers and the number of
@@ -34,7 +35,7 @@ def shrink(followed: FollowedModel, removable: Removable) -> None:
         ModelError: if a constant has to go into a bias, and there is none to take it.
     """
     model, graph = followed.model, followed.graph
-    _fold(model, graph, removable)
+    _fold(followed, removable)
     smaller = _smaller_tensors(graph, removable.ids)
     for module in model.modules():
         _replace(module, smaller)
@@ -114,13 +115,22 @@ def set_sizes(module: nn.Module, shapes: list[tuple[tuple[int, ...], tuple[int, 
             setattr(module, name, changed[value])
 
 
-def _fold(model: nn.Module, graph: AxisGraph, removable: Removable) -> None:
-    """Put what weights take in of constant units into the biases beside them."""
+def _fold(followed: FollowedModel, removable: Removable) -> None:
+    """Put what weights take in of constant units into the biases beside them, and what kept
+    units stand in for into their weights.
+    """
+    model, graph = followed.model, followed.graph
     owners = {id(own): module for module in model.modules() for own in module._parameters.values()}
     by_memory = {
         tensor.untyped_storage().data_ptr(): tensor
         for tensor in model.parameters()
         if tensor.device.type != "meta"
+    }
+    units = graph.units()
+    standing = {
+        int(unit): name
+        for name, one in removable.stand_ins.items()
+        for unit in units[_ids(followed, name)[one.removed]]
     }
     folded: dict[int, Tensor] = {}
     for taken in removable.taken:
@@ -128,9 +138,12 @@ def _fold(model: nn.Module, graph: AxisGraph, removable: Removable) -> None:
         values = taken.values.reshape(-1, taken.values.shape[-1])
         if not len(values):
             continue
-        goes = torch.from_numpy(removable.ids[ids]).to(values.device)
-        constant = torch.where(goes, values[0], 0.0)
-        if not bool(constant.any()):
+        goes = removable.ids[ids]
+        layers = {standing[unit] for unit in units[ids[goes]].tolist() if unit in standing}
+        stood_in = np.isin(units[ids], list(standing))
+        at_constant = torch.from_numpy(goes & ~stood_in).to(values.device)
+        constant = torch.where(at_constant, values[0], 0.0)
+        if not layers and not bool(constant.any()):
             continue
         weight = by_memory.get(taken.weight.untyped_storage().data_ptr())
         axis = graph.owner(ids)
@@ -141,8 +154,35 @@ def _fold(model: nn.Module, graph: AxisGraph, removable: Removable) -> None:
             if not torch.allclose(folded[id(weight)], added, rtol=1e-3, atol=1e-6):
                 raise _no_bias("a weight that is called more than once")
             continue
-        folded[id(weight)] = added
-        _add_to_bias(owners[id(weight)], weight, added)
+        folded[id(weight)] = added.clone()
+        for name in layers:
+            places = places_of(followed, name, axis.ids)
+            added = added + _mixed_in(weight, axis.dim, places, removable.stand_ins[name])
+        if bool(added.any()):
+            _add_to_bias(owners[id(weight)], weight, added)
+
+
+def _ids(followed: FollowedModel, name: str) -> Ints:
+    ids = followed.ids[name]
+    assert ids is not None
+    return ids
+
+
+def _mixed_in(weight: Tensor, dim: int, places: Ints | None, one: StandIn) -> Tensor:
+    """Add to the weights of kept units what they stand in for; what is left for the bias,
+    (n_out,).
+    """
+    assert places is not None
+    along = weight.detach().movedim(dim, 0)  # a view
+    removed = along[torch.from_numpy(places[one.removed]).to(weight.device)].double()
+    mix = torch.from_numpy(one.mix).to(weight.device)
+    added = torch.tensordot(mix.T, removed, dims=1)
+    kept = torch.from_numpy(places[one.kept]).to(weight.device)
+    along[kept] = (along[kept].double() + added).to(weight.dtype)
+    constant = torch.from_numpy(one.constant).to(weight.device)
+    left = torch.tensordot(constant, removed, dims=1)
+    left = left.flatten(1).sum(-1) if left.ndim > 1 else left
+    return left.to(weight.dtype)
 
 
 def _product(weight: Tensor, dim: int, constant: Tensor, indices: Ints) -> Tensor:

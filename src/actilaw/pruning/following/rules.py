@@ -65,7 +65,14 @@ NORMS_OVER_UNITS = {"native_layer_norm", "_fused_rms_norm", "rms_norm", "layer_n
 MULTIPLYING = {"mm", "bmm", "addmm", "baddbmm", "mv", "addmv", "dot", "matmul", "linear"}
 WRITES = {"index_put", "_index_put_impl", "index_add", "index_copy", "scatter", "scatter_add",
           "masked_scatter", "slice_scatter", "select_scatter"}  # fmt: skip
-TELLING_NUMBERS = {"_local_scalar_dense", "item", "is_nonzero", "equal", "_assert_async", "sym_size"}
+TELLING_NUMBERS = {
+    "_local_scalar_dense",
+    "item",
+    "is_nonzero",
+    "equal",
+    "_assert_async",
+    "sym_size",
+}
 
 
 def labels_of_results(operation: Operation) -> list[Labels]:
