@@ -43,8 +43,10 @@ ENTRY_BY_ENTRY = {
 }  # fmt: skip
 # A unit that is zero adds nothing.
 SUMS = {"sum", "count_nonzero", "linalg_vector_norm", "norm", "nansum", "any"}
-TAKING_STATISTICS = {"mean", "var", "std", "var_mean", "std_mean", "amax", "amin", "prod", "logsumexp",
-              "nanmean", "all"}  # fmt: skip
+TAKING_STATISTICS = {
+    "mean", "var", "std", "var_mean", "std_mean", "amax", "amin", "prod", "logsumexp", "nanmean",
+    "all",
+}  # fmt: skip
 COMPARING = {"_softmax", "_log_softmax", "topk", "sort", "argsort", "argmax", "argmin", "max",
                "min", "kthvalue", "median"}  # fmt: skip
 KEEPING_AXES = {"_softmax", "_log_softmax", "cumsum", "cumprod"}
