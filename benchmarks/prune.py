@@ -18,6 +18,7 @@ units that the law expects to carry no signal beside the share that was removabl
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 import time
 import warnings
@@ -25,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -182,19 +184,20 @@ def inputs_of(case: Case) -> dict[str, Tensor]:
 
 def torch_pruning_scores(case: Case, kind: str) -> dict[str, np.ndarray]:
     model, example = case.model, case.batches[0][:2]
-    graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example)
+    library: Any = torch_pruning  # its annotations leave None out
+    graph = library.DependencyGraph().build_dependency(model, example_inputs=example)
     if kind == "magnitude":
-        importance = torch_pruning.importance.GroupMagnitudeImportance(p=2, normalizer=None)
+        importance = library.importance.GroupMagnitudeImportance(p=2, normalizer=None)
     else:
-        importance = torch_pruning.importance.ActivationImportance(normalizer=None)
+        importance = library.importance.ActivationImportance(normalizer=None)
         with importance.compute_importance(model), torch.no_grad():
             model(torch.cat(case.batches))
     found = {}
     for layer, (maker, _) in case.layers.items():
-        module = model.get_submodule(maker)
+        module: Any = model.get_submodule(maker)
         group = graph.get_pruning_group(
             module,
-            torch_pruning.prune_linear_out_channels,
+            library.prune_linear_out_channels,
             idxs=list(range(module.out_features)),
         )
         found[layer] = importance(group).detach().numpy().astype(float)
@@ -206,7 +209,8 @@ def rival_orders(case: Case) -> dict[str, list[Order]]:
     rng = np.random.default_rng(SEED)
     wanda = {
         layer: (
-            case.model.get_submodule(taker).weight.detach().abs().sum(0) * squares[layer].sqrt()
+            case.model.get_parameter(f"{taker}.weight").detach().abs().sum(0)
+            * squares[layer].sqrt()
         ).numpy()
         for layer, (_, taker) in case.layers.items()
     }
@@ -225,9 +229,7 @@ def rival_orders(case: Case) -> dict[str, list[Order]]:
 
 def without(case: Case, order: Order) -> nn.Module:
     """The network with units at zero: their columns in what takes them in."""
-    import copy
-
-    model = copy.deepcopy(case.model)
+    model: Any = copy.deepcopy(case.model)
     with torch.no_grad():
         for layer, (_, taker) in case.layers.items():
             units = [unit for name, unit in order if name == layer]
@@ -375,16 +377,16 @@ def report_risk(cases: Sequence[Case]) -> None:
                 further = whole[order[half : half + int(part * half)]]
                 then = recorded(case.model, [further], case.layers, "position")
                 table = plan.residual_risk(per * len(further), level=0.95)
-                for row in table.itertuples():
-                    share = float((then[row.layer].counts[plan.units[row.layer]] > 0).mean())
+                for row in table.to_dict(orient="records"):
+                    share = float((then[row["layer"]].counts[plan.units[row["layer"]]] > 0).mean())
                     rows.append(
                         {
                             "case": case.name.partition(",")[0],
                             "part": part,
                             "share": share,
-                            "expected": row.expected,
-                            "inside": row.lower <= share <= row.upper,
-                            "below bound": share <= row.bound,
+                            "expected": row["expected"],
+                            "inside": row["lower"] <= share <= row["upper"],
+                            "below bound": share <= row["bound"],
                         }
                     )
     table = pd.DataFrame(rows)
@@ -419,7 +421,7 @@ def report_study(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the narrowest networks alone")
     parser.add_argument("--study", type=Path, help="folder of a study that has run")
     options = parser.parse_args()

@@ -76,7 +76,7 @@ def convolutions_with_batch_norm() -> Network:
         nn.Linear(15, 3),
     )
     with torch.no_grad():
-        model[4].bias.zero_()
+        torch.nn.init.zeros_(model.get_parameter("4.bias"))
     silenced(model[1].bias, model[6].bias, model[9].bias)
     return Network(model, torch.rand(8, 3, 8, 8), least=9)
 
@@ -86,6 +86,7 @@ def _residual(block: str, layers: list[int], **options: Any) -> Network:
     model = resnet.ResNet(getattr(resnet, block), layers, num_classes=4, **options)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
             module.running_mean.normal_(0, 0.1)
             silenced(module.bias)
     return Network(model, torch.rand(3, 3, 32, 32), least=800)
@@ -153,7 +154,7 @@ def vision_transformer() -> Network:
 def encoder_layers() -> Network:
     layer = nn.TransformerEncoderLayer(16, 2, 40, batch_first=True)
     model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-    silenced(*(layer.linear1.bias for layer in model.layers))
+    silenced(*(model.get_parameter(f"layers.{i}.linear1.bias") for i in range(2)))
     return Network(model, torch.rand(3, 7, 16), least=28)
 
 

@@ -74,7 +74,8 @@ def keep_experts(experts: Experts, kept: Ints) -> None:
         left = [modules[int(index)] for index in kept]
         del modules[:]
         modules.extend(left)
-        modules.kept_places = tuple(map(int, kept))  # for the manifest of the saved model
+        # For the manifest of the saved model.
+        vars(modules)["kept_places"] = tuple(map(int, kept))
     for module in experts.around:
         for name, value in list(vars(module).items()):
             if "expert" in name and type(value) is int and value == number:

@@ -91,9 +91,9 @@ class RunOfLayers(Observer):
         self.layers.append(LayerInRun(name, self))
         return self.layers[-1]
 
-    def _count(self, place: Any, x: Any, *args: Any) -> Any:
+    def _count(self, place: Any, x: Any, origin: Any, rule: Any, running: Any) -> Any:
         self._whole = x
-        return super()._count(place, x, *args)
+        return super()._count(place, x, origin, rule, running)
 
     def __enter__(self) -> RunOfLayers:
         self.start()

@@ -329,8 +329,8 @@ def _held(
     for taken in silence.taken:
         ids = np.asarray(taken.ids.cpu(), np.int64)
         goes = silence.removed[ids] & ~np.isin(units[ids], standing)
-        values = taken.values.reshape(-1, taken.values.shape[-1])[:, torch.from_numpy(goes)]
-        wrong, nonzero = _constancy(values)
+        rows = taken.values.reshape(-1, taken.values.shape[-1])[:, torch.from_numpy(goes)]
+        wrong, nonzero = _constancy(rows)
         bad |= dict.fromkeys(units[ids[goes][wrong]].tolist(), ANOTHER_WAY)
         if taken.padded:
             edges |= dict.fromkeys(units[ids[goes][nonzero & ~wrong]].tolist(), AT_EDGES)

@@ -61,7 +61,7 @@ class Follower(TorchDispatchMode):
         """The labels of a tensor; none where it holds no units that are known."""
         if not isinstance(tensor, Tensor) or tensor.ndim == 0:
             return NO_LABELS
-        return self._labels.get(tensor, NO_LABELS)
+        return self._labels.get(tensor) or NO_LABELS
 
     def note_counted(self, ids: Ints) -> None:
         """A counted layer has these ids."""

@@ -202,9 +202,10 @@ def _reduced(operation: Operation) -> list[Labels]:
     dims = operation.argument(2 if operation.name in ("linalg_vector_norm", "norm") else 1, "dim")
     if operation.name in ("norm", "linalg_vector_norm") and dims is None:
         dims = operation.kwargs.get("dim")
-    if isinstance(dims, int) and not isinstance(dims, bool):
-        dims = [dims]
-    reduced = set(range(x.ndim)) if not dims else {dim % x.ndim for dim in dims}
+    if dims is None or isinstance(dims, bool) or dims == []:
+        reduced = set(range(x.ndim))
+    else:
+        reduced = {dim % x.ndim for dim in ([dims] if isinstance(dims, int) else dims)}
     statistic = operation.name in TAKING_STATISTICS
     out = operation.out if isinstance(operation.out, Tensor) else operation.out[0]
     found = []
