@@ -68,7 +68,7 @@ def _smaller_tensors(graph: AxisGraph, removed: np.ndarray) -> dict[int, Tensor]
 def _replace(module: nn.Module, smaller: Mapping[int, Tensor]) -> None:
     """Put smaller tensors into a module, and its sizes right."""
     old: list[tuple[Tensor, Tensor]] = []
-    stores: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+    stores: Any = (module._parameters, module._buffers)
     for tensors in stores:
         for name, tensor in tensors.items():
             if tensor is not None and id(tensor) in smaller:
