@@ -57,7 +57,10 @@ def test_weights_that_modules_share_stay_shared(tmp_path) -> None:
 
 def test_another_architecture_is_refused_by_name(tmp_path) -> None:
     saved(tmp_path)
-    with pytest.raises(ModelError, match=r"expected a factory of the model that was pruned, but .* attribute `[abc]`"):
+    with pytest.raises(
+        ModelError,
+        match=r"expected a factory of the model that was pruned, but .* attribute `[abc]`",
+    ):
         load_pruned(lambda: nn.Sequential(nn.Linear(5, 12)), tmp_path)
 
     def larger() -> nn.Module:

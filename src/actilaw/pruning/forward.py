@@ -20,7 +20,7 @@ def checked_inputs(example_inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]
         InputError: if there is no tensor with at least one sample among them.
     """
     args, kwargs = arguments(example_inputs)
-    tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+    tensors = list(tensors_in((*args, *kwargs.values())))
     if tensors and all(tensor.numel() for tensor in tensors):
         return args, kwargs
     values = (*args, *kwargs.values())
@@ -52,7 +52,7 @@ def outputs(returned: Any) -> list[Tensor]:
     Raises:
         ModelError: if there is none.
     """
-    found = [tensor for tensor in _tensors(returned) if tensor.is_floating_point()]
+    found = [tensor for tensor in tensors_in(returned) if tensor.is_floating_point()]
     if not found:
         raise ModelError(
             f"expected a model that returns tensors, but it returned {type(returned).__name__}"
@@ -60,17 +60,18 @@ def outputs(returned: Any) -> list[Tensor]:
     return found
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors in a value, inside mappings, lists, tuples and data classes."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _tensors(item)
+            yield from tensors_in(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _tensors(item)
+            yield from tensors_in(item)
     elif is_dataclass(value) and not isinstance(value, type):
-        yield from _tensors([getattr(value, part.name) for part in fields(value)])
+        yield from tensors_in([getattr(value, part.name) for part in fields(value)])
 
 
 @contextmanager

@@ -30,16 +30,19 @@ from actilaw.pruning.layer_units import (
     base_name,
     choice_of,
     ids_along_units,
+    place_of,
     require_same_layers,
 )
 from actilaw.pruning.stand_ins import StandIn
 from actilaw.recording.layers import Choice
+from actilaw.recording.tracing.activation_functions import SQUASHING
 from actilaw.support.arrays import Floats, Ints
 
 MOST_RUNS = 8  # of the model with units held, while fewer and fewer of them can go
 SAME_MIX = 1e-3  # of the largest value, by which the same mix may differ where precision is low
 SAME_CONSTANT = 1e-5  # relative differences of a constant that rounding makes
 ANOTHER_WAY = "they reach a later weight by another way than the counted layer"
+SEVERAL_CONSTANTS = "they have another constant value in each call of a later weight"
 AT_EDGES = "their constant value meets zeros around an image"
 NOT_FOLLOWED = "its units could not be followed to the weights that make them"
 
@@ -75,7 +78,6 @@ class FollowedModel:
         have a bias; None where they are not known, or take a unit in more than once.
         """
         columns, biased = [], True
-        owners = {id(p): m for m in self.model.modules() for p in m._parameters.values()}
         ids, units = self.ids[name], self.graph.units()
         if ids is None or name in self.experts:
             return None
@@ -83,13 +85,46 @@ class FollowedModel:
             if not np.isin(units[axis.ids], units[ids]).any():
                 continue
             places = places_of(self, name, axis.ids)
-            owner = owners.get(id(axis.tensor))
-            if places is None or owner is None:
+            if places is None:
                 return None
             weight = axis.tensor.detach().double().movedim(axis.dim, 0).flatten(1)
             columns.append(weight.cpu().numpy()[places])
-            biased &= getattr(owner, "bias", None) is not None and axis.tensor.ndim == 2
+            biased &= self.bias_beside(axis) is not None and axis.tensor.ndim == 2
         return (np.concatenate(columns, axis=1), biased) if columns else None
+
+    def bias_beside(self, axis: OwnedAxis) -> nn.Parameter | None:
+        """The parameter that is added to what a weight gives: of the same module, with an entry
+        for each unit of the weight's other axis, and a name that says so.
+        """
+        owner = next(
+            (m for m in self.model.modules() for p in m._parameters.values() if p is axis.tensor),
+            None,
+        )
+        others = [one for one in self.graph.axes[id(axis.tensor)] if one.dim != axis.dim]
+        if owner is None or not others:
+            return None
+        units = self.graph.units()
+        for name, own in owner._parameters.items():
+            if own is None or own.ndim != 1 or not name.lower().startswith("b"):
+                continue
+            ids = self.graph.axes[id(own)][0].ids
+            if ids.size == others[0].ids.size and np.array_equal(units[ids], units[others[0].ids]):
+                return own
+        return None
+
+    def takes_constants(self, name: str, *, may_add_bias: bool) -> bool:
+        """Whether every weight that takes in the units of a layer has a bias, or may get one."""
+        ids, units = self.ids[name], self.graph.units()
+        if ids is None:
+            return False
+        owners = {id(p): m for m in self.model.modules() for p in m._parameters.values()}
+        for axis in self.takers:
+            if np.isin(units[axis.ids], units[ids]).any() and self.bias_beside(axis) is None:
+                owner = owners.get(id(axis.tensor))
+                ordinary = isinstance(owner, nn.Linear | nn.modules.conv._ConvNd)
+                if not (may_add_bias and ordinary):
+                    return False
+        return True
 
     def weight_lengths(self) -> dict[str, Floats]:
         """Length of the weights that take each unit in, by layer; (n_units,)."""
@@ -124,6 +159,14 @@ class Removable:
     taken: list[Taken]
     output: list[Tensor]
     kept: dict[str, str]
+
+
+def _is_counted_late(name: str, modules: set[str]) -> bool:
+    """Whether a layer is a function that is counted once a weight has taken in what it returned:
+    too late to hold it.
+    """
+    place = place_of(name)
+    return place not in modules and place.rpartition(".")[2].removesuffix("()") in SQUASHING
 
 
 def follow(model: nn.Module, census: Census, inputs: Any) -> FollowedModel:
@@ -161,6 +204,7 @@ def follow(model: nn.Module, census: Census, inputs: Any) -> FollowedModel:
     found = FollowedModel(model, inputs, choice, graph, {}, takers=takers)
     full = {base_name(name, counts.criterion): name for name, counts in census.items()}
     found.order = tuple(full.get(layer.name, layer.name) for layer in widths)
+    modules = {name for name, _ in model.named_modules()}
     routers = {name for name, point in choice.points.items() if point.chooses_experts}
     for name, counts in census.items():
         base = base_name(name, counts.criterion)
@@ -169,7 +213,7 @@ def follow(model: nn.Module, census: Census, inputs: Any) -> FollowedModel:
             if experts is not None and len(experts.ids) == counts.units:
                 found.experts[name] = experts
         own = found.experts[name].ids if name in found.experts else by_name[base]
-        found.ids[name] = own
+        found.ids[name] = None if _is_counted_late(base, modules) else own
     return found
 
 
@@ -326,12 +370,18 @@ def _held(
     edges: dict[int, str] = {}
     units = followed.graph.units()
     standing = _units_standing_for(followed, stand_ins)
+    constants: dict[tuple[int, bytes], Tensor] = {}
     for taken in silence.taken:
         ids = np.asarray(taken.ids.cpu(), np.int64)
         goes = silence.removed[ids] & ~np.isin(units[ids], standing)
         rows = taken.values.reshape(-1, taken.values.shape[-1])[:, torch.from_numpy(goes)]
         wrong, nonzero = _constancy(rows)
         bad |= dict.fromkeys(units[ids[goes][wrong]].tolist(), ANOTHER_WAY)
+        if len(rows):
+            key = (taken.weight.untyped_storage().data_ptr(), ids.tobytes())
+            apart = (constants.setdefault(key, rows[0]) - rows[0]).abs()
+            differ = np.asarray((apart > SAME_CONSTANT * rows[0].abs()).cpu()) & ~wrong
+            bad |= dict.fromkeys(units[ids[goes][differ]].tolist(), SEVERAL_CONSTANTS)
         if taken.padded:
             edges |= dict.fromkeys(units[ids[goes][nonzero & ~wrong]].tolist(), AT_EDGES)
     return output, bad, edges

@@ -70,7 +70,7 @@ def remove_units(
         _require_some(plan, found)
         exact = _is_exact(census, found, held)
         shrink(followed, found)
-        after = outputs(call(smaller, example_inputs))
+        after = _outputs_after(smaller, example_inputs)
     require_equal(after, found.output)
     return PruneResult(
         model=smaller,
@@ -196,7 +196,7 @@ def _held_at(
     found = {}
     for name, counts in census.items():
         means = moments[name].mean
-        if not may_add_bias and not (followed.weights_of(name) or (None, True))[1]:
+        if not followed.takes_constants(name, may_add_bias=may_add_bias):
             means = np.zeros_like(means)
         if _zero_while_idle(counts.criterion):
             # Of a layer that is counted as a rectifier and is none, idle units are zero or below.
@@ -248,6 +248,17 @@ def _require_some(plan: RemovalPlan, found: Removable) -> None:
             f"expected units that can be removed, but none of the {plan.units_removed} planned "
             f"ones can: {reasons}; name other layers, record(model, layers=[...])"
         )
+
+
+def _outputs_after(smaller: nn.Module, inputs: Any) -> list[torch.Tensor]:
+    try:
+        return outputs(call(smaller, inputs))
+    except Exception as error:  # where the model's own code has sizes written into it
+        raise ModelError(
+            "expected a model whose code takes sizes from its tensors, but without these units it "
+            f"fails with {type(error).__name__} ({error}): leave out layers, "
+            "Census({name: census[name]}), to find which"
+        ) from error
 
 
 def _largest_change(after: list[torch.Tensor], before: list[torch.Tensor]) -> float:

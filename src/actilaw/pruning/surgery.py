@@ -160,7 +160,9 @@ def _fold(followed: FollowedModel, removable: Removable) -> None:
             places = places_of(followed, name, axis.ids)
             added = added + _mixed_in(weight, axis.dim, places, removable.stand_ins[name])
         if bool(added.any()):
-            _add_to_bias(owners[id(weight)], weight, added)
+            other = next(one for one in graph.axes[id(weight)] if one.dim != axis.dim)
+            kept = torch.from_numpy(np.flatnonzero(~removable.ids[other.ids])).to(added.device)
+            _add_to_bias(owners[id(weight)], weight, added, followed.bias_beside(axis), kept)
 
 
 def _ids(followed: FollowedModel, name: str) -> Ints:
@@ -194,14 +196,17 @@ def _product(weight: Tensor, dim: int, constant: Tensor, indices: Ints) -> Tenso
     return (constant.double() @ chosen.double()).to(weight.dtype)
 
 
-def _add_to_bias(module: nn.Module, weight: Tensor, added: Tensor) -> None:
-    if weight.ndim > 2 and not isinstance(module, nn.modules.conv._ConvNd):
-        raise _no_bias(f"{type(module).__name__}, which has no bias to take it")
-    bias = getattr(module, "bias", None)
-    if isinstance(bias, nn.Parameter) and bias.shape == added.shape:
+def _add_to_bias(
+    module: nn.Module, weight: Tensor, added: Tensor, bias: nn.Parameter | None, kept: Tensor
+) -> None:
+    """Add constants (n_out,) to the bias beside a weight, or make one of the outputs that are
+    kept.
+    """
+    if bias is not None:
         bias.add_(added)
-    elif bias is None and isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
-        module.bias = nn.Parameter(added.clone(), requires_grad=weight.requires_grad)
+    elif isinstance(module, nn.Linear | nn.modules.conv._ConvNd) and module.bias is None:
+        values = added.index_select(0, kept)
+        module.bias = nn.Parameter(values.clone(), requires_grad=weight.requires_grad)
     else:
         raise _no_bias(f"{type(module).__name__}, which has no bias to take it")
 

@@ -17,8 +17,9 @@ from torch.nn import functional
 
 from actilaw.counts.census import Census
 from actilaw.errors import InputError, ModelError
-from actilaw.pruning.forward import arguments, call, evaluating, outputs
+from actilaw.pruning.forward import arguments, call, evaluating, outputs, tensors_in
 from actilaw.pruning.layer_units import LayerInRun, RunOfLayers, base_name, choice_of
+from actilaw.recording.batches import batch_size
 from actilaw.recording.criteria import Criterion, rule_from
 from actilaw.support.arrays import Ints
 from actilaw.support.numerics import two_sided_z
@@ -200,7 +201,7 @@ class _ActiveUnits:
         with RunOfLayers(self._model, self._choice, self._note):
             returned = call(self._model, inputs)
         args, kwargs = arguments(inputs)
-        size = next(x.shape[0] for x in (*args, *kwargs.values()) if isinstance(x, Tensor))
+        size = batch_size(list(tensors_in((*args, *kwargs.values())))) or 1
         flags = np.zeros(size)
         for layer, samples, x in self._kept:
             if layer.name not in self._units:

@@ -120,8 +120,13 @@ def _moved(operation: Operation) -> list[Labels]:
     labels = operation.labels_of(x)
     rest, kwargs = operation.args[1:], operation.kwargs
     function = operation.function
-    if operation.name in VIEWS:  # labels lie otherwise in memory
-        function, rest, kwargs = torch.reshape, (tuple(operation.out.shape),), {}
+    if operation.name in VIEWS:
+        return [_reshaped(operation, labels)]
+    if operation.name == "as_strided":  # labels lie otherwise in memory
+        if operation.out.shape == x.shape:
+            return [labels]
+        operation.pin_all("arranges them by places in memory")
+        return []
     for tensor in operation.tensors()[1:]:  # what was selected by depends on units
         for label in operation.labels_of(tensor):
             operation.pin(label, "selects by them")
@@ -136,6 +141,20 @@ def _moved(operation: Operation) -> list[Labels]:
             if short is not None:
                 results[place].append(short)
     return [tuple(found) for found in results]
+
+
+def _reshaped(operation: Operation, labels: Labels) -> Labels:
+    """Labels of a reshape. Where it makes two axes of one with units, their number is fixed."""
+    shape = tuple(operation.out.shape)
+    found = []
+    for label in labels:
+        short = compressed(label.expand(operation.args[0].shape).reshape(shape))
+        if short is None:
+            continue
+        if len(varying(short)) > len(varying(label)):
+            operation.pin(label, "makes several axes of theirs")
+        found.append(short)
+    return tuple(found)
 
 
 def _padded(operation: Operation) -> list[Labels]:
