@@ -22,6 +22,7 @@ SUBJECTS = (architectures, axes, calls, functional, libraries)
 # Situations whose layer is the network's output, or has weights that nothing can make smaller.
 REASONS = (
     "they are the model's output",
+    "they leave a constant, and nothing takes it",
     "could not be followed",
     "has them in groups",
     "meets them with a tensor of fixed size",
@@ -69,8 +70,9 @@ def test_random_units_are_removed_or_stay_for_a_reason(situation: Situation) -> 
         try:
             result = prune(model, census, inputs, plan=plan)
         except ModelError as error:
-            assert any(reason in str(error) for reason in REASONS), error
-            return
+            if any(reason in str(error) for reason in REASONS):
+                return
+            raise
         for name, why in result.kept.items():
             shared = "other layers share them" in why
             assert shared or any(reason in why for reason in REASONS), (name, why)

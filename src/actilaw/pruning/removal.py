@@ -42,6 +42,8 @@ MOST_RUNS = 8  # of the model with units held, while fewer and fewer of them can
 SAME_MIX = 1e-3  # of the largest value, by which the same mix may differ where precision is low
 SAME_CONSTANT = 1e-5  # relative differences of a constant that rounding makes
 ANOTHER_WAY = "they reach a later weight by another way than the counted layer"
+PRODUCTS_WITH_BIAS = {"addmm", "linear", "convolution", "baddbmm", "addmv"}
+NO_BIAS = "they leave a constant, and nothing takes it"
 SEVERAL_CONSTANTS = "they have another constant value in each call of a later weight"
 AT_EDGES = "their constant value meets zeros around an image"
 NOT_FOLLOWED = "its units could not be followed to the weights that make them"
@@ -60,6 +62,7 @@ class FollowedModel:
             could not be followed.
         experts: by layer, of those whose units are experts.
         takers: axes of weights that take units in.
+        uses: by the id of a parameter, the operations that took it in.
         order: names of all layers of the model, as they were first called; of layers of the census
             as there.
     """
@@ -72,6 +75,7 @@ class FollowedModel:
     experts: dict[str, Experts] = field(default_factory=dict)
     takers: tuple[OwnedAxis, ...] = ()
     order: tuple[str, ...] = ()
+    uses: dict[int, list[str]] = field(default_factory=dict)
 
     def weights_of(self, name: str) -> tuple[Floats, bool] | None:
         """The weights that take in the units of a layer, (n_units, n_out), and whether all of them
@@ -108,23 +112,38 @@ class FollowedModel:
             if own is None or own.ndim != 1 or not name.lower().startswith("b"):
                 continue
             ids = self.graph.axes[id(own)][0].ids
+            if not self._is_added_alone(own):
+                continue
             if ids.size == others[0].ids.size and np.array_equal(units[ids], units[others[0].ids]):
                 return own
         return None
+
+    def _is_added_alone(self, bias: nn.Parameter) -> bool:
+        """Whether a bias does nothing else: the bias of an autoencoder's decoder is also taken off
+        its input.
+        """
+        used = self.uses.get(id(bias), [])
+        return used == ["add"] or all(name in PRODUCTS_WITH_BIAS for name in used)
+
+    def may_take_constant(self, axis: OwnedAxis) -> bool:
+        """Whether a weight has a bias for what it takes in along an axis, or may get one."""
+        if self.bias_beside(axis) is not None:
+            return True
+        owner = next(
+            (m for m in self.model.modules() for p in m._parameters.values() if p is axis.tensor),
+            None,
+        )
+        ordinary = isinstance(owner, nn.Linear | nn.modules.conv._ConvNd)
+        return ordinary and getattr(owner, "bias", None) is None
 
     def takes_constants(self, name: str, *, may_add_bias: bool) -> bool:
         """Whether every weight that takes in the units of a layer has a bias, or may get one."""
         ids, units = self.ids[name], self.graph.units()
         if ids is None:
             return False
-        owners = {id(p): m for m in self.model.modules() for p in m._parameters.values()}
-        for axis in self.takers:
-            if np.isin(units[axis.ids], units[ids]).any() and self.bias_beside(axis) is None:
-                owner = owners.get(id(axis.tensor))
-                ordinary = isinstance(owner, nn.Linear | nn.modules.conv._ConvNd)
-                if not (may_add_bias and ordinary):
-                    return False
-        return True
+        axes = [axis for axis in self.takers if np.isin(units[axis.ids], units[ids]).any()]
+        takes = self.may_take_constant if may_add_bias else self.bias_beside
+        return all(takes(axis) for axis in axes)
 
     def weight_lengths(self) -> dict[str, Floats]:
         """Length of the weights that take each unit in, by layer; (n_units,)."""
@@ -201,7 +220,7 @@ def follow(model: nn.Module, census: Census, inputs: Any) -> FollowedModel:
         census, list(by_name), {layer.name: width for layer, width in widths.items()}
     )
     takers = tuple(follower.takers.values())
-    found = FollowedModel(model, inputs, choice, graph, {}, takers=takers)
+    found = FollowedModel(model, inputs, choice, graph, {}, takers=takers, uses=follower.uses)
     full = {base_name(name, counts.criterion): name for name, counts in census.items()}
     found.order = tuple(full.get(layer.name, layer.name) for layer in widths)
     modules = {name for name, _ in model.named_modules()}
@@ -382,6 +401,8 @@ def _held(
             apart = (constants.setdefault(key, rows[0]) - rows[0]).abs()
             differ = np.asarray((apart > SAME_CONSTANT * rows[0].abs()).cpu()) & ~wrong
             bad |= dict.fromkeys(units[ids[goes][differ]].tolist(), SEVERAL_CONSTANTS)
+        if (nonzero & ~wrong).any() and not _is_foldable(followed, taken, ids):
+            bad |= dict.fromkeys(units[ids[goes][nonzero & ~wrong]].tolist(), NO_BIAS)
         if taken.padded:
             edges |= dict.fromkeys(units[ids[goes][nonzero & ~wrong]].tolist(), AT_EDGES)
     return output, bad, edges
@@ -465,6 +486,15 @@ def _not_standing_in(
                 wrong.add(name)
                 break
     return wrong
+
+
+def _is_foldable(followed: FollowedModel, taken: Taken, ids: Ints) -> bool:
+    """Whether what a product makes of constants can go into a bias."""
+    axis = followed.graph.owner(ids)
+    if axis is None:
+        return False
+    same = axis.tensor.untyped_storage().data_ptr() == taken.weight.untyped_storage().data_ptr()
+    return same and followed.may_take_constant(axis)
 
 
 def _constancy(values: Tensor) -> tuple[np.ndarray, np.ndarray]:

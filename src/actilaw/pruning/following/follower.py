@@ -49,6 +49,7 @@ class Follower(TorchDispatchMode):
         super().__init__()
         self.graph, self.silence = graph, silence
         self.takers: dict[int, OwnedAxis] = {}  # axes of weights that take units in
+        self.uses: dict[int, list[str]] = {}  # by id of a parameter, operations that took it in
         self._labels = WeakTensorKeyDictionary()
         self._counted: list[Ints] = []  # ids that counted layers have had
         self._memory: set[int] = set()  # of parameters
@@ -89,6 +90,9 @@ class Follower(TorchDispatchMode):
     ) -> Any:
         kwargs = dict(kwargs or {})
         name = _name(func)
+        for tensor in args:
+            if isinstance(tensor, nn.Parameter):
+                self.uses.setdefault(id(tensor), []).append(name)
         if self.silence is not None:
             args = self._losing_comparisons(name, args, kwargs)
         out = func(*args, **kwargs)
