@@ -142,8 +142,9 @@ class FollowedModel:
         if ids is None:
             return False
         axes = [axis for axis in self.takers if np.isin(units[axis.ids], units[ids]).any()]
-        takes = self.may_take_constant if may_add_bias else self.bias_beside
-        return all(takes(axis) for axis in axes)
+        if may_add_bias:
+            return all(map(self.may_take_constant, axes))
+        return all(self.bias_beside(axis) is not None for axis in axes)
 
     def weight_lengths(self) -> dict[str, Floats]:
         """Length of the weights that take each unit in, by layer; (n_units,)."""
