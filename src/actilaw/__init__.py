@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from actilaw.loss.consistency import Consistency
     from actilaw.loss.fit import fit_loss
     from actilaw.loss.fitted_loss import FittedLoss
+    from actilaw.pruning.plan import RemovalPlan, plan_removal
     from actilaw.pruning.prune import prune
     from actilaw.pruning.result import PruneResult
+    from actilaw.pruning.saving import load_pruned
+    from actilaw.pruning.verification import Verification as Verification
     from actilaw.recording.counter import Counter as Counter
     from actilaw.recording.criteria import Positive, Relative, Threshold, TopK
     from actilaw.recording.record import counter, record
@@ -73,6 +76,7 @@ __all__ = [
     "Positive",
     "PruneResult",
     "Relative",
+    "RemovalPlan",
     "Threshold",
     "TopK",
     "backtest",
@@ -82,8 +86,10 @@ __all__ = [
     "fit",
     "fit_loss",
     "load",
+    "load_pruned",
     "mean_reciprocal_count",
     "monitor",
+    "plan_removal",
     "prune",
     "record",
     "report",
@@ -114,6 +120,7 @@ _MODULES = {
     "Positive": "actilaw.recording.criteria",
     "PruneResult": "actilaw.pruning.result",
     "Relative": "actilaw.recording.criteria",
+    "RemovalPlan": "actilaw.pruning.plan",
     "Threshold": "actilaw.recording.criteria",
     "TopK": "actilaw.recording.criteria",
     "backtest": "actilaw.backtesting.backtest",
@@ -123,8 +130,10 @@ _MODULES = {
     "fit": "actilaw.fitting.fit",
     "fit_loss": "actilaw.loss.fit",
     "load": "actilaw.counts.census",
+    "load_pruned": "actilaw.pruning.saving",
     "mean_reciprocal_count": "actilaw.theory",
     "monitor": "actilaw.reporting.monitor",
+    "plan_removal": "actilaw.pruning.plan",
     "prune": "actilaw.pruning.prune",
     "record": "actilaw.recording.record",
     "report": "actilaw.reporting.report",
@@ -133,6 +142,7 @@ _MODULES = {
 _TORCH_MODULES = {
     "Counter": "actilaw.recording.counter",
     "Recorder": "actilaw.recording.recorder",
+    "Verification": "actilaw.pruning.verification",
 }
 
 
