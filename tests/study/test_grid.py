@@ -37,7 +37,7 @@ def test_a_cell_of_two_grids_stands_once() -> None:
 
 
 def test_names_of_cells_can_be_names_of_files() -> None:
-    assert Cell("my.tasks:one", 8, 20, 1).name == "my.tasks-one-width8-samples20-seed1"
+    assert Cell("my.tasks:one", 8, 20, 1).name == "my.tasks=one-width8-samples20-seed1"
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def loss_command(
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the loss law to measured losses, forecast at more data, and split a budget.
+    """Fit the loss law to measured losses, forecast, and split a budget.
 
     The law is L(D) = floor + amplitude (1 + D/knee)^(-b), and with sizes N of network
     floor + A N^(-alpha) + B (1 + D/D*)^(-b) with a knee D* that moves with N. Forecasts average
