@@ -40,9 +40,10 @@ from actilaw.study.run import run_study
 from actilaw.study.store import Study
 
 LEVEL = 0.95
-TRIED_WORKING = np.arange(-10, 5) / 10  # exponents of b where all units work,
-TRIED_IDLE = np.arange(-20, 1) / 10  # and where none does
-SHIFTS = np.arange(-10, 11) / 10
+TRIED_WORKING = np.arange(-6, 5) / 10  # exponents of b where all units work,
+TRIED_DIFFERENCES = np.arange(0, 21) / 10  # and how much lower where none does
+# Of both, from network to network; no network counts as farther away than the ends.
+SHIFTS = np.arange(-4, 7) / 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,8 @@ class Evidence:
         """What foretells the networks of all tasks, or of all but one, with the least error."""
         kept = self.tasks != without
         mean = np.abs(self.errors[:, kept]).mean(axis=1)
-        working, idle = self.tried[int(np.argmin(mean))]
+        allowed = [TRIED_WORKING[0] <= working <= TRIED_WORKING[-1] for working, _ in self.tried]
+        working, idle = self.tried[int(np.argmin(np.where(allowed, mean, np.inf)))]
         of_others = self.c_exponents[[not name.startswith(f"{without}, ") for name in
                                       self.c_exponents.index]]  # fmt: skip
         return replace(
@@ -133,9 +135,8 @@ class Evidence:
 
     def _spread(self, working: float, idle: float, kept: np.ndarray) -> float:
         """How far, from network to network, the exponents that would have been best differ."""
-        place = {(round(w, 1), round(i, 1)): k for k, (w, i) in enumerate(self.tried)}
-        rows = [(s, place.get((round(working + s, 1), round(idle + s, 1)))) for s in SHIFTS]
-        rows = [(shift, row) for shift, row in rows if row is not None]
+        place = {exponents: row for row, exponents in enumerate(self.tried)}
+        rows = [(s, place[round(working + s, 1), round(idle + s, 1)]) for s in SHIFTS]
         best = []
         for network in dict.fromkeys(self.networks[kept]):
             of_network = self.networks == network
@@ -145,7 +146,9 @@ class Evidence:
 
 
 def gathered(networks: list[Network]) -> Evidence:
-    tried = [(float(w), float(i)) for w, i in product(TRIED_WORKING, TRIED_IDLE)]
+    ends = [TRIED_WORKING[0] + SHIFTS[0], TRIED_WORKING[-1] + SHIFTS[-1]]
+    shifted = np.arange(round(10 * ends[0]), round(10 * ends[1]) + 1) / 10
+    tried = [(round(w, 1), round(w - less, 1)) for w, less in product(shifted, TRIED_DIFFERENCES)]
     assumptions = [replace(STUDY, b_exponent=w, b_exponent_idle=i) for w, i in tried]
     jobs = (delayed(errors)(network, assumptions) for network in networks)
     found = np.concatenate(cast("list[np.ndarray]", Parallel(n_jobs=2)(jobs)), axis=1)

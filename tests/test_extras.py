@@ -97,7 +97,7 @@ print([e for e in {EXTRAS} if e in sys.modules])"""
     ("missing", "call", "install"),
     [
         ("torch", "actilaw.record(None)", "pip install 'actilaw[torch]'"),
-        ("torch_pruning", "actilaw.prune(None, census, None)", "pip install 'actilaw[prune]'"),
+        ("torch", "actilaw.prune(None, census, None)", "pip install 'actilaw[prune]'"),
         (
             "plotly",
             "actilaw.report(census, '/tmp/never-written.html')",

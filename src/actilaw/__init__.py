@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from actilaw.loss.consistency import Consistency
     from actilaw.loss.fit import fit_loss
     from actilaw.loss.fitted_loss import FittedLoss
+    from actilaw.pruning.plan import RemovalPlan, plan_removal
     from actilaw.pruning.prune import prune
     from actilaw.pruning.result import PruneResult
+    from actilaw.pruning.saving import load_pruned
+    from actilaw.pruning.verification import Verification as Verification
     from actilaw.recording.counter import Counter as Counter
     from actilaw.recording.criteria import Positive, Relative, Threshold, TopK
     from actilaw.recording.record import counter, record
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from actilaw.reporting.report import report
     from actilaw.theory import (
         ActivationLaw,
+        ActivationSurface,
         BuffetLaw,
         CompetitiveLaw,
         LossLaw,
@@ -53,6 +57,7 @@ __all__ = [
     "ActilawError",
     "ActivationCounts",
     "ActivationLaw",
+    "ActivationSurface",
     "Blocks",
     "BuffetLaw",
     "Census",
@@ -71,6 +76,7 @@ __all__ = [
     "Positive",
     "PruneResult",
     "Relative",
+    "RemovalPlan",
     "Threshold",
     "TopK",
     "backtest",
@@ -80,8 +86,10 @@ __all__ = [
     "fit",
     "fit_loss",
     "load",
+    "load_pruned",
     "mean_reciprocal_count",
     "monitor",
+    "plan_removal",
     "prune",
     "record",
     "report",
@@ -93,6 +101,7 @@ _MODULES = {
     "ActilawError": "actilaw.errors",
     "ActivationCounts": "actilaw.counts.activation_counts",
     "ActivationLaw": "actilaw.theory",
+    "ActivationSurface": "actilaw.theory",
     "Blocks": "actilaw.counts.blocks",
     "BuffetLaw": "actilaw.theory",
     "Census": "actilaw.counts.census",
@@ -111,6 +120,7 @@ _MODULES = {
     "Positive": "actilaw.recording.criteria",
     "PruneResult": "actilaw.pruning.result",
     "Relative": "actilaw.recording.criteria",
+    "RemovalPlan": "actilaw.pruning.plan",
     "Threshold": "actilaw.recording.criteria",
     "TopK": "actilaw.recording.criteria",
     "backtest": "actilaw.backtesting.backtest",
@@ -120,8 +130,10 @@ _MODULES = {
     "fit": "actilaw.fitting.fit",
     "fit_loss": "actilaw.loss.fit",
     "load": "actilaw.counts.census",
+    "load_pruned": "actilaw.pruning.saving",
     "mean_reciprocal_count": "actilaw.theory",
     "monitor": "actilaw.reporting.monitor",
+    "plan_removal": "actilaw.pruning.plan",
     "prune": "actilaw.pruning.prune",
     "record": "actilaw.recording.record",
     "report": "actilaw.reporting.report",
@@ -130,6 +142,7 @@ _MODULES = {
 _TORCH_MODULES = {
     "Counter": "actilaw.recording.counter",
     "Recorder": "actilaw.recording.recorder",
+    "Verification": "actilaw.pruning.verification",
 }
 
 

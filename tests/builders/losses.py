@@ -7,6 +7,7 @@ import numpy as np
 from actilaw import LossLaw, LossSurface
 from actilaw.loss.form import Form
 from actilaw.loss.forms import FORMS
+from actilaw.loss.surfaces import SURFACES
 
 # One network: a plateau, a knee and a power law are all in sight.
 SIZES = np.geomspace(10, 1e5, 12)
@@ -31,8 +32,32 @@ PARAMETERS = {
     "M3": {"floor": 0.2, "amplitude": 5.0, "g": 1e-4, "b": 0.4},
     "M4": {"floor": 0.2, "amplitude": 3.0, "knee": 300.0, "a": 0.7, "b": 0.5},
     "bnsl": {"floor": 0.05, "amplitude": 5.0, "c0": 0.1, "c1": 0.4, "d": 2000.0, "f": 0.5},
-    "chinchilla": {"floor": 1.7, "A": 40.0, "B": 20.0, "alpha": 0.3, "beta": 0.4},
 }
+SURFACE_PARAMETERS = {
+    "activation": {
+        "floor": 1.7,
+        "A": 0.9,
+        "B": 6.0,
+        "alpha": 0.3,
+        "b": 0.4,
+        "knee": 300.0,
+        "g": 0.4,
+    },
+    "chinchilla": {"floor": 1.7, "A": 40.0, "B": 20.0, "alpha": 0.3, "beta": 0.4},
+    "kaplan": {"floor": 1.7, "B": 20.0, "limit": 4000.0, "alpha": 0.3, "beta": 0.4},
+    "interpolated": {
+        "floor": 1.7,
+        "B": 20.0,
+        "limit": 4000.0,
+        "alpha": 0.3,
+        "beta": 0.4,
+        "p": 1.6,
+    },
+    "knee_alone": {"floor": 1.7, "amplitude": 4.0, "active": 100.0, "b": 0.4},
+}
+GRID_N, GRID_D = (
+    grid.ravel() for grid in np.meshgrid(np.geomspace(1e3, 1e6, 6), np.geomspace(1e2, 1e6, 7))
+)
 
 
 def noisy(loss: np.ndarray, seed: int, scatter: float = 0.01) -> np.ndarray:
@@ -66,3 +91,10 @@ def coordinates(form: Form, parameters: dict[str, float]) -> np.ndarray:
 def curve(name: str, parameters: dict[str, float]) -> np.ndarray:
     form = FORMS[name]
     return np.exp(form.log_loss(coordinates(form, parameters), log_sizes(form))[0][0])
+
+
+def surface(name: str, samples: np.ndarray = GRID_D, size: np.ndarray = GRID_N) -> np.ndarray:
+    """Losses of a form over sizes with `SURFACE_PARAMETERS`, at the geometric mean of `GRID_N`."""
+    form = SURFACES[name].centred(np.log([GRID_D, GRID_N]))
+    at = coordinates(form, SURFACE_PARAMETERS[name])
+    return np.exp(form.log_loss(at, np.log([samples, size]))[0][0])

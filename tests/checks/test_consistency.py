@@ -82,11 +82,11 @@ def test_a_loss_is_one_more_estimate() -> None:
     noise = np.exp(np.random.default_rng(0).normal(0, 0.01, 12))
     counts = draw_layer(10)
     for b, starts in ((fit(counts, "law").law.b, "holds"), (0.9, "deviates by")):
-        loss = fit_loss(sizes, LossLaw(0.2, 3, 300, b).loss(sizes) * noise)
+        loss = fit_loss(sizes, LossLaw(0.2, 3, 300, b).loss(sizes) * noise, "activation")
         table = check(counts, loss=loss).set_index("test")
         assert table.loc["b_from_loss", "verdict"].startswith(starts)
         assert table.loc["estimators_of_b", "n"] == 4
-    straight = fit_loss(sizes, LossLaw(0.2, 3, 1e9, 0.5).loss(sizes) * noise)
+    straight = fit_loss(sizes, LossLaw(0.2, 3, 1e9, 0.5).loss(sizes) * noise, "activation")
     verdicts = check(counts, loss=straight).set_index("test")["verdict"]
     assert verdicts["b_from_loss"] == "inconclusive: the losses do not determine b"
 

@@ -129,6 +129,6 @@ def test_what_was_not_recorded_is_named(fitted_layer) -> None:
 def test_a_loss_that_does_not_determine_b_is_named(layer: FittedLayer) -> None:
     sizes = np.geomspace(10, 1e5, 12)
     noise = np.exp(np.random.default_rng(0).normal(0, 0.01, 12))
-    straight = fit_loss(sizes, LossLaw(0.2, 3, 1e9, 0.5).loss(sizes) * noise)
+    straight = fit_loss(sizes, LossLaw(0.2, 3, 1e9, 0.5).loss(sizes) * noise, "activation")
     with pytest.raises(Inconclusive, match="the losses do not determine b"):
         b_from_loss(layer, straight)

@@ -22,6 +22,7 @@ COMMANDS = (
     "forecast",
     "backtest",
     "check",
+    "prune",
     "loss",
     "simulate",
     "study",

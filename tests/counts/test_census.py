@@ -4,6 +4,7 @@ import dataclasses
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,6 +105,21 @@ def test_the_summary_has_a_row_per_layer(counts: ActivationCounts) -> None:
     assert repr(census) == (
         f"<Census of 2 layers, {counts.working + 2:,} of {counts.units + 3:,} units working>"
     )
+
+
+def test_the_frame_has_a_row_per_unit(tmp_path) -> None:
+    known = ActivationCounts(np.array([0, 2, 1]), 4, first=np.array([-1, 0, 3]))
+    census = Census({"a": known, "b": ActivationCounts(np.array([4]), 4)})
+    frame = census.to_frame()
+    assert frame["layer"].tolist() == ["a", "a", "a", "b"]
+    assert frame["unit"].tolist() == [0, 1, 2, 0]
+    assert frame["count"].tolist() == [0, 2, 1, 4]
+    assert frame["rate"].tolist() == [0, 0.5, 0.25, 1]
+    assert frame["first"].isna().tolist() == [True, False, False, True]
+    assert frame["first"].dropna().tolist() == [0, 3]
+    frame.to_parquet(tmp_path / "units.parquet")
+    again = pd.read_parquet(tmp_path / "units.parquet")
+    pd.testing.assert_frame_equal(again, frame, check_dtype=False)
 
 
 def test_a_census_of_one_layer_stands_for_its_layer(counts: ActivationCounts) -> None:

@@ -32,12 +32,12 @@ from builders.losses import (
 
 @pytest.fixture(scope="module")
 def fitted() -> FittedLoss:
-    return fit_loss(SIZES, even_law())
+    return fit_loss(SIZES, even_law(), "activation")
 
 
 @pytest.fixture(scope="module")
 def joint() -> FittedLoss:
-    return fit_loss(DATA, noisy(SURFACE.loss(WIDTHS, DATA), 0), size=WIDTHS)
+    return fit_loss(DATA, noisy(SURFACE.loss(WIDTHS, DATA), 0), "knee_alone", size=WIDTHS)
 
 
 def test_the_covariance_is_by_name_and_its_diagonal_are_the_squared_errors(
@@ -53,7 +53,7 @@ def test_the_covariance_is_by_name_and_its_diagonal_are_the_squared_errors(
 
 @pytest.mark.slow
 def test_the_covariance_is_that_of_estimates_over_many_draws() -> None:
-    draws = [fit_loss(SIZES, noisy_law(seed, scatter=0.005)) for seed in range(200)]
+    draws = [fit_loss(SIZES, noisy_law(seed, scatter=0.005), "activation") for seed in range(200)]
     estimates = pd.DataFrame([draw.params for draw in draws])
     said = np.mean([draw.covariance for draw in draws], axis=0)
     found = estimates.cov().to_numpy()
@@ -65,7 +65,7 @@ def test_the_covariance_is_that_of_estimates_over_many_draws() -> None:
 
 
 def test_what_is_undetermined_has_no_covariance() -> None:
-    power = fit_loss(SIZES, 5 * SIZES**-0.4)
+    power = fit_loss(SIZES, 5 * SIZES**-0.4, "activation")
     for name in power.undetermined:
         assert power.covariance.loc[name, name] == np.inf
         assert power.covariance[name].drop(name).isna().all()
@@ -86,12 +86,12 @@ def test_the_likelihood_is_gaussian_where_no_loss_is_far_out(fitted: FittedLoss)
     assert fitted.log_likelihood == pytest.approx(expected, abs=0.01)
     assert fitted.aic == 2 * 5 - 2 * fitted.log_likelihood
     assert fitted.aicc == pytest.approx(fitted.aic + 2 * 5 * 6 / (12 - 5 - 1))
-    assert fit_loss(SIZES[:6], even_law()[:6]).aicc == np.inf
+    assert fit_loss(SIZES[:6], even_law()[:6], "activation").aicc == np.inf
 
 
 def test_aic_prefers_the_form_that_made_the_losses() -> None:
     loss = noisy_law(2)
-    assert fit_loss(SIZES, loss).aic < fit_loss(SIZES, loss, "power").aic - 10
+    assert fit_loss(SIZES, loss, "activation").aic < fit_loss(SIZES, loss, "power").aic - 10
 
 
 def test_plot_draws_measurements_curve_and_interval(fitted: FittedLoss) -> None:
@@ -170,21 +170,21 @@ def test_a_form_without_a_knee_says_so() -> None:
 
 @pytest.mark.slow
 def test_what_the_losses_leave_open_is_said_with_its_bound() -> None:
-    power = fit_loss(SIZES, 5 * SIZES**-0.4 * np.exp(0.02 * EVEN))
+    power = fit_loss(SIZES, 5 * SIZES**-0.4 * np.exp(0.02 * EVEN), "activation")
     [knee] = [remark for remark in power.remarks() if remark.startswith("knee below ")]
     assert knee.endswith("no plateau is seen")
     assert any(remark.startswith("floor below ") for remark in power.remarks())
     truth = LossLaw(0.2, 3, 3e5, 0.5)
-    early = fit_loss(SIZES, truth.loss(SIZES) * np.exp(0.02 * EVEN))
+    early = fit_loss(SIZES, truth.loss(SIZES) * np.exp(0.02 * EVEN), "activation")
     [knee] = [remark for remark in early.remarks() if remark.startswith("knee")]
     bound = early.summary().lower["knee"]
     assert knee == f"knee above {bound:.4g} (95%): no power law is seen after it"
     assert bound < truth.knee
-    assert fit_loss(SIZES, noisy_law(0)).remarks() == ()
+    assert fit_loss(SIZES, noisy_law(0), "activation").remarks() == ()
 
 
 def test_the_local_slope_is_that_of_the_law() -> None:
-    fitted = fit_loss(SIZES, noisy_law(0))
+    fitted = fit_loss(SIZES, noisy_law(0), "activation")
     np.testing.assert_allclose(fitted.local_slope(SIZES), fitted.law.local_slope(SIZES), rtol=1e-6)
     assert isinstance(float(fitted.local_slope(50)), float)
     assert fitted.law.knee == pytest.approx(TRUTH.knee, rel=0.5)

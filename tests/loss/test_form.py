@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actilaw.loss.form import Form
-from actilaw.loss.forms import FORMS, SURFACE, KnownShape
+from actilaw.loss.forms import FORMS, KnownShape
+from actilaw.loss.surfaces import SURFACES
 from builders.losses import PARAMETERS, curve, log_sizes
 
 KNOWN = KnownShape("activation", "", (), knee=300.0, b=0.6)
-ALL = [*FORMS.values(), SURFACE, KNOWN]
+ALL = [*FORMS.values(), *SURFACES.values(), KNOWN]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actilaw.loss.forms import FORMS
-from builders.losses import PARAMETERS, D, N, curve
+from builders.losses import PARAMETERS, D, curve
 
 
 def by_the_paper(name: str, p: dict[str, float]) -> np.ndarray:
@@ -22,9 +22,7 @@ def by_the_paper(name: str, p: dict[str, float]) -> np.ndarray:
         return e + A * D**-b
     if name == "M3":
         return e + A * (1 / D + p["g"]) ** b
-    if name == "bnsl":
-        return e + A * D ** -p["c0"] * (1 + (D / p["d"]) ** (1 / p["f"])) ** (-p["c1"] * p["f"])
-    return e + p["A"] * N ** -p["alpha"] + p["B"] * D ** -p["beta"]
+    return e + A * D ** -p["c0"] * (1 + (D / p["d"]) ** (1 / p["f"])) ** (-p["c1"] * p["f"])
 
 
 @pytest.mark.parametrize("name", [name for name in FORMS if name != "M4"])

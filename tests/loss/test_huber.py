@@ -48,7 +48,7 @@ def test_the_scale_solves_its_equation(residuals: list[float], seed: int, share:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_fit_is_scipys_huber_fit_at_the_same_scale(seed: int) -> None:
     loss = noisy_law(seed, far_out=1, by=20)
-    fitted = fit_loss(SIZES, loss)
+    fitted = fit_loss(SIZES, loss, "activation")
     problem, solution = fitted.profile.problem, fitted.profile.solution
     scale = float(solution.scale[0])
 
@@ -68,7 +68,7 @@ def test_the_fit_is_scipys_huber_fit_at_the_same_scale(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_no_start_drawn_at_random_leads_lower(seed: int) -> None:
     loss = noisy_law(seed, scatter=0.1, far_out=2, by=20)
-    profile = fit_loss(SIZES, loss).profile
+    profile = fit_loss(SIZES, loss, "activation").profile
     problem, rng = profile.problem, np.random.default_rng(seed)
     ones, only = np.ones(SIZES.size), np.array([0])
 
@@ -112,7 +112,7 @@ def test_one_loss_far_out_moves_the_fit_by_less_than_its_standard_error() -> Non
     for seed in range(20):
         clean, dirty = noisy_law(seed), noisy_law(seed)
         dirty[6] *= 1.5  # 20 times the scatter
-        one, other = fit_loss(SIZES, clean), fit_loss(SIZES, dirty)
+        one, other = fit_loss(SIZES, clean, "activation"), fit_loss(SIZES, dirty, "activation")
         moved.append(abs(other.b - one.b) / one.standard_errors["b"])
         start = np.log(list(one.params.values()))
         found = least_squares(lambda p, y=dirty: np.log(LossLaw(*np.exp(p)).loss(SIZES) / y), start)
@@ -126,7 +126,7 @@ def test_one_loss_far_out_moves_the_fit_by_less_than_its_standard_error() -> Non
 
 def test_without_a_loss_far_out_the_residual_is_the_mean_square() -> None:
     loss = even_law()
-    fitted = fit_loss(SIZES, loss)
+    fitted = fit_loss(SIZES, loss, "activation")
     squares = np.sum(np.log(fitted.predict(SIZES) / loss) ** 2)
     assert fitted.residual == pytest.approx(np.sqrt(squares / 8), rel=1e-9)
 

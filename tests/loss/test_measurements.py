@@ -23,7 +23,7 @@ from builders.losses import SIZES, noisy_law
 )
 def test_losses_that_cannot_be_fitted_are_refused(samples: list, loss: list, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        fit_loss(samples, loss)
+        fit_loss(samples, loss, "activation")
 
 
 def test_weights_of_another_shape_or_not_positive_are_refused() -> None:
@@ -31,9 +31,9 @@ def test_weights_of_another_shape_or_not_positive_are_refused() -> None:
         InputError,
         match=r"expected samples and weights of one shape \(n,\), but got \(12,\) and \(1,\)",
     ):
-        fit_loss(SIZES, noisy_law(0), weights=[1])
+        fit_loss(SIZES, noisy_law(0), "activation", weights=[1])
     with pytest.raises(InputError, match="positive, finite weights, but 1 of 12"):
-        fit_loss(SIZES, noisy_law(0), weights=[0, *np.ones(11)])
+        fit_loss(SIZES, noisy_law(0), "activation", weights=[0, *np.ones(11)])
 
 
 def test_sizes_are_counted_as_pairs_of_data_and_network() -> None:

@@ -41,7 +41,7 @@ def test_on_a_pure_power_law_intervals_are_those_of_a_straight_line() -> None:
 @pytest.mark.slow
 def test_the_bounds_of_the_knee_are_where_brute_force_finds_the_fit_rejected() -> None:
     loss = even_law()
-    row = fit_loss(SIZES, loss).summary().loc["knee"]
+    row = fit_loss(SIZES, loss, "activation").summary().loc["knee"]
 
     def squares(log_knee: float) -> float:
         def residuals(p: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def test_intervals_of_parameters_hold_the_truth_as_often_as_they_say(far_out: in
     names = ["floor", "amplitude", "knee", "b"]
     held = np.zeros((80, 4))
     for seed in range(80):
-        summary = fit_loss(SIZES, noisy_law(seed, far_out=far_out)).summary()
+        summary = fit_loss(SIZES, noisy_law(seed, far_out=far_out), "activation").summary()
         held[seed] = [summary.lower[n] <= getattr(TRUTH, n) <= summary.upper[n] for n in names]
     shares = dict(zip(names, held.mean(axis=0), strict=True))
     print(f"{far_out} losses far out: 95 % intervals held {shares}")
@@ -73,7 +73,7 @@ def test_intervals_hold_the_next_loss_as_often_as_they_say() -> None:
     inside = []
     for seed in range(100):
         later = TRUTH.loss(1e6) * np.exp(np.random.default_rng(1000 + seed).normal(0, 0.02))
-        ahead = fit_loss(SIZES, noisy_law(seed)).forecast(1e6).iloc[0]
+        ahead = fit_loss(SIZES, noisy_law(seed), "activation").forecast(1e6).iloc[0]
         inside.append(ahead.lower <= later <= ahead.upper)
     print(f"95 % intervals held {np.mean(inside):.1%} of 100 draws")
     assert np.mean(inside) > 0.95 - 4 * 0.022
@@ -86,7 +86,7 @@ def test_intervals_hold_the_next_loss_also_before_the_knee_is_passed() -> None:
     for seed in range(30):
         rng = np.random.default_rng(seed)
         loss = truth.loss(sizes) * np.exp(rng.normal(0, 0.05, sizes.size))
-        ahead = fit_loss(sizes, loss).forecast(13_470).iloc[0]
+        ahead = fit_loss(sizes, loss, "activation").forecast(13_470).iloc[0]
         later = truth.loss(13_470) * np.exp(rng.normal(0, 0.05))
         inside.append(ahead.lower <= later <= ahead.upper)
     print(f"95 % intervals held {np.mean(inside):.1%} of 30 draws")
@@ -94,12 +94,12 @@ def test_intervals_hold_the_next_loss_also_before_the_knee_is_passed() -> None:
 
 
 def test_intervals_amid_the_data_are_as_narrow_as_their_scatter() -> None:
-    ahead = fit_loss(SIZES, noisy_law(0)).forecast(1000).iloc[0]
+    ahead = fit_loss(SIZES, noisy_law(0), "activation").forecast(1000).iloc[0]
     assert 2 * 1.96 * 0.01 < np.log(ahead.upper / ahead.lower) < 2 * 2.31 * 0.04
 
 
 def test_a_wider_level_gives_wider_intervals() -> None:
-    fitted = fit_loss(SIZES, noisy_law(3))
+    fitted = fit_loss(SIZES, noisy_law(3), "activation")
     narrow, wide = fitted.summary(0.5), fitted.summary(0.99)
     assert np.all(wide["lower"] < narrow["lower"])
     assert np.all(wide["upper"] > narrow["upper"])
@@ -112,8 +112,8 @@ def test_a_wider_level_gives_wider_intervals() -> None:
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 4), min_size=12, max_size=12))
 def test_a_weight_is_a_row_repeated(seed: int, times: list[int]) -> None:
     loss = noisy_law(seed)
-    one = fit_loss(SIZES, loss, weights=times)
-    other = fit_loss(np.repeat(SIZES, times), np.repeat(loss, times))
+    one = fit_loss(SIZES, loss, "activation", weights=times)
+    other = fit_loss(np.repeat(SIZES, times), np.repeat(loss, times), "activation")
     np.testing.assert_allclose(one.summary(), other.summary(), rtol=1e-3)
     np.testing.assert_allclose(one.forecast(1e6), other.forecast(1e6), rtol=1e-3)
 
@@ -123,7 +123,10 @@ def test_a_weight_is_a_row_repeated(seed: int, times: list[int]) -> None:
 @given(st.integers(0, 2**32), st.floats(1e-6, 1e6), st.floats(1e-3, 1e3))
 def test_neither_units_nor_order_matter(seed: int, of_samples: float, of_loss: float) -> None:
     loss, order = noisy_law(seed), np.random.default_rng(seed).permutation(SIZES.size)
-    one, other = fit_loss(SIZES, loss), fit_loss(of_samples * SIZES[order], of_loss * loss[order])
+    one, other = (
+        fit_loss(SIZES, loss, "activation"),
+        fit_loss(of_samples * SIZES[order], of_loss * loss[order], "activation"),
+    )
     factors = np.array([of_loss, of_loss, of_samples, 1.0])[:, np.newaxis]
     np.testing.assert_allclose(other.summary(), one.summary() * factors, rtol=2e-3)
 

@@ -96,12 +96,12 @@ def test_names_of_layers_cannot_smuggle_in_markup(tmp_path, counts: ActivationCo
 def test_a_loss_law_says_what_the_losses_do_not_determine(tmp_path) -> None:
     sizes = np.geomspace(10, 1e5, 9)
     census = Census({"relu": draw_counts(500, 20, 0.3, 100, seed=0)})
-    bare = fit_loss(sizes, 5 * sizes**-0.4)
+    bare = fit_loss(sizes, 5 * sizes**-0.4, "activation")
     text = page_of(report(census, tmp_path / "a", loss=bare)).text
     assert bare.remarks()
     assert all(remark in text for remark in bare.remarks())
     assert bare.form.formula in text
-    clear = fit_loss(sizes, LossLaw(0.2, 3, 300, 0.6).loss(sizes))
+    clear = fit_loss(sizes, LossLaw(0.2, 3, 300, 0.6).loss(sizes), "activation")
     assert clear.remarks() == ()
 
 

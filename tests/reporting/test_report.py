@@ -11,7 +11,9 @@ from actilaw.errors import FileError, InputError
 
 def test_losses_of_several_widths_are_no_single_curve(tmp_path, counts: ActivationCounts) -> None:
     sizes, widths = np.geomspace(10, 1e5, 12), np.tile([100.0, 1000.0], 6)
-    joint = fit_loss(sizes, LossSurface(0.2, 3, 10, 0.6).loss(widths, sizes), size=widths)
+    joint = fit_loss(
+        sizes, LossSurface(0.2, 3, 10, 0.6).loss(widths, sizes), "knee_alone", size=widths
+    )
     with pytest.raises(InputError, match="expected losses of one width to draw"):
         report(Census({"relu": counts}), tmp_path / "page.html", loss=joint)
     assert not (tmp_path / "page.html").exists()

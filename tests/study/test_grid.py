@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actilaw.errors import InputError
-from actilaw.study.grid import MOST_TOGETHER, Cell, Grid, disjoint, in_groups
+from actilaw.study.grid import MOST_TOGETHER, Cell, Grid, each_once, in_groups
 from actilaw.study.tasks import TASKS, register_task, stacked_up_to, task_function
 
 WIDTHS = st.lists(st.integers(1, 4096), min_size=1, max_size=5)
@@ -33,11 +33,11 @@ def test_groups_hold_every_cell_once_and_share_a_shape(widths: list[int], seeds:
 
 def test_a_cell_of_two_grids_stands_once() -> None:
     one, other = Grid("digits", (8,), (10, 20), (0,)), Grid("digits", (8, 16), (20,), (0,))
-    assert len(disjoint([one, other])) == 3
+    assert len(each_once([one, other])) == 3
 
 
 def test_names_of_cells_can_be_names_of_files() -> None:
-    assert Cell("my.tasks:one", 8, 20, 1).name == "my.tasks-one-width8-samples20-seed1"
+    assert Cell("my.tasks:one", 8, 20, 1).name == "my.tasks=one-width8-samples20-seed1"
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def check_command(
     fitted = None
     if loss is not None:
         measured = read_columns(loss, "samples", "loss")
-        fitted = fit_loss(measured["samples"], measured["loss"])
+        fitted = fit_loss(measured["samples"], measured["loss"], "activation")
     tables = _by_layer(file, lambda counts: check(counts, loss=fitted, level=level))
     head = ("test", "estimate", f"{level:.0%} interval", "verdict")
     sections = _sections(tables, _check_row)

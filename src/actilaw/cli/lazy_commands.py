@@ -23,6 +23,7 @@ COMMANDS = {
     "forecast": ("laws", "Forecast working units after more data, or at another width."),
     "backtest": ("laws", "Forecast from the first samples, and compare with what all showed."),
     "check": ("laws", "Test the theory's claims on each layer."),
+    "prune": ("prune", "Remove idle or rare units, and verify the smaller model."),
     "loss": ("loss", "Fit the loss law to measured losses, and forecast at more data."),
     "simulate": ("simulate", "Show what the activation law expects of a layer."),
     "study": ("study", "Train a grid of networks to study the theory on."),

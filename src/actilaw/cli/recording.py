@@ -94,8 +94,8 @@ def record_command(
     rule = criterion if criterion == "auto" else rule_from(criterion)
     check_writable(output)
     finished = _is_finished(output)
-    with _sentences(output):
-        network, batches = _model_and_batches(
+    with sentences(output):
+        network, batches = model_and_batches(
             model, data, text, length=length, batch=batch, seed=seed
         )
         about = {
@@ -144,7 +144,7 @@ def merge_command(
 
 
 @contextmanager
-def _sentences(output: Path) -> Iterator[None]:
+def sentences(output: Path) -> Iterator[None]:
     """Errors of the user's model and data, and signals, as one sentence each, with what was
     saved.
     """
@@ -183,7 +183,7 @@ def _refuse_repeated(files: list[Path]) -> None:
                 )
 
 
-def _model_and_batches(
+def model_and_batches(
     model: str,
     data: str | None,
     text: Path | None,

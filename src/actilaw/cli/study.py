@@ -108,7 +108,7 @@ def run_command(
     A run that was stopped or killed is continued by the same command. More tasks,
     widths, samples or seeds can be added later; what is done stays as it is.
     """
-    from actilaw.study.grid import disjoint
+    from actilaw.study.grid import each_once
     from actilaw.study.presets import grids
 
     chosen = grids(
@@ -131,7 +131,7 @@ def run_command(
             retry_failed=retry_failed,
         )
     _show_status(study, as_json)
-    failed = study.failures().keys() & set(disjoint(chosen))
+    failed = study.failures().keys() & set(each_once(chosen))
     if failed:
         warn(
             f"{len(failed)} cells failed: actilaw study status {output} says why, and "

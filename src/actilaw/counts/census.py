@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from actilaw.counts.about import as_json_values, require_text
@@ -144,6 +145,30 @@ class Census(Mapping[str, ActivationCounts]):
             for name, counts in self.items()
         }
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(SUMMARY))
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row per unit of every layer: columns layer, unit (its index), count, samples, rate
+        (share of the samples, in 0..1), and first, the entry at which it was first active (missing
+        for idle units, and where no recording told).
+
+        `census.to_frame().to_parquet(path)` writes them all.
+        """
+        tables = []
+        for name, counts in self.items():
+            first = pd.array([pd.NA] * counts.units, dtype="Int64")
+            if counts.first is not None:
+                is_known = counts.first >= 0
+                first[is_known] = counts.first[is_known]
+            columns = {
+                "layer": name,
+                "unit": np.arange(counts.units),
+                "count": counts.counts,
+                "samples": counts.samples,
+                "rate": counts.counts / counts.samples,
+                "first": first,
+            }
+            tables.append(pd.DataFrame(columns))
+        return pd.concat(tables, ignore_index=True)
 
     def _repr_html_(self) -> str:
         return self.summary().to_html()

@@ -12,11 +12,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from actilaw.errors import InputError
-from actilaw.loss.fit import fit_form
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.loss.form import Form
-from actilaw.loss.forms import FORMS, SURFACE
+from actilaw.loss.forms import FORMS
 from actilaw.loss.measurements import Measurements, read_measurements
+from actilaw.loss.single_form import fit_form
+from actilaw.loss.surfaces import SURFACES
 from actilaw.support.arrays import Floats
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.progress import Progress, told
@@ -55,7 +56,7 @@ def compare_loss_forms(
         InputError: as `fit_loss`; or if no form can be fitted with the sizes left.
     """
     measured = read_measurements(samples, loss, weights=weights, size=size)
-    forms = _forms(joint=size is not None)
+    forms = list((FORMS if size is None else SURFACES).values())
     sizes = np.unique(measured.samples)
     tail = sizes[sizes.size - _tail_length(measured, forms, held_out) :]
     kept = ~np.isin(measured.samples, tail)
@@ -66,12 +67,6 @@ def compare_loss_forms(
     table = table.sort_values("held_out_error")
     table.attrs["held_out"] = tail.tolist()
     return table
-
-
-def _forms(*, joint: bool) -> list[Form]:
-    if joint:
-        return [SURFACE, FORMS["chinchilla"]]
-    return [form for form in FORMS.values() if not form.uses_size]
 
 
 def _tail_length(measured: Measurements, forms: list[Form], held_out: int | None) -> int:

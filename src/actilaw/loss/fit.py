@@ -1,40 +1,38 @@
 """Fit of a loss curve to losses measured at several sizes of training set.
 
-The curve is the loss law, (10) of `theory.loss_law`, a plateau, a knee and a power law, or one of
-its peers (`forms`). It is fitted in the logarithm of the loss, since noise in a loss is
-proportional to the loss, by Huber's robust regression from a grid of starts (`huber`); intervals
-are profile likelihoods (`profile_likelihood`).
+The curve is the loss law, (10) of `theory.loss_law`, a plateau, a knee and a power law, over sizes
+the surface (10d), or one of its peers (`forms`, `surfaces`). It is fitted in the logarithm of the
+loss, since noise in a loss is proportional to the loss, by Huber's robust regression from a grid of
+starts (`huber`); intervals of parameters are profile likelihoods (`profile_likelihood`). Forecasts
+are made by an average over forms (`stacking`), since none is best everywhere.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.consistency import Consistency, consistency_with_counts
-from actilaw.loss.covariance import at_bound, in_units, inverse_information
+from actilaw.loss.design import design_of
 from actilaw.loss.fitted_loss import FittedLoss
-from actilaw.loss.form import Form
-from actilaw.loss.forms import FORMS, LOSS_LAW_FORMULA, SURFACE, KnownShape
-from actilaw.loss.huber import Fits, Problem, Solution, log_likelihood, noise_scale, solve
+from actilaw.loss.forms import FORMS, LOSS_LAW_FORMULA, KnownShape
 from actilaw.loss.measurements import Measurements, read_measurements
-from actilaw.loss.profile_likelihood import ProfileLikelihood
-from actilaw.support.arrays import Floats
+from actilaw.loss.single_form import fit_form
+from actilaw.loss.stacking import average_forms
+from actilaw.loss.surfaces import SURFACES
 from actilaw.support.blas_threads import one_blas_thread
 
-STEPS_FROM_EVERY_START = 30
-LOSSES_FOR_STARTS = 500  # of more losses, no more than these are asked which starts are good
-STARTS_FOLLOWED = 8  # the best ones, which are then followed to their end
+AUTO = "auto"
+AVERAGED_CURVES = ("activation", "power_floor", "M3", "M4", "bnsl")
+AVERAGED_SURFACES = ("activation", "chinchilla", "kaplan")
+SIMPLEST = "power"  # stands alone where there are too few losses for any of those
 LEAST_SCATTER = 1e-12  # in log loss, so that a ratio to it stays finite
 
 
@@ -42,43 +40,72 @@ LEAST_SCATTER = 1e-12  # in log loss, so that a ratio to it stays finite
 def fit_loss(
     samples: ArrayLike,
     loss: ArrayLike,
-    form: str = "activation",
+    form: str = AUTO,
     *,
     weights: ArrayLike | None = None,
     size: ArrayLike | None = None,
     counts: ActivationCounts | FittedLaw | None = None,
 ) -> FittedLoss:
-    """The loss curve nearest to measured losses, with standard errors.
+    """The loss curve nearest to measured losses, over data or over data and size, with forecasts.
 
     Args:
         samples: sizes of the training sets, positive; (n,), repeats allowed.
-        loss: loss on new data after training on each, positive; (n,).
-        form: "activation", the loss law (10); or one of its peers in `forms`: power, power_floor,
-            M3, M4, bnsl, and, with sizes of network, chinchilla.
+        loss: loss on new data after training on each, positive; (n,). In any unit: forecasts are
+            in the same.
+        form: "auto" gives the parameters of the activation law, (10) or with sizes (10d), and
+            forecasts by an average over it and its peers, weighted by how well each foretold
+            held-back parts of these losses and fits them all (`stacking`). The name of a form gives
+            both by that form: activation, power, power_floor, M3, M4, bnsl of `forms`; with sizes
+            activation, chinchilla, kaplan, interpolated, knee_alone of `surfaces`.
         weights: how many measurements each loss stands for, positive; (n,). A weight of 3 counts as
             a row given three times.
-        size: of the network, parameters or units, positive; (n,). The fit is then the joint one:
-            of (10b), in which D* = b N/c, or of chinchilla.
+        size: of the network, parameters or units, positive; (n,). The fit is then one over sizes
+            and data together.
         counts: activation counts of the network, or the law fitted to them: b and D* are theirs and
             taken as exact, floor and amplitude alone are fitted, and `consistency` says what the
             losses alone would give, with the counts' own errors granted. Counts and losses must
             mean the same by a sample.
 
     Warns:
-        UserWarning: if the losses do not determine a parameter, whose standard error is then
-            infinite.
+        UserWarning: if the form was named and the losses do not determine a parameter of it, whose
+            standard error is then infinite; or if sizes and data lie such that forecasts elsewhere
+            cannot be told: all losses of one size or at one ratio of data to size.
 
     Raises:
         InputError: if shapes differ, values are not positive and finite, the form is unknown or
             does not go with sizes of network or counts, or there are no more distinct sizes (of
-            data and network) than parameters.
+            data and network) than parameters; in "auto", than the simplest form has.
     """
-    chosen = _chosen_form(form, with_size=size is not None, with_counts=counts is not None)
+    _check_form(form, with_size=size is not None, with_counts=counts is not None)
     measured = read_measurements(samples, loss, weights=weights, size=size)
-    if counts is None:
-        fitted = fit_form(chosen, measured)
-        _warn_of_undetermined(fitted)
-        return fitted
+    _warn_of_design(measured)
+    forms = FORMS if size is None else SURFACES
+    if counts is not None:
+        return _fit_with_counts(counts, measured)
+    if form == AUTO:
+        return _fit_average(measured)
+    fitted = fit_form(forms[form], measured)
+    _warn_of_undetermined(fitted)
+    return fitted
+
+
+def _fit_average(measured: Measurements) -> FittedLoss:
+    """The parameters of the law, or of the heaviest form where there are too few losses for it, and
+    the average over forms.
+    """
+    if measured.size is None:
+        forms = [FORMS[name] for name in AVERAGED_CURVES]
+        if measured.distinct_sizes <= min(len(form.parameters) for form in forms):
+            forms = [FORMS[SIMPLEST]]
+    else:
+        forms = [SURFACES[name] for name in AVERAGED_SURFACES]
+    averaged, fits, far_out = average_forms(forms, measured)
+    named = "activation" if "activation" in fits else averaged.members[0].form.name
+    return replace(fits[named], averaged=averaged, left_out=measured.where(far_out))
+
+
+def _fit_with_counts(counts: ActivationCounts | FittedLaw, measured: Measurements) -> FittedLoss:
+    """Floor and amplitude, with b and the knee of the counts."""
     law = counts if isinstance(counts, FittedLaw) else fit(counts)
     if law.family == "heavy_tail":
         raise InputError(
@@ -87,10 +114,16 @@ def fit_loss(
         )
     shape = KnownShape("activation", LOSS_LAW_FORMULA, (), knee=law.law.knee, b=law.law.b)
     fitted = fit_form(shape, measured)
-    if measured.distinct_sizes <= len(chosen.parameters):
+    if measured.distinct_sizes <= len(FORMS["activation"].parameters):
         return fitted
-    alone = fit_form(chosen, measured)
+    alone = fit_form(FORMS["activation"], measured)
     return replace(fitted, consistency=_consistency(law, fitted, alone))
+
+
+def _warn_of_design(measured: Measurements) -> None:
+    """Warn of what the sizes and amounts of data cannot tell, whatever the losses are."""
+    for remark in design_of(measured).remarks():
+        warnings.warn(remark, stacklevel=4)  # the caller of fit_loss, past its decorator
 
 
 def _warn_of_undetermined(fitted: FittedLoss) -> None:
@@ -103,94 +136,6 @@ def _warn_of_undetermined(fitted: FittedLoss) -> None:
             "measure at more sizes",
             stacklevel=4,  # the caller of fit_loss, past its decorator
         )
-
-
-def fit_form(form: Form, measured: Measurements) -> FittedLoss:
-    """The nearest curve of one form.
-
-    Raises:
-        InputError: if there are no more distinct sizes than parameters, or the weights sum to less.
-    """
-    _check_enough(form, measured)
-    problem = _problem(form, measured)
-    solution = _best_of_all_starts(form, measured, problem)
-    values, slopes = form.log_loss(solution.parameters, measured.log_sizes)
-    residuals = values[0] - problem.measured
-    noise, unclipped = noise_scale(problem, residuals, float(solution.scale[0]))
-    return FittedLoss(
-        form=form,
-        **_estimates(form, problem, solution.parameters[0], noise, slopes[0]),
-        residual=noise,
-        log_likelihood=log_likelihood(residuals, problem.weights),
-        measured=measured,
-        profile=ProfileLikelihood(problem, solution, noise, unclipped),
-    )
-
-
-def _problem(form: Form, measured: Measurements) -> Problem:
-    """The curves of one form, beside the logarithms of the losses."""
-    x, log_loss = measured.log_sizes, np.log(measured.loss)
-    low, high = form.bounds(x, log_loss)
-    return Problem(partial(_curve, form, x), log_loss, measured.weights, low, high)
-
-
-def _estimates(
-    form: Form, problem: Problem, coordinates: Floats, noise: float, slopes: Floats
-) -> dict[str, Any]:
-    """Estimates, standard errors and covariance of a solution, in units, and what is undetermined,
-    by the names of `FittedLoss`.
-
-    Args:
-        form: the form fitted.
-        problem: which it solves.
-        coordinates: the solution, on the form's own scale; (p,).
-        noise: standard deviation of a log loss.
-        slopes: of the log losses in the coordinates, there; (n, p).
-    """
-    jacobian = slopes * np.sqrt(problem.weights)[:, np.newaxis]
-    information = inverse_information(jacobian, at_bound(form, problem, coordinates))
-    estimates, errors, covariance = in_units(form, coordinates, noise**2 * information)
-    names = list(form.parameters)
-    return {
-        "params": dict(zip(names, estimates.tolist(), strict=True)),
-        "standard_errors": dict(zip(names, errors.tolist(), strict=True)),
-        "covariance": pd.DataFrame(covariance, index=names, columns=names),
-        "undetermined": tuple(np.array(names)[errors == np.inf].tolist()),
-    }
-
-
-def _curve(form: Form, x: Floats, coordinates: Floats, fits: Fits) -> tuple[Floats, Floats]:
-    """The same sizes in every fit; a function with a name, so that a fit can be pickled and sent to
-    another process.
-    """
-    return form.log_loss(coordinates, x)
-
-
-def _best_of_all_starts(form: Form, measured: Measurements, problem: Problem) -> Solution:
-    """A few steps from every start, then the best ones to their end, and the best of those.
-
-    Of many losses, some of all sizes show which starts are worth following.
-    """
-    some = measured.where(_some_of_all_sizes(measured))
-    roughly = replace(
-        problem,
-        curve=partial(_curve, form, some.log_sizes),
-        measured=np.log(some.loss),
-        weights=some.weights * (measured.weights.sum() / some.weights.sum()),
-    )
-    starts = form.starts(some.log_sizes, roughly.measured, roughly.weights)
-    first = solve(roughly, starts, steps=STEPS_FROM_EVERY_START).best(STARTS_FOLLOWED)
-    return solve(problem, first.parameters).best(1)
-
-
-def _some_of_all_sizes(measured: Measurements) -> NDArray[np.bool_]:
-    """At most LOSSES_FOR_STARTS of the losses, evenly spread over the sizes; (n,)."""
-    n = measured.loss.size
-    order = np.lexsort(np.atleast_2d(measured.log_sizes))
-    ranks = np.linspace(0, n - 1, min(n, LOSSES_FOR_STARTS)).round().astype(int)
-    chosen = np.zeros(n, bool)
-    chosen[order[ranks]] = True
-    return chosen
 
 
 def _consistency(
@@ -207,45 +152,24 @@ def _median_distance(fitted: FittedLoss) -> float:
     return float(np.median(np.abs(np.log(fitted.predict(fitted.samples) / fitted.loss))))
 
 
-def _chosen_form(name: str, *, with_size: bool, with_counts: bool) -> Form:
-    """The form of that name that goes with what was given."""
-    if name not in FORMS:
+def _check_form(name: str, *, with_size: bool, with_counts: bool) -> None:
+    """Raise InputError unless the form is one of those that go with what was given."""
+    forms = SURFACES if with_size else FORMS
+    known = [AUTO, *dict.fromkeys([*FORMS, *SURFACES])]
+    if name not in known:
         raise InputError(
-            f"expected form='activation' or one of {', '.join(list(FORMS)[1:])}, but got {name!r}"
+            f"expected form={AUTO!r} or one of {', '.join(known[1:])}, but got {name!r}"
         )
-    forms = {key: form for key, form in FORMS.items() if form.uses_size == with_size}
-    if with_size:
-        forms = {"activation": SURFACE, **forms}
-    if name not in forms:
+    if name != AUTO and name not in forms:
         wanted = (
-            f"with size= expected one of {', '.join(forms)}"
+            f"with size= expected one of {AUTO}, {', '.join(forms)}"
             if with_size
             else "expected size= with it"
         )
         raise InputError(f"form {name!r} does not go with what was given: {wanted}")
-    if with_counts and (name != "activation" or with_size):
+    if with_counts and (name not in (AUTO, "activation") or with_size):
         raise InputError(
             f"expected counts= with form='activation' and without size=, but got form={name!r}"
             f"{' and size' if with_size else ''}: counts give b and the knee of one network's "
             "loss law"
-        )
-    return forms[name]
-
-
-def _check_enough(form: Form, measured: Measurements) -> None:
-    """Raise InputError unless there are more sizes than parameters, and more measurements.
-
-    A weight is a number of measurements; with no more of them than parameters, nothing is left to
-    judge the fit by.
-    """
-    p, sizes, total = len(form.parameters), measured.distinct_sizes, measured.weights.sum()
-    if sizes <= p:
-        raise InputError(
-            f"the form {form.name!r}, {form.formula}, has {p} parameters and needs at least "
-            f"{p + 1} different sizes, but got {sizes}: add some, or choose a form with fewer"
-        )
-    if total <= p:
-        raise InputError(
-            f"expected weights that sum to more than the {p} parameters, since a weight is a "
-            f"number of measurements, but they sum to {total:.3g}: scale them to a mean of 1"
         )

@@ -10,21 +10,25 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
+from actilaw.loss.averaging import AveragedForms, average_of, member_of
 from actilaw.loss.consistency import Consistency
+from actilaw.loss.design import Design, design_of
 from actilaw.loss.form import Form
 from actilaw.loss.forms import KnownShape
 from actilaw.loss.measurements import Measurements
+from actilaw.loss.planning import Cost, Planner, reach_of, samples_within, when_reached
 from actilaw.loss.profile_likelihood import (
     ProfileLikelihood,
     bounded_sides,
     loss_bounds,
     parameter_bounds,
 )
+from actilaw.loss.surfaces import SizedForm
 from actilaw.support.arrays import Floats
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.numerics import central_difference
 from actilaw.support.validation import fraction, positive_array
-from actilaw.theory import LossLaw, LossSurface
+from actilaw.theory import ActivationSurface, LossLaw, LossSurface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,11 +36,14 @@ if TYPE_CHECKING:
 LOG_OF_NO_FLOOR = -1e4  # logarithm of a floor that adds nothing to any loss
 SLOPE_STEP = 1e-4  # in ln D, for differences
 PLOT_POINTS = 60
+MOST_SIZES_PLOTTED = 6
+ALLOCATIONS_PLOTTED = 25
 PLOT_BEYOND = 10.0  # times the largest training set, up to which the curve is drawn
 REASONS = {  # why a parameter has no lower bound, and no upper one
     "knee": ("no plateau is seen", "no power law is seen after it"),
     "floor": ("it may be zero", ""),
 }
+CASES_OF_G = {0.0: "a fixed bN, g = 0", 1.0: "a fixed b, g = 1"}
 EXPONENTIAL = "an exponential decay of the loss is no worse"  # (1 + x/b)^(−b) as b grows
 
 
@@ -59,6 +66,10 @@ class FittedLoss:
             scale of the noise that makes it greatest; in nats.
         measured: the losses it was fitted to.
         profile: the fit that intervals start from.
+        averaged: the average over forms that makes the forecasts, where the fit was by "auto"; None
+            where one form was named.
+        left_out: losses that lie so far out that they were left out of `measured` and of the fit
+            by "auto"; None where one form was named, whose fit keeps them with little weight.
         consistency: how b and the knee of the counts compare with those of the losses alone, where
             counts were given and there are losses enough; None otherwise.
     """
@@ -72,6 +83,8 @@ class FittedLoss:
     log_likelihood: float
     measured: Measurements
     profile: ProfileLikelihood
+    averaged: AveragedForms | None = None
+    left_out: Measurements | None = None
     consistency: Consistency | None = None
 
     @property
@@ -95,6 +108,14 @@ class FittedLoss:
         return self.measured.size
 
     @property
+    def form_weights(self) -> pd.DataFrame:
+        """The forms that forecasts average over, the heaviest first: columns weight, scatter,
+        held_back_error (root of the mean squared error in log loss of its forecasts of held-back
+        losses; NaN without any) and cuts (how many such forecasts there were).
+        """
+        return self._averaged.table
+
+    @property
     def aic(self) -> float:
         """Akaike's criterion, 2 k − 2 log-likelihood: lower is better, between forms fitted to the
         same losses.
@@ -112,8 +133,8 @@ class FittedLoss:
         return 2 * k * n / (n - k - 1) - 2 * self.log_likelihood if n > k + 1 else np.inf
 
     @property
-    def law(self) -> LossLaw | LossSurface:
-        """The loss law, (10); the loss surface, (10b), of a joint fit.
+    def law(self) -> LossLaw | LossSurface | ActivationSurface:
+        """The loss law, (10); of a fit over sizes (10d), or (10b) where that was fitted.
 
         Raises:
             InputError: for the other forms, which are no loss laws; `params` and `predict`
@@ -121,11 +142,16 @@ class FittedLoss:
         """
         if isinstance(self.form, KnownShape):
             return LossLaw(**self.params, knee=self.form.knee, b=self.form.b)
+        if self.form.name == "knee_alone":
+            return LossSurface(**self.params)
         if self.form.name != "activation":
             raise InputError(
                 f"expected form 'activation', but {self.form.name!r} is no loss law: use .params"
             )
-        return LossSurface(**self.params) if self.form.uses_size else LossLaw(**self.params)
+        if isinstance(self.form, SizedForm):
+            size = float(np.exp(self.form.reference))
+            return ActivationSurface(**self.params, reference=size)
+        return LossLaw(**self.params)
 
     @property
     def floor(self) -> float:
@@ -151,7 +177,8 @@ class FittedLoss:
         return self._one_called("knee")
 
     def predict(self, samples: ArrayLike, size: ArrayLike | None = None) -> Floats:
-        """Expected loss after training on `samples` > 0 inputs; arrays broadcast.
+        """Expected loss after training on `samples` > 0 inputs, by the average over forms if the
+        fit was by "auto"; arrays broadcast.
 
         Args:
             samples: sizes of training sets.
@@ -161,11 +188,11 @@ class FittedLoss:
             InputError: if sizes are not positive and finite, or `size` is missing or too much.
         """
         x, shape = self._log_sizes(samples, size)
-        return np.exp(self._log_loss(x)).reshape(shape)[()]
+        return np.exp(self._expected(x)).reshape(shape)[()]
 
     def local_slope(self, samples: ArrayLike, size: ArrayLike | None = None) -> Floats:
-        """Slope of ln(L − L_inf) against ln D: for the loss law (10a), 0 on the plateau, −b far
-        beyond the knee.
+        """Slope of ln(L − L_inf) against ln D, of `form`: for the loss law (10a), 0 on the plateau,
+        −b far beyond the knee.
 
         Raises:
             InputError: if sizes are not positive and finite, or `size` is missing or too much.
@@ -185,7 +212,10 @@ class FittedLoss:
     def forecast(
         self, samples: ArrayLike, *, size: ArrayLike | None = None, level: float = 0.95
     ) -> pd.DataFrame:
-        """Loss of one more training on each of `samples`, with the interval (PL2).
+        """Loss of one more training on each of `samples`, with its interval: (AV2), of an average
+        over forms, if the fit was by "auto", and (PL2) if a form was named.
+
+        Where sizes and data of the runs cannot tell the loss, the interval is all losses.
 
         Args:
             samples: positive sizes of training sets, (n,) or a scalar.
@@ -211,10 +241,143 @@ class FittedLoss:
             name: np.broadcast_to(np.asarray(value, float), shape).ravel()
             for name, value in given.items()
         }
-        expected = np.exp(self._log_loss(x))
-        bounds = expected[:, np.newaxis] * np.exp(loss_bounds(self.profile, self.form, x, level))
-        columns |= {"expected": expected, "lower": bounds[:, 0], "upper": bounds[:, 1]}
-        return pd.DataFrame(columns)
+        expected = np.exp(self._expected(x))
+        lower, upper = expected * np.exp(self._bounds(x, level)).T
+        return pd.DataFrame(columns | {"expected": expected, "lower": lower, "upper": upper})
+
+    @one_blas_thread()
+    def samples_for(
+        self, loss: ArrayLike, size: float | None = None, *, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Samples after which the loss is down to a value: `forecast` asked backwards.
+
+        Args:
+            loss: to reach, positive; one, or (n,).
+            size: of the network; for a fit over sizes.
+            level: probability that the interval is meant to hold the number of samples.
+
+        Returns:
+            One row per loss: columns loss, (size,) expected, lower, upper. Expected is where the
+            expected loss gets there, lower where the lower bound of the forecast does, upper where
+            its upper bound does; infinity where that is never, within a billion times the data.
+
+        Raises:
+            InputError: if losses are not positive and finite, `size` is missing or too much, or the
+                level is not in (0, 1).
+        """
+        fraction("level", level)
+        targets = np.atleast_1d(positive_array("loss", loss))
+        grid = reach_of(self.samples)
+        forecast = self.forecast(grid, size=size, level=level)
+        given = {} if size is None else {"size": float(size)}
+        rows = [{"loss": t, **given, **when_reached(grid, forecast, t)} for t in targets.tolist()]
+        return pd.DataFrame(rows)
+
+    def iso_loss(
+        self, loss: float, sizes: ArrayLike | None = None, *, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Networks of equal loss: for each size the samples that bring it down to `loss`.
+
+        Args:
+            loss: to reach, positive.
+            sizes: of network, (n,); a grid over those measured if left out.
+            level: of the intervals.
+
+        Returns:
+            One row per size, as `samples_for`: columns loss, size, expected, lower, upper, in
+            samples.
+
+        Raises:
+            InputError: if the fit was one without sizes, or as `samples_for`.
+        """
+        sizes = self._sizes_to_show(sizes)
+        return pd.concat(
+            [self.samples_for(loss, size, level=level) for size in sizes], ignore_index=True
+        )
+
+    def iso_flop(
+        self,
+        compute: float,
+        sizes: ArrayLike | None = None,
+        *,
+        cost: Cost | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Networks of equal cost: for each size the loss that a budget brings.
+
+        Args:
+            compute: the budget in FLOP, or in the unit of `cost`.
+            sizes, cost: as for `iso_loss` and `allocate`.
+            level: of the intervals.
+
+        Returns:
+            One row per size: columns samples, size, expected, lower, upper.
+
+        Raises:
+            InputError: as `allocate`.
+        """
+        sizes = self._sizes_to_show(sizes)
+        return self.forecast(samples_within(cost, compute, sizes), size=sizes, level=level)
+
+    @one_blas_thread()
+    def allocate(
+        self, compute: ArrayLike, *, cost: Cost | None = None, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Size and samples of least loss for a budget, with intervals.
+
+        Args:
+            compute: budgets in FLOP, or in the unit of `cost`; one, or (n,).
+            cost: cost(size, samples) of a training, which takes arrays and rises in samples;
+                6 size samples if left out (Kaplan et al. 2020: FLOP of a dense network).
+            level: of the intervals.
+
+        Returns:
+            One row per budget: columns compute; size, size_lower, size_upper; samples,
+            samples_lower, samples_upper; expected, lower, upper of the loss. Where the best size
+            lies beyond all that was searched, a thousandfold beyond the sizes measured, its bound
+            is 0 or infinity.
+
+        Raises:
+            InputError: if budgets are not positive and finite, the fit was one without sizes, the
+                runs cannot tell size from data (`remarks`), or the level is not in (0, 1).
+        """
+        fraction("level", level)
+        self._must_tell_size_from_data()
+        budgets = np.atleast_1d(positive_array("compute", compute))
+        planner = self._planner(cost)
+        rows = pd.DataFrame([planner.best(float(budget), level) for budget in budgets])
+        ahead = self.forecast(rows["samples"], size=rows["size"], level=level)
+        return rows.assign(**{name: ahead[name] for name in ("expected", "lower", "upper")})
+
+    @one_blas_thread()
+    def other_lengths(
+        self,
+        compute: float,
+        factors: ArrayLike = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0),
+        *,
+        cost: Cost | None = None,
+    ) -> pd.DataFrame:
+        """What it costs to stop the best network for a budget early, or to train it longer.
+
+        Args:
+            compute: the budget for which `allocate` chooses the size, in FLOP or as `cost` has it.
+            factors: times the samples that it chooses; below 1 is stopping early, above 1 is
+                over-training.
+            cost: as for `allocate`.
+
+        Returns:
+            One row per factor: columns factor, size, samples, compute (spent), expected (loss),
+            best_expected (least loss for that compute), compute_needed (least compute that brings
+            the same loss) and overspent (compute over compute_needed, at least 1; NaN where no
+            such compute was found).
+
+        Raises:
+            InputError: as `allocate`; or if factors are not positive and finite.
+        """
+        self._must_tell_size_from_data()
+        budget = float(positive_array("compute", compute))
+        factors = np.atleast_1d(positive_array("factors", factors))
+        return self._planner(cost).other_lengths(budget, factors)
 
     @one_blas_thread()
     def summary(self, level: float = 0.95) -> pd.DataFrame:
@@ -243,25 +406,34 @@ class FittedLoss:
         return table
 
     def remarks(self, level: float = 0.95) -> tuple[str, ...]:
-        """A sentence for each parameter that the losses bound on one side alone, or on none.
+        """What cannot be told from these runs, a sentence for each parameter that the losses bound
+        on one side alone or on none, how the knee moves with the size, and losses far out.
 
         Raises:
             InputError: if the level is not in (0, 1).
         """
-        rows = self.summary(level).iterrows()
-        reasons = REASONS | ({"b": ("", EXPONENTIAL)} if self.form.name == "activation" else {})
+        summary = self.summary(level)
+        rows = summary.iterrows()
+        of_b = {"b": ("", EXPONENTIAL)} if self.form.name in ("activation", "knee_alone") else {}
+        reasons = REASONS | of_b
         remarks = [
             _remark(str(name), row["lower"], row["upper"], level, reasons.get(str(name), ("", "")))
             for name, row in rows
         ]
-        return tuple(remark for remark in remarks if remark)
+        by_parameter = tuple(remark for remark in remarks if remark)
+        return (
+            self._design.remarks()
+            + by_parameter
+            + self._of_the_knee(summary, level)
+            + self._far_out()
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Measured losses, and the curve with its 95 % interval up to 10 times the data.
 
         Args:
-            ax: what to draw on; a new figure if left out. A joint fit draws one curve for each
-                size.
+            ax: what to draw on; a new figure if left out. A fit over sizes draws one curve for each
+                size, or for some of many.
 
         Returns:
             The Matplotlib axes.
@@ -273,12 +445,79 @@ class FittedLoss:
 
         ends = self.samples.min(), PLOT_BEYOND * self.samples.max()
         grid = np.geomspace(*ends, PLOT_POINTS)
-        sizes = [None] if self.size is None else np.unique(self.size)
+        sizes = [None] if self.size is None else self._some_sizes()
+        name = self.form.name if self.averaged is None else "average"
         forecasts = {
-            self.form.name if size is None else f"size {size:,.10g}": self.forecast(grid, size=size)
+            name if size is None else f"size {size:,.10g}": self.forecast(grid, size=size)
             for size in sizes
         }
         return plot_loss(self.measured, forecasts, level=0.95, ax=ax)
+
+    def plot_allocation(
+        self, compute: ArrayLike | None = None, *, cost: Cost | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Best size and samples of budgets, `allocate`, with 95 % intervals and the runs measured.
+
+        Args:
+            compute: budgets; from what the cheapest run cost to 100 times what the dearest did, if
+                left out.
+            cost: as for `allocate`.
+            ax: what to draw on; a new figure if left out.
+
+        Raises:
+            InputError: as `allocate`.
+            MissingExtraError: if Matplotlib is not installed.
+        """
+        from actilaw.loss.plot import plot_allocation  # Matplotlib is an extra
+
+        self._must_tell_size_from_data()
+        spent = self._planner(cost).spent()
+        largest = PLOT_BEYOND**2 * spent.max()
+        budgets = np.geomspace(spent.min(), largest, ALLOCATIONS_PLOTTED)
+        table = self.allocate(budgets if compute is None else compute, cost=cost)
+        table.attrs["spent"] = spent
+        return plot_allocation(self.measured, table, level=0.95, ax=ax)
+
+    def plot_iso_loss(self, losses: ArrayLike | None = None, *, ax: Axes | None = None) -> Axes:
+        """Networks of equal loss, `iso_loss`, in the plane of size and samples.
+
+        Args:
+            losses: one curve for each; quartiles of the losses measured, if left out.
+            ax: what to draw on; a new figure if left out.
+
+        Raises:
+            InputError: as `iso_loss`.
+            MissingExtraError: if Matplotlib is not installed.
+        """
+        from actilaw.loss.plot import plot_iso_loss  # Matplotlib is an extra
+
+        if losses is None:
+            losses = np.quantile(self.loss, [0.05, 0.25, 0.5, 0.75])
+        curves = [self.iso_loss(float(loss)) for loss in np.atleast_1d(losses)]
+        return plot_iso_loss(self.measured, curves, ax=ax)
+
+    def plot_iso_flop(
+        self, compute: ArrayLike | None = None, *, cost: Cost | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Loss against size where the budget is spent, `iso_flop`, with the best size marked.
+
+        Args:
+            compute: one curve for each budget; four over what the runs cost, if left out.
+            cost: as for `allocate`.
+            ax: what to draw on; a new figure if left out.
+
+        Raises:
+            InputError: as `iso_flop`.
+            MissingExtraError: if Matplotlib is not installed.
+        """
+        from actilaw.loss.plot import plot_iso_flop  # Matplotlib is an extra
+
+        self._must_tell_size_from_data()
+        if compute is None:
+            compute = np.quantile(self._planner(cost).spent(), [0.1, 0.4, 0.7, 1.0])
+        budgets = np.atleast_1d(positive_array("compute", compute)).tolist()
+        curves = {budget: self.iso_flop(budget, cost=cost) for budget in budgets}
+        return plot_iso_flop(curves, ax=ax)
 
     def __repr__(self) -> str:
         rows = [
@@ -288,8 +527,12 @@ class FittedLoss:
             for name, value in self.params.items()
         ]
         head = f"<FittedLoss {self.form.name}: {self.form.formula}"
-        scatter = f"  {self.loss.size} losses, scatter {self.residual:.2g} in log loss>"
-        return "\n".join([head, *rows, scatter])
+        scatter = f"  {self.loss.size} losses, scatter {self.residual:.2g} in log loss"
+        lines = [head, *rows, scatter]
+        if self.averaged is not None:
+            shares = [f"{name} {w:.2f}" for name, w in self.form_weights["weight"].items()]
+            lines.append(f"  forecasts from {', '.join(shares)}")
+        return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:
         """The summary, for notebooks."""
@@ -310,8 +553,83 @@ class FittedLoss:
             )
         return self.params[name]
 
-    def _log_loss(self, x: Floats) -> Floats:
+    @property
+    def _averaged(self) -> AveragedForms:
+        """The average, or the one form as an average of one."""
+        if self.averaged is not None:
+            return self.averaged
+        member = member_of(self.form, self.profile.coordinates, self.measured, noise=self.residual)
+        told = {"weight": 1.0, "scatter": self.residual, "held_back_error": np.nan, "cuts": 0}
+        table = pd.DataFrame([told], index=[self.form.name])
+        return average_of((member,), self.measured, table)
+
+    @property
+    def _design(self) -> Design:
+        return design_of(self.measured)
+
+    def _expected(self, x: Floats) -> Floats:
+        """ln L at x, (n,)."""
+        if self.averaged is not None:
+            return self.averaged.log_loss(x)
         return self.form.log_loss(self.profile.coordinates[np.newaxis], x)[0][0]
+
+    def _bounds(self, x: Floats, level: float) -> Floats:
+        """Bounds of a new loss, as logarithms over the expected one, (n, 2)."""
+        if self.averaged is not None:
+            bounds = self.averaged.bounds(x, level)
+        else:
+            bounds = loss_bounds(self.profile, self.form, x, level)
+        bounds[self._design.untold(x)] = -np.inf, np.inf
+        return bounds
+
+    def _sizes_to_show(self, sizes: ArrayLike | None) -> Floats:
+        """Those given; else a grid over those measured, and a little beyond."""
+        if self.size is None:
+            raise InputError("expected a fit over sizes: give fit_loss the sizes as size=")
+        if sizes is not None:
+            return np.atleast_1d(positive_array("sizes", sizes))
+        return np.geomspace(self.size.min() / 2, 2 * self.size.max(), PLOT_POINTS)
+
+    def _planner(self, cost: Cost | None) -> Planner:
+        return Planner(self._averaged, self.measured, cost)
+
+    def _some_sizes(self) -> Floats:
+        """The sizes measured, or some of them, evenly spread, where there are many."""
+        sizes = np.unique(self.measured.log_sizes[1])
+        if sizes.size > MOST_SIZES_PLOTTED:
+            sizes = np.linspace(sizes[0], sizes[-1], MOST_SIZES_PLOTTED)
+        return np.exp(sizes)
+
+    def _must_tell_size_from_data(self) -> None:
+        if self.size is None:
+            raise InputError(
+                "expected a fit over sizes to split a budget between size and data: give fit_loss "
+                "the sizes as size="
+            )
+        if self._design.fixed is not None:
+            raise InputError(f"no split of a budget can be told: {self._design.remarks()[0]}")
+
+    def _of_the_knee(self, summary: pd.DataFrame, level: float) -> tuple[str, ...]:
+        """What the losses say of g, about which the law knows two cases."""
+        if "g" not in summary.index or self._design.fixed is not None:
+            return ()
+        low, high = summary.loc["g", ["lower", "upper"]].to_numpy(float)
+        if not (np.isfinite(low) and np.isfinite(high)):
+            return ()
+        cases = [text for value, text in CASES_OF_G.items() if low <= value <= high]
+        said = " and of ".join(cases)
+        verdict = f"as of {said}" if cases else "neither that of a fixed b, 1, nor of a fixed bN, 0"
+        return (f"the knee moves as size^g, g {low:.2g} to {high:.2g} ({level:.0%}): {verdict}",)
+
+    def _far_out(self) -> tuple[str, ...]:
+        """Which losses were left out."""
+        if self.left_out is None or self.left_out.loss.size == 0:
+            return ()
+        runs = zip(self.left_out.loss[:3], self.left_out.samples[:3], strict=True)
+        shown = ", ".join(f"{loss:.4g} at {samples:.4g} samples" for loss, samples in runs)
+        more = self.left_out.loss.size - 3
+        others = f" and {more} more" if more > 0 else ""
+        return (f"left out, far from the curve: {shown}{others}; such a run may have diverged",)
 
     def _log_sizes(
         self, samples: ArrayLike, size: ArrayLike | None

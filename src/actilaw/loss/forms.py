@@ -12,7 +12,6 @@ With x = ln D, s(x) = ln(1 + eˣ), and h as in (LF1) of `form`:
                                                                Alabdulmohsin et al. 2022
     M4           (L − floor)/(e0 − L)^a = A D^(−b)             Alabdulmohsin et al. 2022
     bnsl         floor + A D^(−c0) (1 + (D/d)^(1/f))^(−c1 f)   Caballero et al. 2023, one break
-    chinchilla   floor + A N^(−alpha) + B D^(−beta)            Hoffmann et al. 2022
 
 M3 is stated there with floor = 0, which is a case of the form. M4 is written with amplitude =
 e0 − floor and a knee, the size at which y = (1 − y)^a for y = (L − floor)/amplitude: the same
@@ -34,11 +33,13 @@ M4_ITERATIONS = 30
 M4_TOLERANCE = 1e-9  # of the last step
 
 
-def _evenly(x: Floats, points: int) -> Floats:
+def evenly(x: Floats, points: int) -> Floats:
+    """So many points from the least to the largest."""
     return np.linspace(x.min(), x.max(), points)
 
 
-def _knee_bounds(x: Floats) -> tuple[float, float]:
+def knee_bounds(x: Floats) -> tuple[float, float]:
+    """Where a knee is looked for: in the data, and a good way beyond."""
     return x.min() - KNEE_MARGIN, x.max() + KNEE_MARGIN
 
 
@@ -52,33 +53,13 @@ class Activation(Form):
         return [Term(h, [b * expit(x - knee), h])]
 
     def grid(self, x: Floats) -> list[tuple[float, ...]]:
-        return list(product(_evenly(x, 6), np.log([0.15, 0.3, 0.6, 1.2, 3.0])))
+        return list(product(evenly(x, 6), np.log([0.15, 0.3, 0.6, 1.2, 3.0])))
 
     def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
-        return [_knee_bounds(x), EXPONENT_BOUNDS]
+        return [knee_bounds(x), EXPONENT_BOUNDS]
 
     def amplitude_bounds(self, log_loss: Floats) -> list[tuple[float, float]]:
         return [(log_loss.min() - np.log(1e3), log_loss.max() + np.log(1e3))]
-
-
-class Surface(Activation):
-    """The loss surface (10b): knee = b N/c, fitted in ln c."""
-
-    def terms(self, x: Floats, shape: list[Floats]) -> list[Term]:
-        samples, size = x
-        active, log_b = shape
-        [term] = super().terms(samples - size, [log_b - active, log_b])
-        by_knee, by_b = term.slopes
-        return [Term(term.h, [-by_knee, by_b + by_knee])]
-
-    def grid(self, x: Floats) -> list[tuple[float, ...]]:
-        samples, size = x
-        return [(b - knee, b) for knee, b in super().grid(samples - size)]
-
-    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
-        samples, size = x
-        low, high = _knee_bounds(samples - size)
-        return [(np.log(0.1) - high, np.log(10.0) - low), EXPONENT_BOUNDS]
 
 
 @dataclass(frozen=True)
@@ -122,7 +103,7 @@ class Shifted(Form):
         return [Term(h, [b * expit(x + g), h])]
 
     def grid(self, x: Floats) -> list[tuple[float, ...]]:
-        shifts = [*-_evenly(x, 6), -x.max() - KNEE_MARGIN + 0.1]
+        shifts = [*-evenly(x, 6), -x.max() - KNEE_MARGIN + 0.1]
         return list(product(shifts, np.log([0.1, 0.2, 0.4, 0.8, 2.0])))
 
     def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
@@ -143,7 +124,7 @@ class Sigmoid(Form):
 
     def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return list(
-            product(_evenly(x, 4), np.log([0.1, 0.5, 1.0, 3.0]), np.log([0.15, 0.3, 0.6, 1.2]))
+            product(evenly(x, 4), np.log([0.1, 0.5, 1.0, 3.0]), np.log([0.15, 0.3, 0.6, 1.2]))
         )
 
     def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
@@ -186,38 +167,14 @@ class Broken(Form):
 
     def grid(self, x: Floats) -> list[tuple[float, ...]]:
         return list(
-            product([0.0, 0.15, 0.4], [-0.3, 0.3, 1.0], _evenly(x, 5)[1:-1], np.log([0.3, 1.0]))
+            product([0.0, 0.15, 0.4], [-0.3, 0.3, 1.0], evenly(x, 5)[1:-1], np.log([0.3, 1.0]))
         )
 
     def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
-        return [(-10.0, 10.0), (-10.0, 10.0), _knee_bounds(x), EXPONENT_BOUNDS]
-
-
-class Chinchilla(Form):
-    """One power of the data and one of the size, side by side."""
-
-    def terms(self, x: Floats, shape: list[Floats]) -> list[Term]:
-        samples, size = x
-        by_size = -np.exp(shape[0]) * size
-        by_samples = -np.exp(shape[1]) * samples
-        none = np.zeros_like(by_size)
-        return [Term(by_size, [by_size, none]), Term(by_samples, [none, by_samples])]
-
-    def grid(self, x: Floats) -> list[tuple[float, ...]]:
-        return list(product(np.log([0.1, 0.3, 0.6, 1.2]), repeat=2))
-
-    def shape_bounds(self, x: Floats) -> list[tuple[float, float]]:
-        return [EXPONENT_BOUNDS, EXPONENT_BOUNDS]
+        return [(-10.0, 10.0), (-10.0, 10.0), knee_bounds(x), EXPONENT_BOUNDS]
 
 
 LOSS_LAW_FORMULA = "floor + amplitude (1 + D/knee)^(-b)"
-SURFACE = Surface(
-    name="activation",
-    formula="floor + amplitude (1 + c D/(b N))^(-b)",
-    shape=("active", "b"),
-    uses_size=True,
-    jointly_unidentified=(("active", "amplitude"),),
-)
 FORMS: dict[str, Form] = {
     "activation": Activation(
         name="activation",
@@ -240,12 +197,5 @@ FORMS: dict[str, Form] = {
         shape=("c0", "c1", "d", "f"),
         signed=("c0", "c1"),
         jointly_unidentified=(("d", "amplitude"), ("d", "c0"), ("d", "c1")),
-    ),
-    "chinchilla": Chinchilla(
-        name="chinchilla",
-        formula="floor + A N^(-alpha) + B D^(-beta)",
-        shape=("alpha", "beta"),
-        amplitudes=("A", "B"),
-        uses_size=True,
     ),
 }

@@ -310,11 +310,12 @@ def noise_scale(problem: Problem, residuals: Floats, scale: float) -> tuple[floa
     """
     u, w = residuals / scale, problem.weights
     p = problem.low.shape[-1]
-    unclipped = float(w @ (np.abs(u) <= CLIP) / w.sum())
+    # Of a curve without noise the rounding may all lie beyond the least scale.
+    unclipped = max(float(w @ (np.abs(u) <= CLIP) / w.sum()), 1 / w.size)
     correction = 1 + p * (1 - unclipped) / (w.sum() * unclipped)
     squares = float(w @ np.clip(u, -CLIP, CLIP) ** 2)
     s = correction * scale * np.sqrt(squares / problem.freedom) / unclipped
-    return float(s), unclipped
+    return max(float(s), LEAST_SCALE), unclipped
 
 
 def log_likelihood(residuals: Floats, weights: Floats) -> float:

@@ -42,6 +42,7 @@ from actilaw.recording.layers import Layers, choose_layers, listed
 from actilaw.recording.masks import Mask, MaskReader
 from actilaw.recording.observer import Observer
 from actilaw.recording.own_work import own_work
+from actilaw.recording.tracing.activation_functions import may_be_counted
 from actilaw.recording.unit_makers import makes_units
 from actilaw.recording.weight_watch import WeightWatch, regime
 
@@ -257,8 +258,9 @@ class Recorder:
     def _place_of_function(self, base: str, census: Census) -> CountedPlace:
         """The place of a layer that no module is known for: a function that is called."""
         names = [module for module, _ in self._model.named_modules()]
-        parent = base.removesuffix("()").rpartition(".")[0]
-        if not self._functions or (base not in names and parent not in names):
+        parent, _, function = base.removesuffix("()").rpartition(".")
+        of_function = parent in names and may_be_counted(function)
+        if not self._functions or (base not in names and not of_function):
             expected = [place.name for place in self._observer.places()]
             raise InputError(
                 f"expected a census of the layers {listed(expected)} to go on from, but it has "

@@ -82,12 +82,12 @@ def idle_fraction(counts: ActivationCounts, fitted: FittedLaw) -> go.Figure:
 
 
 def loss(fitted: FittedLoss) -> go.Figure:
-    """Loss on new data against the size of the training set: measured, and by the loss law with its
+    """Loss on new data against the size of the training set: measured, and forecast with its
     interval.
     """
     figure = empty_figure("training samples D", "loss on test data (nats)", y_type="log")
     grid = np.geomspace(fitted.samples.min(), 10 * fitted.samples.max(), 25)
-    _band(figure, fitted.forecast(grid), "loss law", LAW)
+    _band(figure, fitted.forecast(grid), "forecast", LAW)
     _points(figure, fitted.samples, fitted.loss, name="measured")
     return figure
 

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.metadata import version
 
 import torch
@@ -24,7 +25,7 @@ from actilaw.recording.fingerprint import weights_fingerprint
 from actilaw.study.denormals import denormals_flushed
 from actilaw.study.grid import IN_TRAINING, Cell
 from actilaw.study.measurement import count_frozen, losses_of, removal_of
-from actilaw.study.problem import Problem
+from actilaw.study.problem import Problem, require_losses
 from actilaw.study.stacked_training import DivergedError, Run, Trained, train_together
 from actilaw.study.tasks import task_function
 from actilaw.support.version import installed_version
@@ -50,13 +51,19 @@ class Outcome:
     seconds: float
 
 
-def run_group(cells: Sequence[Cell]) -> list[Outcome]:
+def run_group(cells: Sequence[Cell], home: str | None = None) -> list[Outcome]:
     """Train cells of one task and width together, and measure each, on one thread.
 
     One thread, so that several groups run beside each other without getting into each other's way,
     and with the same result whatever the number of processors. Where training together fails, each
     is trained alone, so that only those fail that cannot be trained.
+
+    Args:
+        cells: of a group.
+        home: the module that registers their task, if one does.
     """
+    if home is not None:
+        import_module(home)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -93,6 +100,8 @@ def runs_of(cells: Sequence[Cell]) -> list[Run]:
                 raise TypeError(
                     f"expected a Problem from the task {cell.task}, but got {problem!r}"
                 )
+            with torch.random.fork_rng(devices=[]):
+                require_losses(problem)
             problems[cell.seed] = problem
     return [Run(problems[cell.seed], cell.samples, cell.seed) for cell in cells]
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 
+import numpy as np
+
 from actilaw.errors import InputError
 from actilaw.study.tasks import stacked_up_to
 from actilaw.support.validation import one_whole
@@ -39,7 +41,7 @@ class Cell:
     @property
     def name(self) -> str:
         """A name that can be one of a file."""
-        task = self.task.replace(":", "-")
+        task = self.task.replace(":", "=")  # which no registered name has
         return f"{task}-width{self.width}-samples{self.samples}-seed{self.seed}"
 
     def settings(self) -> dict[str, str | int]:
@@ -63,7 +65,9 @@ class Grid:
 
     def __post_init__(self) -> None:
         for name, least in (("widths", 1), ("samples", 1), ("seeds", 0)):
-            values = tuple(one_whole(name, value, least=least) for value in getattr(self, name))
+            given = getattr(self, name)
+            listed = [given] if isinstance(given, int | np.integer) else given
+            values = tuple(one_whole(name, value, least=least) for value in listed)
             if not values:
                 raise InputError(f"expected at least one of the {name}, but got none")
             object.__setattr__(self, name, tuple(dict.fromkeys(values)))
@@ -94,6 +98,6 @@ def in_groups(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
     return [tuple(group) for group in groups]
 
 
-def disjoint(grids: Sequence[Grid]) -> list[Cell]:
+def each_once(grids: Sequence[Grid]) -> list[Cell]:
     """The cells of several grids, each once."""
     return list(dict.fromkeys(cell for grid in grids for cell in grid.cells()))

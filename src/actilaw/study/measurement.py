@@ -17,21 +17,25 @@ import torch
 from torch import Tensor, nn
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.recording.criteria import POSITIVE
+from actilaw.errors import InputError
 from actilaw.recording.record import record
 from actilaw.study.problem import Problem
 from actilaw.study.stacked_training import Run, Trained
+from actilaw.study.training_counts import count_units_last
 
 TOLERANCES = (0.001, 0.01)  # changes of the test loss, as shares of it
 STEPS_OF_REMOVAL = 128  # the removable share is found to one part in so many
 POSITIONS_AT_ONCE = 1024  # inputs evaluated at once, times their positions where they are text
+MOST_TRIED = 16  # inputs on which it is tried where units are
 MOST_TRAINING_ENTRIES = 4096  # on which the training loss is measured
 
 
 def count_frozen(run: Run, trained: Trained) -> dict[str, ActivationCounts]:
     """Counts of the layers over the samples that the network was trained on."""
     problem = run.problem
-    criterion = "auto" if problem.indices else POSITIVE
+    criterion = "auto" if problem.indices else problem.criterion
+    if not problem.indices:
+        _require_units_last(problem, trained.model)
     with (
         torch.no_grad(),
         record(
@@ -41,6 +45,40 @@ def count_frozen(run: Run, trained: Trained) -> dict[str, ActivationCounts]:
         for inputs in _parts(problem.inputs[: run.samples]):
             trained.model(inputs)
         return dict(recording.census())
+
+
+def _require_units_last(problem: Problem, model: nn.Module) -> None:
+    """Raise InputError unless a layer's units, as `record` finds them, are on its last axis."""
+    few = problem.inputs[:MOST_TRIED]
+    outputs: dict[str, Any] = {}
+    hooks = [
+        model.get_submodule(layer).register_forward_hook(
+            lambda _, __, output, layer=layer: outputs.__setitem__(layer, output)
+        )
+        for layer in problem.layers
+    ]
+    try:
+        with torch.no_grad():
+            model(few)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    with (
+        torch.no_grad(),
+        record(
+            model, layers=list(problem.layers), criterion=problem.criterion, per=problem.per
+        ) as recording,
+    ):
+        model(few)
+    for layer, counts in recording.census().items():
+        shape = tuple(outputs[layer].shape)
+        last, _ = count_units_last(outputs[layer][None], problem.per, problem.criterion)
+        if last.shape[1] != counts.units or not np.array_equal(last[0].numpy(), counts.counts):
+            raise InputError(
+                f"expected the {counts.units} units of layer {layer!r} on the last axis of its "
+                f"output, but its shape is {shape}: count a layer of another shape, or move the "
+                "axis in the model"
+            )
 
 
 def losses_of(run: Run, trained: Trained) -> dict[str, float]:

@@ -51,7 +51,7 @@ PRESETS = {
 
 def grids(
     preset: str = "small",
-    tasks: Iterable[str] | None = None,
+    tasks: str | Iterable[str] | None = None,
     *,
     widths: Sequence[int] | None = None,
     samples: Sequence[int] | None = None,
@@ -73,7 +73,8 @@ def grids(
         raise InputError(f"expected a preset, {' or '.join(PRESETS)}, but got {preset!r}")
     chosen = PRESETS[preset]
     found = []
-    for task in dict.fromkeys(chosen.tasks if tasks is None else tasks):
+    named = chosen.tasks if tasks is None else [tasks] if isinstance(tasks, str) else tasks
+    for task in dict.fromkeys(named):
         if task in TASKS:
             grid = chosen.grid(task)
         elif widths is None or samples is None:

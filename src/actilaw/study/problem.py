@@ -3,8 +3,8 @@ function from a width and a seed to a problem.
 
     def my_task(width: int, seed: int) -> Problem: ...
 
-The study trains it on the first D of its samples (`training`), counts its units, and removes some
-(`measurement`); a task has none of that to write.
+The study trains it on the first D of its samples (`stacked_training`), counts its units, and
+removes some (`measurement`); a task has none of that to write.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from actilaw.errors import InputError
+from actilaw.recording.criteria import POSITIVE, Criterion
+from actilaw.support.validation import at_least_zero, one_whole, positive
 
 Task = Callable[[int, int], "Problem"]
 Losses = Callable[[Any, Tensor, Tensor], Tensor]  # of outputs, inputs and targets
@@ -38,6 +40,12 @@ class Stop:
     steps: int
     tolerance: float | None = None
     window: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "window"):
+            object.__setattr__(self, name, one_whole(name, getattr(self, name), least=1))
+        if self.tolerance is not None:
+            positive("tolerance", self.tolerance, "it is a share of the loss; None makes all steps")
 
     def __str__(self) -> str:
         if self.tolerance is None:
@@ -66,6 +74,11 @@ class Schedule:
     rate: float = 2e-3
     l1: float = 0.0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batch", one_whole("batch", self.batch, least=1))
+        positive("rate", self.rate, "it is the learning rate")
+        at_least_zero("l1", self.l1)
+
 
 def multiplied(output: Tensor, kept: Tensor) -> Tensor:
     """The output of a layer with units that are not kept set to zero; units on the last axis."""
@@ -88,6 +101,8 @@ class Problem:
         schedule: how it is trained.
         errors: errors of a batch in the same shapes, 1 where the answer is wrong; or None.
         per: what a sample is for the counts, as in `record`.
+        criterion: when a unit is active, as in `record`; above zero by default, as suits
+            rectifiers. Units are on the last axis of a layer's output.
         indices: the layers name the units that are active, as routers do, instead of giving all
             activations: their output is a tuple of indices (n_samples, n_active) and weights of
             the same shape. Without penalty.
@@ -105,6 +120,7 @@ class Problem:
     schedule: Schedule
     errors: Losses | None = None
     per: str = "sample"
+    criterion: Criterion = POSITIVE
     indices: bool = False
     silence: Silence = multiplied
 
@@ -129,6 +145,24 @@ class Problem:
                     f"expected as many {name}targets as {name}inputs, and at least one, but got "
                     f"{len(targets)} and {len(inputs)}"
                 )
+
+
+def require_losses(problem: Problem) -> None:
+    """Raise InputError unless losses come one for each sample, tried on a few of them."""
+    inputs, targets = problem.inputs[:2], problem.targets[:2]
+    was_training = problem.model.training
+    problem.model.eval()
+    try:
+        with torch.no_grad():
+            losses = problem.losses(problem.model(inputs), inputs, targets)
+    finally:
+        problem.model.train(was_training)
+    shape = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
+    if not isinstance(losses, Tensor) or losses.ndim == 0 or len(losses) != len(inputs):
+        raise InputError(
+            f"expected losses of a batch, one for each of its {len(inputs)} samples, but got "
+            f"{shape}: return them before they are averaged, with reduction='none' say"
+        )
 
 
 def shuffled(seed: int, *tensors: Tensor) -> tuple[Tensor, ...]:

@@ -2,7 +2,7 @@
 foretold from the first tenth of the samples.
 
 A reading needs a fit and two back-tests, a second or so of a wide layer. They are kept in the file
-`readings.parquet` of the study, with the digest of the cell's file and the version that read it, so
+`readings.parquet` of the study, with the digest of the cell's file and of the code that read it, so
 that only what changed is read again.
 """
 
@@ -33,6 +33,7 @@ from actilaw.theory import ActivationLaw
 FILE = "readings.parquet"  # in the folder of a study
 KEYS = ["digest", "read_by"]
 EARLY_SHARE = 0.1
+READING_ROOMS = ("theory", "counts", "forecasting", "fitting", "backtesting")
 LEVEL = 0.95
 BACKTESTED = {
     "law": "law",
@@ -68,7 +69,7 @@ def readings(
         from joblib import Parallel, cpu_count, delayed
     known = _known(study.folder / FILE)
     digests = {cell: _digest(study.path_of(cell)) for cell, _ in study.results()}
-    version = installed_version()
+    version = _reader()
     missing = [cell for cell, digest in digests.items() if (digest, version) not in known.index]
     jobs = (delayed(_readings_of_cell)(study, cell) for cell in missing)
     tables = []
@@ -91,6 +92,16 @@ def readings_of(cell: Cell, census: Census) -> pd.DataFrame:
     table = table_of([(cell, census)])
     fits = [_of_law(census[layer]) | _of_forecasts(census[layer]) for layer in table["layer"]]
     return pd.concat([table, pd.DataFrame(fits, index=table.index)], axis=1)
+
+
+def _reader() -> str:
+    """The version of actilaw, and a digest of the code that fits and forecasts."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.blake2b(digest_size=8)
+    for room in READING_ROOMS:
+        for path in sorted((package / room).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return f"{installed_version()} {digest.hexdigest()}"
 
 
 def _readings_of_cell(study: Study, cell: Cell) -> tuple[Cell, pd.DataFrame]:

@@ -14,12 +14,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from actilaw.errors import InputError
 from actilaw.recording.interruption import Interruption
 from actilaw.study.cells import Outcome
-from actilaw.study.grid import Cell, Grid, disjoint
+from actilaw.study.grid import Cell, Grid, each_once
 from actilaw.study.plan import Group
 from actilaw.study.store import Study, StudyWriter, opened_for_writing
-from actilaw.study.tasks import task_function
+from actilaw.study.tasks import home_of, task_function
 from actilaw.study.timing import seconds_left
 from actilaw.study.workers import Death, Workers, workers_for
 from actilaw.support.validation import one_whole
@@ -79,10 +80,17 @@ def run_study(
         MissingExtraError: if joblib, Ray, or what a task needs is not installed.
         KeyboardInterrupt, SystemExit: after Ctrl-C or SIGTERM; a note says how far the run came.
     """
-    cells = disjoint([grids] if isinstance(grids, Grid) else list(grids))
+    listed = [grids] if isinstance(grids, Grid) else list(grids)
+    if not all(isinstance(grid, Grid) for grid in listed):
+        raise InputError(
+            "expected grids, such as Grid('digits', widths=(32, 64), samples=(100,), seeds=(0,)) "
+            f"or those of a preset, grids('small'), but got {grids!r}"
+        )
+    cells = each_once(listed)
     retries = one_whole("retries", retries)
     for task in dict.fromkeys(cell.task for cell in cells):
         task_function(task)  # a misspelt name is told now, and not cell by cell
+        home_of(task)
     with opened_for_writing(folder) as writer:
         run = _Run(writer, cells, retries, progress)
         groups = writer.groups_to_run(cells, retry_failed=retry_failed)

@@ -77,7 +77,8 @@ def train_together(runs: Sequence[Run]) -> list[Trained | DivergedError]:
 
     A network whose training diverges does not disturb the others; the error stands in its place.
     """
-    with torch.enable_grad(), denormals_flushed():
+    with torch.enable_grad(), denormals_flushed(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(runs[0].seed)  # for models that draw numbers, as dropout does
         return _Stack(runs).trained() if len(runs) > 1 else [_Alone(runs[0]).trained()]
 
 
@@ -90,7 +91,7 @@ class _Training:
         self.schedule = self.problem.schedule
         self.generators = [torch.Generator().manual_seed(run.seed) for run in runs]
         units = number_of_units(self.problem) if self.problem.indices else {}
-        self.counts = TrainingCounts(units, self.problem.per)
+        self.counts = TrainingCounts(units, self.problem.per, self.problem.criterion)
         self.window: list[Tensor] = []  # losses of the steps of this window, (n_runs,) each
         self.before: Tensor | None = None  # mean losses of the window before, (n_runs,)
 

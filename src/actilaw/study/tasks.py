@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
-from actilaw.errors import InputError
+from actilaw.errors import ActilawError, InputError
 
 if TYPE_CHECKING:
     from actilaw.study.problem import Task
@@ -100,10 +101,8 @@ _stacked_up_to: dict[Task, int] = {}
 
 
 def register_task(name: str, *, stacked_up_to: int = 0) -> Callable[[Task], Task]:
-    """Make a function a task of that name in this process: a decorator.
-
-    A study that runs on several processes needs a task that each of them can import; name it as
-    `module:function` there.
+    """Make a function a task of that name: a decorator, in a module that other processes can
+    import, since a study trains in processes of their own.
 
     Args:
         name: letters, digits and hyphens.
@@ -124,6 +123,23 @@ def register_task(name: str, *, stacked_up_to: int = 0) -> Callable[[Task], Task
         return function
 
     return register
+
+
+def home_of(name: str) -> str | None:
+    """The module that has to be imported for a task to be registered; None for others.
+
+    Raises:
+        InputError: if other processes cannot import it.
+    """
+    if name not in _functions:
+        return None
+    home = _functions[name].__module__
+    if home == "__main__":
+        raise InputError(
+            f"expected the task {name!r} in a module, but it was registered in a script or a "
+            "notebook, which other processes cannot import: move it into a file of its own"
+        )
+    return home
 
 
 def stacked_up_to(name: str) -> int:
@@ -152,16 +168,31 @@ def task_function(name: str) -> Task:
         )
     if name not in TASKS and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
+    function = getattr(_module(module_name, name), function_name, None)
+    if not callable(function):
+        came = "it has none" if function is None else f"it is {type(function).__name__}"
+        raise InputError(
+            f"expected a function {function_name} in the module {module_name}, but {came}"
+        )
+    return cast("Task", function)
+
+
+def _module(module_name: str, task: str) -> ModuleType:
+    """The module of a task, imported.
+
+    Raises:
+        InputError: if there is none, or its own code fails.
+    """
     try:
-        return getattr(import_module(module_name), function_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != module_name.partition(".")[0]:
-            raise  # what the task itself imports is missing
+        return import_module(module_name)
+    except ActilawError:  # an extra that is missing
+        raise
+    except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{module_name}.".startswith(f"{missing}."):
+            why = "there is none: start in its folder, or install it"
+        else:
+            why = f"importing it fails with {type(error).__name__}: {error}"
         raise InputError(
-            f"expected the task {name} in a module {module_name}, but there is none: start in its "
-            "folder, or install it"
-        ) from error
-    except AttributeError as error:
-        raise InputError(
-            f"expected a function {function_name} in the module {module_name}, but it has none"
+            f"expected the task {task} in a module {module_name}, but {why}"
         ) from error

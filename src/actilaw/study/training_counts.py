@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.recording.criteria import POSITIVE, describe
+from actilaw.recording.criteria import POSITIVE, Criterion, describe
 from actilaw.recording.kernels.dispatch import count
 from actilaw.recording.kernels.levels import rows_of
 
@@ -25,10 +25,11 @@ class TrainingCounts:
     Args:
         units: number of units of each layer, where layers name the active ones; else empty.
         per: what a sample is, as in `record`.
+        criterion: when a unit is active.
     """
 
-    def __init__(self, units: dict[str, int], per: str) -> None:
-        self.units, self.per = units, per
+    def __init__(self, units: dict[str, int], per: str, criterion: Criterion = POSITIVE) -> None:
+        self.units, self.per, self.criterion = units, per, criterion
         self.totals: dict[str, Tensor] = {}  # (n_networks, n_units)
         self.samples: dict[str, int] = {}
 
@@ -40,7 +41,7 @@ class TrainingCounts:
             if layer in self.units:
                 found, samples = _count_indices(output[0].detach(), self.units[layer])
             else:
-                found, samples = _count(output.detach(), self.per)
+                found, samples = count_units_last(output.detach(), self.per, self.criterion)
             self.totals[layer] = self.totals.get(layer, 0) + found
             self.samples[layer] = self.samples.get(layer, 0) + samples
 
@@ -51,7 +52,7 @@ class TrainingCounts:
                 total[place].numpy(),
                 self.samples[layer],
                 per=self.per,
-                criterion=describe(POSITIVE),
+                criterion=describe(self.criterion),
                 regime="training",
             )
             for layer, total in self.totals.items()
@@ -62,13 +63,15 @@ class TrainingCounts:
         self.totals = {layer: total[list(places)] for layer, total in self.totals.items()}
 
 
-def _count(x: Tensor, per: str) -> tuple[Tensor, int]:
-    """Counts of each network's units, (n_networks, n_units), and the number of samples."""
+def count_units_last(x: Tensor, per: str, criterion: Criterion) -> tuple[Tensor, int]:
+    """Counts of each network's units, (n_networks, n_units), and the number of samples, from
+    activations (n_networks, n_samples, ..., n_units).
+    """
     networks, units = x.shape[0], x.shape[-1]
     x = x.reshape(networks, x.shape[1], -1, units).permute(1, 2, 0, 3)  # networks beside units
     if per == "position":
         x = x.reshape(-1, 1, networks, units)
-    rows = rows_of(x.flatten(2), POSITIVE)
+    rows = rows_of(x.flatten(2), criterion)
     return count(rows).units.view(networks, units), len(x)
 
 

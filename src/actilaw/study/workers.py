@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from actilaw.errors import InputError, needs_extra
 from actilaw.study.cells import Outcome, run_group
 from actilaw.study.plan import Group
+from actilaw.study.tasks import home_of
 from actilaw.support.validation import one_whole
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class LocalWorkers:
 
     def start(self, group: Group) -> None:
         process = self._idle.pop() if self._idle else _one_process()
-        self._running[process.submit(run_group, group)] = group, process
+        self._running[process.submit(run_group, group, home_of(group[0].task))] = group, process
 
     def next_ended(self) -> Ended:
         future = wait(self._running, return_when=FIRST_COMPLETED).done.pop()
@@ -186,7 +187,8 @@ class RayWorkers:
         return self._most is None or len(self._running) < self._most
 
     def start(self, group: Group) -> None:
-        self._running[self._task.remote(group)] = group
+        started: Any = self._task.remote  # Ray types it as a function of one argument
+        self._running[started(group, home_of(group[0].task))] = group
 
     def next_ended(self) -> Ended:
         [ended], _ = self._ray.wait(list(self._running), num_returns=1)

@@ -6,6 +6,10 @@
     (10a) local slope  d ln(L − L_inf) / d ln D = −b D/(D + D*)  [derived]
     (10b) L(N, D) is (10) with D* = b N/c: at fixed L_inf, A, b and c a wider layer needs more
           data in proportion  [derived]
+    (10d) L(N, D) = L_inf + A (N/N0)^(−alpha) + B (1 + D/D*)^(−b),  D* = knee (N/N0)^g:
+          what a network of N cannot hold, beside what it has not learnt after D samples. The law
+          gives the knee, D* = bN/c: g = 1 where b and c stay put as N grows, g = 0 where bN and c
+          do [derived]; that the loss follows it, and the capacity term, are hypotheses
     (10c) K(D) times the mean of 1/D_i over working units is Σ_{j<D} (K(D) − K(j)) / (D − j);
           the mean falls as D^(−b) for b < 1, as ln(D)/D for b = 1, as 1/D for b > 1  [derived]
 
@@ -23,7 +27,7 @@ from numpy.typing import ArrayLike
 
 from actilaw.errors import InputError
 from actilaw.support.arrays import Floats
-from actilaw.support.validation import at_least_zero, one_whole, positive
+from actilaw.support.validation import at_least_zero, one_whole, positive, positive_array
 from actilaw.theory.activation_law import ActivationLaw
 
 HEAD = 2**12  # terms of (10c) that are added one by one
@@ -117,6 +121,60 @@ class LossSurface:
             raise InputError(f"expected size > active={self.active:g}, but got {size.min():g}")
         ratio = at_least_zero("samples", samples) * self.active / (self.b * size)
         return self.floor + self.amplitude * np.exp(-self.b * np.log1p(ratio))
+
+
+@dataclass(frozen=True)
+class ActivationSurface:
+    """Loss against size and data, (10d): a floor, what a network of the size cannot hold, and what
+    it has not learnt from the data yet, with a knee that moves with the size.
+
+    Args:
+        floor: L_inf; floor >= 0, in the unit of the loss.
+        A: loss that size can remove at the reference size; A > 0, in the unit of the loss.
+        B: loss that data can remove; B > 0, in the unit of the loss.
+        alpha: exponent of the size; alpha > 0.
+        b: exponent of the data after the knee; b > 0.
+        knee: D* at the reference size, in samples; knee > 0.
+        g: elasticity of the knee in the size; finite.
+        reference: N0, size at which A and knee are stated; reference > 0.
+
+    Raises:
+        InputError: if the parameters lie outside these ranges.
+    """
+
+    floor: float
+    A: float
+    B: float
+    alpha: float
+    b: float
+    knee: float
+    g: float
+    reference: float = 1.0
+
+    def __post_init__(self) -> None:
+        positives = (self.A, self.B, self.alpha, self.b, self.knee, self.reference)
+        if not (
+            0 <= self.floor < np.inf
+            and all(0 < v < np.inf for v in positives)
+            and np.isfinite(self.g)
+        ):
+            raise InputError(
+                "expected floor >= 0, a finite g, and positive finite A, B, alpha, b, knee and "
+                f"reference, but got {self}"
+            )
+
+    def at(self, size: float) -> LossLaw:
+        """The loss law of a network of `size`: its floor is that of all data."""
+        ratio = size / self.reference
+        floor = self.floor + self.A * ratio**-self.alpha
+        return LossLaw(floor, self.B, self.knee * ratio**self.g, self.b)
+
+    def loss(self, size: ArrayLike, samples: ArrayLike) -> Floats:
+        """Expected loss of networks of `size` after `samples` inputs, (10d); arrays broadcast."""
+        ratio = positive_array("size", size) / self.reference
+        samples = at_least_zero("samples", samples)
+        by_data = np.exp(-self.b * np.log1p(samples / (self.knee * ratio**self.g)))
+        return self.floor + self.A * ratio**-self.alpha + self.B * by_data
 
 
 def mean_reciprocal_count(law: ActivationLaw, samples: int) -> float:

@@ -46,6 +46,11 @@ KEEPING_ZERO = (
 )
 
 
+def may_be_counted(name: str) -> bool:
+    """Whether a function of this name may return activations of units."""
+    return name in (*RECTIFYING, *BOUNDING, *SMOOTH_FUNCTIONS, *SQUASHING)
+
+
 def rectifies(call: FunctionCall) -> bool:
     """Whether a function returns zero where its input is not above zero, and else the input, or a
     bound.

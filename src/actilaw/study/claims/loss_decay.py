@@ -96,7 +96,8 @@ def _loss_curve(rows: pd.DataFrame) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fitted = fit_loss(means.index.to_numpy(float), means.to_numpy())
+            samples = means.index.to_numpy(float)
+            fitted = fit_loss(samples, means.to_numpy(), "activation")
     except ActilawError:
         return {"b_loss": np.nan, "scatter": np.nan}
     is_known = "b" not in fitted.undetermined
