@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import os
+
 import pytest
+import torch
 from hypothesis import settings
 
 from actilaw import ActivationCounts
 from builders.drawn import draw_counts
+
+if not torch.cuda.is_available():
+    # Kernels run in Triton's interpreter, if it is told before anything imports Triton.
+    os.environ["TRITON_INTERPRET"] = "1"
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("without deadline", deadline=None)

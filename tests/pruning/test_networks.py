@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,7 +83,8 @@ def test_saved_and_loaded_in_a_fresh_process(tmp_path) -> None:
         f"inputs = torch.load({str(tmp_path / 'inputs.pt')!r})\n"
         f"torch.save(model(inputs).detach(), {str(tmp_path / 'outputs.pt')!r})\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    where = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], check=True, env=where)
     assert torch.equal(torch.load(tmp_path / "outputs.pt"), returned(result.model, network.inputs))
 
 

@@ -29,6 +29,7 @@ REASONS = (
     "in each call of a later weight",
     "by another way",
     "takes its statistics over them",
+    "view makes several axes of theirs",
     "expected a model whose code takes sizes from its tensors",
 )
 

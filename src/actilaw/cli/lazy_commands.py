@@ -24,7 +24,7 @@ COMMANDS = {
     "backtest": ("laws", "Forecast from the first samples, and compare with what all showed."),
     "check": ("laws", "Test the theory's claims on each layer."),
     "prune": ("prune", "Remove idle or rare units, and verify the smaller model."),
-    "loss": ("loss", "Fit the loss law to measured losses, and forecast at more data."),
+    "loss": ("loss", "Fit the loss law to measured losses, forecast, and split a budget."),
     "simulate": ("simulate", "Show what the activation law expects of a layer."),
     "study": ("study", "Train a grid of networks to study the theory on."),
     "report": ("report", "Write a self-contained HTML page on a census."),

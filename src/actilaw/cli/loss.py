@@ -102,9 +102,10 @@ def loss_command(
 ) -> None:
     """Fit the loss law to measured losses, forecast, and split a budget.
 
-    The law is L(D) = floor + amplitude (1 + D/knee)^(-b), and with sizes N of network
-    floor + A N^(-alpha) + B (1 + D/D*)^(-b) with a knee D* that moves with N. Forecasts average
-    over it and its peers, by how well each foretold held-back losses; --form takes one alone.
+    The law is L(D) = floor + amplitude (1 + D/knee)^(-b), and with sizes N of
+    network floor + A N^(-alpha) + B (1 + D/D*)^(-b) with a knee D* that moves
+    with N. Forecasts average over it and its peers, by how well each foretold
+    held-back losses; --form takes one alone.
     """
     fraction("level", level)
     runs = read_runs(read_columns(file), samples=samples_column, loss=loss_column, size=size_column)

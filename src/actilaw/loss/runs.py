@@ -113,13 +113,15 @@ def _column(table: pd.DataFrame, given: str | None, usual: tuple[str, ...], role
 
 
 def _usual(table: pd.DataFrame, usual: tuple[str, ...]) -> str | None:
-    """The column of the first usual name that is there, but for names of runs with numbers."""
-    plain = {
-        re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_"): name
-        for name in table
-        if usual is RUN_NAMES or pd.api.types.is_numeric_dtype(table[name])
-    }
-    return next((str(plain[name]) for name in usual if name in plain), None)
+    """The column of the first usual name that is there; but for names of runs, one with numbers if
+    there is any.
+    """
+    plain = {re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_"): name for name in table}
+    there = [str(plain[name]) for name in usual if name in plain]
+    numbers = [name for name in there if pd.api.types.is_numeric_dtype(table[name])]
+    if usual is not RUN_NAMES and numbers:
+        there = numbers
+    return there[0] if there else None
 
 
 def _numbers(table: pd.DataFrame, name: str) -> pd.Series:

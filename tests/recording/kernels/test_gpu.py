@@ -4,8 +4,6 @@ interpreter on the CPU.
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 import torch
@@ -17,10 +15,7 @@ from actilaw.recording.kernels.rows import Rows
 from actilaw.recording.kernels.torch_ops import count_by_torch
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-if DEVICE == "cpu":
-    # Before Triton is imported, which reads it then and at the first run.
-    os.environ["TRITON_INTERPRET"] = "1"
-pytest.importorskip("triton")
+pytest.importorskip("triton")  # in its interpreter, see tests/conftest.py
 from actilaw.recording.kernels.gpu import count_on_gpu  # noqa: E402
 
 PRECISIONS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
