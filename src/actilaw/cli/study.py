@@ -59,7 +59,7 @@ def run_command(
         ),
     ],
     preset: Annotated[
-        str, typer.Option(help="Which cells: small, a quarter of an hour; or full, hours.")
+        str, typer.Option(help="Which cells: small, some ten minutes; or full, hours.")
     ] = "small",
     tasks: Annotated[
         str | None,

@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import contextmanager, suppress
@@ -100,6 +101,8 @@ class LocalWorkers:
     def __init__(self, number: int | None) -> None:
         with needs_extra("study"):
             import joblib
+        # A process that grew is ended between two groups and begun anew: no matter for a user.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
         self.number = number or joblib.cpu_count()
         self._idle: list[ProcessPoolExecutor] = []
         self._running: dict[Future[list[Outcome]], tuple[Group, ProcessPoolExecutor]] = {}
