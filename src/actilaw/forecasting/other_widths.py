@@ -28,7 +28,8 @@ a binomial number. Of that variance, what comes from which samples were seen is
 and only this part is multiplied by the overdispersion of units that start to work together: which
 rates the units of a layer have is not decided by the samples. By all assumptions a layer has no
 fewer working units after more samples, and where b or bN is fixed none the fewer with more units,
-so bounds are kept from falling (`rising`).
+so bounds are kept from falling (`rising`): those of one width between two points of a grid of
+samples, and of a fixed b or bN on straight lines between two points of a grid of widths.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ from actilaw.support.validation import LARGEST_WHOLE
 
 BOUNDS = ("expected", "lower", "upper")
 # Between neighbours of the grids, of samples and of widths, on which bounds are kept from falling.
-SAMPLES_RATIO, WIDTHS_RATIO = 2.0, 4.0
+SAMPLES_RATIO, WIDTHS_RATIO = 2.0, 2.0**0.5
 POINTS_BELOW = 6  # of the grid of samples, below those counted
 MOST_DOUBLINGS = 20  # of the samples counted, and halvings, by which β(u) is followed
 WIDTH_STEPS = 16  # from one width to another, over which it is
@@ -300,6 +301,7 @@ class WidthForecast:
         )
         ends = np.cumsum(lengths)[:-1]
         expected = np.stack([part[: samples.size] for part in np.split(expected, ends)])
+        expected = expected[: widths.size]
         rising = np.stack(
             [
                 RisingBounds.over(grid, part[samples.size :]).kept(samples, part[: samples.size])
@@ -308,9 +310,10 @@ class WidthForecast:
         )
         bounds, of_lines = np.split(rising, [widths.size])
         if lines.size:
-            bounds = RisingBounds.over(lines, of_lines).kept(widths, bounds)
-        lower, upper = bounds.T
-        return np.stack((expected[: widths.size].T, lower, upper))
+            bounds = RisingBounds.over(lines, np.maximum(of_lines, 0)).between(widths)
+        lower, upper = np.moveaxis(np.minimum(bounds, widths[:, None, None]), -1, 0)
+        bounds = np.minimum(lower, expected), np.maximum(upper, expected)
+        return np.stack((expected, *bounds)).swapaxes(1, 2)
 
     def _over_spread(self, samples: Floats, widths: Floats) -> Floats:
         """As `at`: the interval reaches as far as those of the assumption with β or γ at either end
@@ -408,7 +411,7 @@ class WidthForecast:
     def _lines(self, farthest: float) -> Floats:
         """Widths on which bounds are kept from falling."""
         units, active = self.like.units, self.like.forecaster.counts.active
-        below = np.floor(np.log(units / active) / np.log(WIDTHS_RATIO))
+        below = np.ceil(np.log(units / active) / np.log(WIDTHS_RATIO))
         return _lattice(units * WIDTHS_RATIO**-below, WIDTHS_RATIO, farthest)
 
 

@@ -12,7 +12,8 @@ come. For upper bounds the maximum can only widen the interval.
 
 The maximum is taken over a grid that is fixed before anything is asked, so an answer never depends
 on what else is asked. Between two points of the grid a bound is its own value, kept between the
-maximum so far and the maximum up to the next point.
+maximum so far and the maximum up to the next point (`kept`), where it hardly changes from one point
+to the next, and else lies on a straight line between the two maxima (`between`).
 """
 
 from __future__ import annotations
@@ -50,6 +51,18 @@ class RisingBounds:
         """
         following = np.searchsorted(self.grid, asked)
         return np.clip(values, self.largest[following], self.largest[following + 1])
+
+    def between(self, asked: Floats) -> Floats:
+        """Values at `asked`, none outside the grid, (n,), on the lines of log(1 + value) against
+        the logarithm of the grid from one point to the next; values are 0 or above; (n, ...).
+        """
+        following = np.clip(np.searchsorted(self.grid, asked), 1, self.grid.size - 1)
+        before, after = np.log(self.grid[following - 1]), np.log(self.grid[following])
+        part = (np.log(asked) - before) / (after - before)
+        part = part.reshape(-1, *(1 for _ in self.largest.shape[1:]))
+        from_value = np.log1p(self.largest[following])  # the first of `largest` is before the grid
+        to_value = np.log1p(self.largest[following + 1])
+        return np.expm1(from_value + part * (to_value - from_value))
 
 
 def doublings(start: int, farthest: int) -> Ints:
