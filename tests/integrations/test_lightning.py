@@ -128,5 +128,5 @@ def test_an_error_in_training_leaves_no_counters_behind(tmp_path: Path) -> None:
 def test_counts_are_asked_for_too_early() -> None:
     from actilaw.integrations.lightning import ActivationCallback
 
-    with pytest.raises(InputError, match=r"call trainer\.fit first"):
+    with pytest.raises(InputError, match=r"start the trainer first"):
         ActivationCallback().counted.census()

@@ -104,6 +104,20 @@ def test_runs_that_diverged_are_left_out_and_named() -> None:
     assert clean.left_out.loss.size == 0
 
 
+@pytest.mark.parametrize("place", [2, 6, 11])
+def test_one_run_that_diverged_among_twelve_is_left_out_and_none_of_fewer_than_ten(
+    place: int,
+) -> None:
+    dirty = noisy_law(1)
+    dirty[place] *= 1.5
+    found = fit_loss(SIZES, dirty).left_out
+    assert found is not None
+    assert found.loss.tolist() == [dirty[place]]
+    few = fit_loss(SIZES[3:], dirty[3:]).left_out
+    assert few is not None
+    assert few.loss.size == 0
+
+
 def test_the_order_of_runs_does_not_matter() -> None:
     loss = noisy(surface("kaplan"), 4, scatter=0.005)
     order = np.random.default_rng(0).permutation(loss.size)

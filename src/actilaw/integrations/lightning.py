@@ -6,15 +6,15 @@ from typing import Any
 
 from torch import nn
 
-from actilaw.errors import InputError, needs_extra
+from actilaw.errors import needs_extra
 from actilaw.integrations.loggers import Logger
-from actilaw.integrations.training_log import DEFAULT_WINDOW, TrainingLog
+from actilaw.integrations.training_log import DEFAULT_WINDOW, KeepsTrainingLog, TrainingLog
 
 with needs_extra("lightning"):
     from lightning.pytorch import Callback
 
 
-class ActivationCallback(Callback):
+class ActivationCallback(KeepsTrainingLog, Callback):
     """Counts on which training samples each unit is active, and logs what came of it.
 
     Metrics go to the trainer's loggers, and to `trainer.callback_metrics`, where EarlyStopping and
@@ -38,21 +38,9 @@ class ActivationCallback(Callback):
         logger: Logger | None = None,
         **recording: Any,
     ) -> None:
-        self._log: TrainingLog | None = None
         self._window, self._every, self._model = window, every, model
         self._logger, self._recording = logger, recording
         self._state: dict[str, Any] = {}
-
-    @property
-    def counted(self) -> TrainingLog:
-        """The counts so far: `.census()`, `.metrics()`.
-
-        Raises:
-            InputError: before the training began.
-        """
-        if self._log is None:
-            raise InputError("expected a training that has begun: call trainer.fit first")
-        return self._log
 
     def on_train_start(self, trainer: Any, pl_module: nn.Module) -> None:
         """Begin to count, where the checkpoint left off if there is one."""

@@ -134,5 +134,22 @@ class TrainingLog:
         return census
 
 
+class KeepsTrainingLog:
+    """What a trainer's callback has of its `TrainingLog`, which begins with the training."""
+
+    _log: TrainingLog | None = None
+
+    @property
+    def counted(self) -> TrainingLog:
+        """The counts so far: `.census()`, `.metrics()`.
+
+        Raises:
+            InputError: before the training began.
+        """
+        if self._log is None:
+            raise InputError("expected a training that has begun: start the trainer first")
+        return self._log
+
+
 def _world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1

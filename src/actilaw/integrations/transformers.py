@@ -11,7 +11,7 @@ from torch import nn
 
 from actilaw.errors import InputError, needs_extra
 from actilaw.integrations.loggers import Logger
-from actilaw.integrations.training_log import DEFAULT_WINDOW, TrainingLog
+from actilaw.integrations.training_log import DEFAULT_WINDOW, KeepsTrainingLog, TrainingLog
 
 with needs_extra("transformers"):
     from transformers.trainer_callback import TrainerCallback
@@ -21,7 +21,7 @@ COUNTS_FILE = "actilaw.safetensors"  # in the folder of a checkpoint
 MASK = "attention_mask"
 
 
-class ActivationCallback(TrainerCallback):
+class ActivationCallback(KeepsTrainingLog, TrainerCallback):
     """Counts on which training tokens each unit is active, and logs what came of it.
 
     All micro-batches of an accumulated step are counted, batches of evaluation are not. Padding is
@@ -48,18 +48,6 @@ class ActivationCallback(TrainerCallback):
     ) -> None:
         self._window, self._logger, self._resume = window, logger, resume
         self._recording = {"per": "token", **recording}
-        self._log: TrainingLog | None = None
-
-    @property
-    def counted(self) -> TrainingLog:
-        """The counts so far: `.census()`, `.metrics()`.
-
-        Raises:
-            InputError: before the training began.
-        """
-        if self._log is None:
-            raise InputError("expected a training that has begun: call trainer.train first")
-        return self._log
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Begin to count, where the checkpoint left off if there is one."""

@@ -24,6 +24,7 @@ from actilaw.loss.design import design_of
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.loss.forms import FORMS, LOSS_LAW_FORMULA, KnownShape
 from actilaw.loss.measurements import Measurements, read_measurements
+from actilaw.loss.serial_correlation import SerialCorrelation, counted_as, serial_correlation
 from actilaw.loss.single_form import fit_form
 from actilaw.loss.stacking import average_forms
 from actilaw.loss.surfaces import SURFACES
@@ -85,6 +86,10 @@ def fit_loss(
     if form == AUTO:
         return _fit_average(measured)
     fitted = fit_form(forms[form], measured)
+    serial = _serial_correlation(fitted)
+    if serial is not None:
+        refitted = fit_form(forms[form], counted_as(measured, serial.worth))
+        fitted = replace(refitted, serial_correlation=serial)
     _warn_of_undetermined(fitted)
     return fitted
 
@@ -100,8 +105,21 @@ def _fit_average(measured: Measurements) -> FittedLoss:
     else:
         forms = [SURFACES[name] for name in AVERAGED_SURFACES]
     averaged, fits, far_out = average_forms(forms, measured)
+    serial = _serial_correlation(min(fits.values(), key=lambda fitted: fitted.residual))
+    if serial is not None:
+        measured = counted_as(measured, serial.worth)
+        averaged, fits, far_out = average_forms(forms, measured)
     named = "activation" if "activation" in fits else averaged.members[0].form.name
-    return replace(fits[named], averaged=averaged, left_out=measured.where(far_out))
+    return replace(
+        fits[named],
+        averaged=averaged,
+        left_out=measured.where(far_out),
+        serial_correlation=serial,
+    )
+
+
+def _serial_correlation(fitted: FittedLoss) -> SerialCorrelation | None:
+    return serial_correlation(fitted.form, fitted.profile.coordinates, fitted.measured)
 
 
 def _fit_with_counts(counts: ActivationCounts | FittedLaw, measured: Measurements) -> FittedLoss:

@@ -19,10 +19,11 @@ from actilaw.loss.measurements import Measurements
 from actilaw.loss.planning import Cost, Planner, reach_of, samples_within, when_reached
 from actilaw.loss.profile_likelihood import (
     ProfileLikelihood,
-    bounded_sides,
     loss_bounds,
     parameter_bounds,
 )
+from actilaw.loss.remarks import remarks_on
+from actilaw.loss.serial_correlation import SerialCorrelation
 from actilaw.loss.surfaces import SizedForm
 from actilaw.support.arrays import Floats
 from actilaw.support.blas_threads import one_blas_thread
@@ -39,12 +40,6 @@ PLOT_POINTS = 60
 MOST_SIZES_PLOTTED = 6
 ALLOCATIONS_PLOTTED = 25
 PLOT_BEYOND = 10.0  # times the largest training set, up to which the curve is drawn
-REASONS = {  # why a parameter has no lower bound, and no upper one
-    "knee": ("no plateau is seen", "no power law is seen after it"),
-    "floor": ("it may be zero", ""),
-}
-CASES_OF_G = {0.0: "a fixed bN, g = 0", 1.0: "a fixed b, g = 1"}
-EXPONENTIAL = "an exponential decay of the loss is no worse"  # (1 + x/b)^(−b) as b grows
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,6 +65,8 @@ class FittedLoss:
             where one form was named.
         left_out: losses that lie so far out that they were left out of `measured` and of the fit
             by "auto"; None where one form was named, whose fit keeps them with little weight.
+        serial_correlation: of neighbouring losses whose errors go together, as along one training
+            run: they then count in `measured` as the fewer that they are worth; None otherwise.
         consistency: how b and the knee of the counts compare with those of the losses alone, where
             counts were given and there are losses enough; None otherwise.
     """
@@ -85,6 +82,7 @@ class FittedLoss:
     profile: ProfileLikelihood
     averaged: AveragedForms | None = None
     left_out: Measurements | None = None
+    serial_correlation: SerialCorrelation | None = None
     consistency: Consistency | None = None
 
     @property
@@ -407,25 +405,19 @@ class FittedLoss:
 
     def remarks(self, level: float = 0.95) -> tuple[str, ...]:
         """What cannot be told from these runs, a sentence for each parameter that the losses bound
-        on one side alone or on none, how the knee moves with the size, and losses far out.
+        on one side alone or on none, how the knee moves with the size, losses far out, and losses
+        whose errors go together as along one run.
 
         Raises:
             InputError: if the level is not in (0, 1).
         """
-        summary = self.summary(level)
-        rows = summary.iterrows()
-        of_b = {"b": ("", EXPONENTIAL)} if self.form.name in ("activation", "knee_alone") else {}
-        reasons = REASONS | of_b
-        remarks = [
-            _remark(str(name), row["lower"], row["upper"], level, reasons.get(str(name), ("", "")))
-            for name, row in rows
-        ]
-        by_parameter = tuple(remark for remark in remarks if remark)
-        return (
-            self._design.remarks()
-            + by_parameter
-            + self._of_the_knee(summary, level)
-            + self._far_out()
+        return remarks_on(
+            self.summary(level),
+            level,
+            form=self.form,
+            design=self._design,
+            left_out=self.left_out,
+            serial=self.serial_correlation,
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -609,28 +601,6 @@ class FittedLoss:
         if self._design.fixed is not None:
             raise InputError(f"no split of a budget can be told: {self._design.remarks()[0]}")
 
-    def _of_the_knee(self, summary: pd.DataFrame, level: float) -> tuple[str, ...]:
-        """What the losses say of g, about which the law knows two cases."""
-        if "g" not in summary.index or self._design.fixed is not None:
-            return ()
-        low, high = summary.loc["g", ["lower", "upper"]].to_numpy(float)
-        if not (np.isfinite(low) and np.isfinite(high)):
-            return ()
-        cases = [text for value, text in CASES_OF_G.items() if low <= value <= high]
-        said = " and of ".join(cases)
-        verdict = f"as of {said}" if cases else "neither that of a fixed b, 1, nor of a fixed bN, 0"
-        return (f"the knee moves as size^g, g {low:.2g} to {high:.2g} ({level:.0%}): {verdict}",)
-
-    def _far_out(self) -> tuple[str, ...]:
-        """Which losses were left out."""
-        if self.left_out is None or self.left_out.loss.size == 0:
-            return ()
-        runs = zip(self.left_out.loss[:3], self.left_out.samples[:3], strict=True)
-        shown = ", ".join(f"{loss:.4g} at {samples:.4g} samples" for loss, samples in runs)
-        more = self.left_out.loss.size - 3
-        others = f" and {more} more" if more > 0 else ""
-        return (f"left out, far from the curve: {shown}{others}; such a run may have diverged",)
-
     def _log_sizes(
         self, samples: ArrayLike, size: ArrayLike | None
     ) -> tuple[Floats, tuple[int, ...]]:
@@ -649,23 +619,3 @@ class FittedLoss:
             raise InputError(f"expected samples and size of one shape, but got {shapes}") from None
         flat = [log.ravel() for log in broadcast]
         return np.stack(flat) if self.form.uses_size else flat[0], broadcast[0].shape
-
-
-def _remark(name: str, lower: float, upper: float, level: float, reasons: tuple[str, str]) -> str:
-    """What the interval of a parameter leaves open; nothing where it is bounded on both sides.
-
-    Args:
-        name: of the parameter.
-        lower, upper: of its interval at `level`.
-        level: of the interval.
-        reasons: why it may have no lower bound, and no upper one.
-    """
-    bounded_below, bounded_above = bounded_sides(lower, upper)
-    if bounded_below and bounded_above:
-        return ""
-    if not bounded_below and not bounded_above:
-        return f"{name} is not bounded by these losses"
-    why_not_below, why_not_above = reasons
-    why = why_not_above if bounded_below else why_not_below
-    bound = f"above {lower:.4g}" if bounded_below else f"below {upper:.4g}"
-    return f"{name} {bound} ({level:.0%})" + (f": {why}" if why else "")

@@ -42,6 +42,7 @@ PRIOR_OF_THE_LAW = 2.0
 FAR_OUT = 6.0  # scatters from the curve
 LEAST_FAR_OUT = 0.02  # in log loss; nearer is not far out, however small the scatter
 MOST_LEFT_OUT = 0.05  # share of the losses
+LOSSES_TO_SPARE_ONE = 10  # from which on one may be left out, whatever its share
 ROUNDS = 5
 LEAST_ERROR_TOLD = 1e-3  # of a log loss; errors below are alike
 
@@ -66,7 +67,7 @@ def average_forms(
         fits = _fits(forms, measured)
     cuts = [_cut(fits, measured, kept) for kept in _parts(measured)]
     cuts = [cut for cut in cuts if len(cut.fits) >= min(2, len(fits))]
-    table = _table(fits, cuts, measured.loss.size)
+    table = _table(fits, cuts, float(measured.weights.sum()))
     drift = _drift([_average(cut.fits, table, cut.kept) for cut in cuts], cuts)
     return replace(_average(fits, table, measured), drift=drift), fits, far_out
 
@@ -97,7 +98,8 @@ def _far_out(fits: dict[str, FittedLoss], measured: Measurements) -> NDArray[np.
         coordinates = best.profile.coordinates[np.newaxis]
         curve = best.form.log_loss(coordinates, measured.log_sizes)[0][0]
         off = np.where(chosen, 0.0, np.abs(curve - np.log(measured.loss)))
-        left = int(MOST_LEFT_OUT * off.size) - int(chosen.sum())
+        left = max(int(MOST_LEFT_OUT * off.size), int(off.size >= LOSSES_TO_SPARE_ONE))
+        left -= int(chosen.sum())
         farthest = np.argsort(-off)[:left]
         far = farthest[off[farthest] > max(FAR_OUT * best.residual, LEAST_FAR_OUT)]
         if far.size == 0:
@@ -155,7 +157,7 @@ def _is_enough(form: Form, part: Measurements) -> bool:
     return sizes >= least and part.weights.sum() > p
 
 
-def _table(fits: dict[str, FittedLoss], cuts: list[_Cut], losses: int) -> pd.DataFrame:
+def _table(fits: dict[str, FittedLoss], cuts: list[_Cut], losses: float) -> pd.DataFrame:
     """(ST1), with what it rests on."""
     names = list(fits)
     told = pd.DataFrame(
