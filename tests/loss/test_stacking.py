@@ -104,10 +104,11 @@ def test_runs_that_diverged_are_left_out_and_named() -> None:
     assert clean.left_out.loss.size == 0
 
 
-@pytest.mark.parametrize("place", [2, 6, 11])
+@pytest.mark.parametrize("place", [2, 6, 9])
 def test_one_run_that_diverged_among_twelve_is_left_out_and_none_of_fewer_than_ten(
     place: int,
 ) -> None:
+    """At the very end of the data it would be a bend of the curve for all that is known."""
     dirty = noisy_law(1)
     dirty[place] *= 1.5
     found = fit_loss(SIZES, dirty).left_out
