@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from actilaw.study.store import Study
 
 SOME_CELLS_FAILED = 1  # exit status of a run that otherwise went well
+ROUNDING = 1e-6  # of slopes and shares; below it a number is that of a sum that should be zero
 VERDICT_HEAD = ("", "estimate", "95 % interval", "figures", "groups", "verdict")
 SHOWN = ("task", "width", "samples", "seed", "layer", "working", "units", "test_loss")
 
@@ -294,9 +295,14 @@ def _show_statement(statement: str, verdicts: list[Verdict]) -> None:
 def _verdict_row(verdict: Verdict) -> Row:
     """Network, estimate, interval, number of figures and of groups, and verdict."""
     found = verdict.interval
-    estimate = "-" if math.isnan(found.estimate) else f"{found.estimate:.3g}"
-    bounds = f"{found.lower:.3g} to {found.upper:.3g}" if found.is_bounded else "-"
+    estimate = "-" if math.isnan(found.estimate) else _rounded(found.estimate)
+    bounds = f"{_rounded(found.lower)} to {_rounded(found.upper)}" if found.is_bounded else "-"
     return (verdict.task, estimate, bounds, str(found.n), str(found.groups), verdict.verdict)
+
+
+def _rounded(value: float) -> str:
+    """Three digits; 0 for what is rounding."""
+    return "0" if abs(value) < ROUNDING else f"{value:.3g}"
 
 
 def _show_status(study: Study, as_json: bool, reasons: bool = False) -> None:
