@@ -98,3 +98,13 @@ def test_an_unknown_assumption_is_refused_in_a_sentence(name: object) -> None:
     ):
         with pytest.raises(InputError, match="expected one of 'study', 'b fixed', 'bN fixed'"):
             ask()
+
+
+def test_widths_beyond_those_of_the_study_are_remarked_on() -> None:
+    fitted = fit(draw_counts(256, 4.0, 0.4, 1000, seed=3))
+    near = fitted.forecast("2x", units=[128, 64 * 256])
+    far = fitted.forecast("2x", units=[128, 65 * 256])
+    assert "16,640 units is 65 times" in " ".join(far.attrs["remarks"])
+    assert not any("times as wide" in remark for remark in near.attrs.get("remarks", ()))
+    other = fitted.forecast("2x", units=[65 * 256], assumption="b fixed")
+    assert not any("times as wide" in remark for remark in other.attrs.get("remarks", ()))

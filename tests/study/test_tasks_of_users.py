@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from actilaw.study.grid import Cell, Grid
 from actilaw.study.presets import grids
 from actilaw.study.problem import Problem, Schedule, Stop
 from actilaw.study.run import run_study
+from actilaw.study.store import Study
 from actilaw.study.tasks import register_task, task_function
 from builders.study_tasks import squared_errors, tiny
 
@@ -39,6 +41,33 @@ def test_a_module_that_has_no_task_is_told(
     sys.modules.pop("own_task", None)
     with pytest.raises(InputError, match=said):
         task_function("own_task:task")
+
+
+def test_cells_of_another_version_of_a_task_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    file, folder = tmp_path / "changing_task.py", tmp_path / "study"
+    name = "changing_task:task"
+
+    def run(steps: int, seeds: tuple[int, ...], comment: str = "") -> Study:
+        file.write_text(
+            "from builders.study_tasks import tiny\n"
+            f"def task(width, seed):  # {comment}\n    return tiny(width, seed, steps={steps})\n"
+        )
+        sys.modules.pop("changing_task", None)
+        return run_study(folder, Grid(name, (4,), (16,), seeds), workers=1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(steps=5, seeds=(0,))
+        run(steps=5, seeds=(0, 1), comment="a comment makes no other task")
+    with pytest.warns(UserWarning, match="changing_task:task has changed since 2 of its 2 cells"):
+        study = run(steps=6, seeds=(0, 1, 2))
+    with pytest.warns(UserWarning, match="changed since 2 of its 3 cells"):
+        run(steps=6, seeds=(0,), comment="nothing is left to train, and it is said all the same")
+    sources = {cell.seed: census.about["task_source"] for cell, census in study.results()}
+    assert sources[0] == sources[1] != sources[2]
 
 
 @pytest.mark.parametrize("steps", [0, -1, 2.5, "many"])

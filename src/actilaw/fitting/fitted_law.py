@@ -25,7 +25,7 @@ from actilaw.fitting.look_back import look_back, remark_on
 from actilaw.forecasting.forecaster import Forecaster
 from actilaw.forecasting.intervals import count_interval
 from actilaw.forecasting.inverse import samples_for, units_for
-from actilaw.forecasting.other_widths import assumptions_named, width_forecast
+from actilaw.forecasting.other_widths import assumptions_named, remark_on_widths, width_forecast
 from actilaw.forecasting.rate_density import RateDensity
 from actilaw.forecasting.rising import RisingBounds, doublings
 from actilaw.support.arrays import Floats, Ints
@@ -201,12 +201,14 @@ class FittedLaw:
         assumptions = assumptions_named(assumption)
         one_fraction("level", level)
         grid = self._samples("samples", self.counts.samples if samples is None else samples)
+        remarks = [self._remark_on_forecasts]
         if units is None:
             table = self.forecaster.at(grid, level)
         else:
             widths = _grid("units", samples_from(units, self.counts.units, "units"), least=2)
             table = width_forecast(self.forecaster, grid, widths, level, assumptions)
-        return with_remarks(table, [self._remark_on_forecasts] if self._remark_on_forecasts else [])
+            remarks.append(remark_on_widths(self.counts.units, widths, assumptions))
+        return with_remarks(table, [remark for remark in remarks if remark])
 
     def samples_for(self, working: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
         """Samples after which a share of the units works: `forecast` asked backwards.

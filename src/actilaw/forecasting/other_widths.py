@@ -117,6 +117,7 @@ ASSUMPTIONS = {
     assumption.name: assumption
     for assumption in (STUDY, WidthAssumption("b fixed", 0.0), WidthAssumption("bN fixed", -1.0))
 }
+WIDEST_RATIO = 64  # between networks of a task of the study, but for one task with 256
 ALL = "all"
 
 
@@ -181,6 +182,23 @@ def width_forecast(
         for name, bounds in found.items()
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def remark_on_widths(
+    counted: int, widths: Ints, assumptions: Sequence[WidthAssumption]
+) -> str | None:
+    """That a width is farther from the one counted than the networks that the assumption "study"
+    was measured on were from each other; None where none is.
+    """
+    ratios = np.maximum(widths / counted, counted / widths)
+    if STUDY not in assumptions or ratios.max() <= WIDEST_RATIO:
+        return None
+    farthest = widths[ratios.argmax()]
+    return (
+        f"a layer of {farthest:,} units is {ratios.max():,.0f} times as wide, or as narrow, as "
+        f'this one: "study" was measured on networks up to {WIDEST_RATIO} times as wide as each '
+        "other, beyond which its interval is a guess; count a layer that is nearer"
+    )
 
 
 def width_forecasts(

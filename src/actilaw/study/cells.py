@@ -23,11 +23,11 @@ from actilaw.counts.census import Census
 from actilaw.errors import ActilawError
 from actilaw.recording.fingerprint import weights_fingerprint
 from actilaw.study.denormals import denormals_flushed
-from actilaw.study.grid import IN_TRAINING, Cell
+from actilaw.study.grid import IN_TRAINING, SOURCE, Cell
 from actilaw.study.measurement import count_frozen, losses_of, removal_of
 from actilaw.study.problem import Problem, require_losses
 from actilaw.study.stacked_training import DivergedError, Run, Trained, train_together
-from actilaw.study.tasks import task_function
+from actilaw.study.tasks import source_digest, task_function
 from actilaw.support.version import installed_version
 
 CELL_FORMAT = 1
@@ -127,6 +127,7 @@ def _census(cell: Cell, run: Run, trained: Trained) -> Census:
     about = {
         "study_format": CELL_FORMAT,
         **cell.settings(),
+        **_source_of(cell.task),
         "parameters": sum(p.numel() for p in trained.model.parameters()),
         "steps": trained.steps,
         "stop": str(run.problem.schedule.stop),
@@ -143,6 +144,11 @@ def _census(cell: Cell, run: Run, trained: Trained) -> Census:
     return Census(
         layers, about, recordings=(cell.name,), weights=weights_fingerprint(trained.model)
     )
+
+
+def _source_of(task: str) -> dict[str, str]:
+    digest = source_digest(task)
+    return {} if digest is None else {SOURCE: digest}
 
 
 def versions() -> dict[str, str]:

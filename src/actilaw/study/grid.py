@@ -19,6 +19,7 @@ from actilaw.study.tasks import stacked_up_to
 from actilaw.support.validation import one_whole
 
 IN_TRAINING = " (training)"  # after the name of a layer, for its counts through the training
+SOURCE = "task_source"  # in what a cell is about: which version of a user's task it is of
 MOST_TOGETHER = 24  # cells of a group; a stop loses the work on the groups that were under way
 
 

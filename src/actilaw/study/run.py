@@ -10,8 +10,9 @@ any moment; the next run goes on with what is not done.
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from actilaw.errors import InputError
@@ -20,7 +21,7 @@ from actilaw.study.cells import Outcome
 from actilaw.study.grid import Cell, Grid, each_once
 from actilaw.study.plan import Group
 from actilaw.study.store import Study, StudyWriter, opened_for_writing
-from actilaw.study.tasks import home_of, task_function
+from actilaw.study.tasks import home_of, source_digest, task_function
 from actilaw.study.timing import seconds_left
 from actilaw.study.workers import Death, Workers, workers_for
 from actilaw.support.validation import one_whole
@@ -79,6 +80,9 @@ def run_study(
         InputError: if there is no such task, or no such cluster.
         MissingExtraError: if joblib, Ray, or what a task needs is not installed.
         KeyboardInterrupt, SystemExit: after Ctrl-C or SIGTERM; a note says how far the run came.
+
+    Warns:
+        UserWarning: if the file of a task of the user's own has changed since cells were trained.
     """
     listed = [grids] if isinstance(grids, Grid) else list(grids)
     if not all(isinstance(grid, Grid) for grid in listed):
@@ -93,12 +97,30 @@ def run_study(
         home_of(task)
     with opened_for_writing(folder) as writer:
         run = _Run(writer, cells, retries, progress)
+        _warn_of_changed_tasks(cells, writer.sources)
         groups = writer.groups_to_run(cells, retry_failed=retry_failed)
         run.tell(groups, workers=1)
         if groups:
             with workers_for(workers, ray) as processes:
                 run.all(groups, processes)
         return writer.study
+
+
+def _warn_of_changed_tasks(cells: list[Cell], sources: Mapping[Cell, str | None]) -> None:
+    """Warn where cells that are done come from another version of a user's task that is asked
+    for.
+    """
+    for task in dict.fromkeys(cell.task for cell in cells):
+        known = [source for cell, source in sources.items() if cell.task == task and source]
+        today = source_digest(task) if known else None
+        changed = sum(source != today for source in known)
+        if today and changed:
+            warnings.warn(
+                f"the file of the task {task} has changed since {changed} of its {len(known)} "
+                "cells that are done were trained: they stay as they are, and differ from new ones "
+                "for that reason; take a new folder to train all by the new file",
+                stacklevel=3,
+            )
 
 
 class _Run:

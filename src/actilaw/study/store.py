@@ -30,7 +30,7 @@ import pandas as pd
 from actilaw.counts.census import Census
 from actilaw.errors import FileError
 from actilaw.study.bundle import Result, packed, unpacked
-from actilaw.study.grid import Cell
+from actilaw.study.grid import SOURCE, Cell
 from actilaw.study.plan import Group, Plan, cell_from
 from actilaw.study.table import table_of, write_parquet
 from actilaw.study.timing import append_seconds, expected_seconds, read_seconds
@@ -213,6 +213,7 @@ class StudyWriter:
         study: that is written.
         done, failed: cells with results, and cells that failed.
         seconds: that cells took.
+        sources: of the tasks of cells done in earlier runs, a digest; None for those built in.
     """
 
     def __init__(self, study: Study) -> None:
@@ -220,7 +221,11 @@ class StudyWriter:
         self._plan = Plan.load(study._plan_file)
         for bundle in sorted(self._pending.glob("*.zip")):
             self._finish(bundle)
-        self.done = {cell for cell, _ in study.results()}
+        self.done: set[Cell] = set()
+        self.sources: dict[Cell, str | None] = {}
+        for cell, census in study.results():
+            self.done.add(cell)
+            self.sources[cell] = census.about.get(SOURCE)
         self.failed = set(study.failures()) - self.done
         self.seconds = read_seconds(study._seconds_file)
 

@@ -4,10 +4,13 @@ and tasks of the user's own.
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
+from inspect import getsourcefile
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -175,6 +178,21 @@ def task_function(name: str) -> Task:
             f"expected a function {function_name} in the module {module_name}, but {came}"
         )
     return cast("Task", function)
+
+
+def source_digest(name: str) -> str | None:
+    """A digest of the file that a user's task is in, comments and layout aside: whether cells of
+    one name are of one task. None for those built in, which change with the version, and where
+    there is no file.
+    """
+    if name in TASKS:
+        return None
+    try:
+        file = getsourcefile(task_function(name))
+        source = ast.dump(ast.parse(Path(file).read_bytes())) if file else None
+    except (OSError, SyntaxError, TypeError, ValueError):
+        return None
+    return sha256(source.encode()).hexdigest()[:16] if source else None
 
 
 def _module(module_name: str, task: str) -> ModuleType:
