@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from actilaw.study.store import Study
 
 SOME_CELLS_FAILED = 1  # exit status of a run that otherwise went well
-ROUNDING = 1e-6  # of slopes and shares; below it a number is that of a sum that should be zero
+SHOWN_AS_ZERO = 1e-6  # of slopes and shares; below it a number is that of a sum that should be zero
 VERDICT_HEAD = ("", "estimate", "95 % interval", "figures", "groups", "verdict")
 SHOWN = ("task", "width", "samples", "seed", "layer", "working", "units", "test_loss")
 
@@ -302,7 +302,7 @@ def _verdict_row(verdict: Verdict) -> Row:
 
 def _rounded(value: float) -> str:
     """Three digits; 0 for what is rounding."""
-    return "0" if abs(value) < ROUNDING else f"{value:.3g}"
+    return "0" if abs(value) < SHOWN_AS_ZERO else f"{value:.3g}"
 
 
 def _show_status(study: Study, as_json: bool, reasons: bool = False) -> None:
