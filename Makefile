@@ -28,7 +28,7 @@ bench: .venv/bench.stamp  ## every benchmark, each beside its peers in one run
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean:
-	rm -rf .venv site actilaw-demo.html
+	rm -rf .venv site actilaw-demo.html actilaw-demo.census
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -11,13 +11,28 @@ import actilaw
 from builders.drawn import draw_blocks
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def lines_of(code: str) -> list[str]:
+    return [line for line in code.splitlines() if line.strip()]
+
+
+def test_readme_begins_with_a_sentence_a_picture_five_lines_and_two_commands() -> None:
+    first_screen = README.split("\n## ")[0]
+    assert first_screen.count("](docs/assets/") == 1
+    [shown] = re.findall(r"-->\n```python\n(.*?)```", first_screen, flags=re.DOTALL)
+    assert len(lines_of(shown)) <= 5
+    [commands] = re.findall(r"```sh\n(.*?)```", first_screen, flags=re.DOTALL)
+    assert len(lines_of(commands)) == 2
+    assert "|---|" not in first_screen
 
 
 def test_the_code_in_readme_is_the_example_in_under_fifteen_lines() -> None:
-    [shown] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    *_, shown = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     example = (ROOT / "examples" / "main_job.py").read_text()
     assert example.endswith(shown)
-    assert len([line for line in shown.splitlines() if line.strip()]) < 15
+    assert len(lines_of(shown)) < 15
 
 
 def test_every_public_name_of_the_package_has_a_docstring() -> None:

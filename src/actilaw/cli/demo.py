@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 LAYER = "relu"
 UNITS = 4096
 LOSS_UNITS = 1024  # of the networks whose loss is followed
+COUNTS_SUFFIX = ".census"
 TRAINING_SIZES = (5, 10, 20, 40, 80, 160, 320, 640, 1347)
 STEPS_OF_THE_DEMO = 4 + len(TRAINING_SIZES)
 
@@ -63,7 +64,7 @@ def demo_command(
 
     Trains a network on images of digits, records which units work, fits the law,
     forecasts, removes the idle units, follows the loss over sizes of the training
-    set, and writes a page with the figures.
+    set, and writes a page with the figures, and the counts beside it.
     """
     with progress_bar() as bar:
         task = bar.add_task("starting", total=STEPS_OF_THE_DEMO + 1)
@@ -72,7 +73,11 @@ def demo_command(
         print_json(_as_json(found))
     else:
         print_sections(*_as_table(found))
-        say("", f"Page with the figures: {found.page}")
+        say(
+            "",
+            f"Page with the figures: {found.page}",
+            f"Counts, for the other commands: {found.counts_file}",
+        )
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class Demo:
         before, after: scores of the network before and after removal.
         loss: the loss law over sizes of the training set.
         page: where the report is.
+        counts_file: where the counts are, for the other commands.
     """
 
     fitted: FittedLaw
@@ -108,6 +114,7 @@ class Demo:
     after: Scores
     loss: FittedLoss
     page: Path
+    counts_file: Path
 
     @property
     def forecast(self) -> BacktestResult:
@@ -121,19 +128,22 @@ def run_demo(
     """Train an over-wide network on images of digits and answer the four questions about it.
 
     Args:
-        path: of the HTML page.
+        path: of the HTML page; the counts are saved beside it.
         seed: of the split, the weights and the order of training.
         on_step: called with a description as each of `STEPS_OF_THE_DEMO` steps begins.
 
     Raises:
-        FileError: before any training, if the page cannot be written.
+        FileError: before any training, if the page or the counts cannot be written.
         MissingExtraError: if torch or scikit-learn is not installed.
     """
     with needs_extra("demo"):
         from actilaw.study.networks import digits
+    counts_file = Path(path).with_suffix(COUNTS_SUFFIX)
     check_writable(path)
+    check_writable(counts_file)
     task = digits(seed)
     model, census = _train_and_record(task, seed, on_step)
+    census.save(counts_file)
     fitted = fit(census[LAYER])
     early = fit(early_parts(census[LAYER], REPORTED_EARLY_SHARE)[0])
     on_step("removing idle units")
@@ -150,6 +160,7 @@ def run_demo(
         after=after,
         loss=loss,
         page=page.resolve(),
+        counts_file=counts_file.resolve(),
     )
 
 
@@ -201,6 +212,7 @@ def _as_json(demo: Demo) -> dict[str, Any]:
         },
         "loss": loss_as_json(demo.loss),
         "report": str(demo.page),
+        "counts": str(demo.counts_file),
     }
 
 
