@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         ModelError,
     )
     from actilaw.fitting.fit import fit
+    from actilaw.fitting.fit_accumulation import fit_accumulation
+    from actilaw.fitting.fitted_accumulation import FittedAccumulation
     from actilaw.fitting.fitted_law import FittedLaw
     from actilaw.forecasting.forecaster import Forecaster
     from actilaw.loss.compare import compare_loss_forms
@@ -65,6 +67,7 @@ __all__ = [
     "Consistency",
     "CountsError",
     "FileError",
+    "FittedAccumulation",
     "FittedLaw",
     "FittedLoss",
     "Forecaster",
@@ -84,6 +87,7 @@ __all__ = [
     "compare_loss_forms",
     "counter",
     "fit",
+    "fit_accumulation",
     "fit_loss",
     "load",
     "load_pruned",
@@ -109,6 +113,7 @@ _MODULES = {
     "Consistency": "actilaw.loss.consistency",
     "CountsError": "actilaw.errors",
     "FileError": "actilaw.errors",
+    "FittedAccumulation": "actilaw.fitting.fitted_accumulation",
     "FittedLaw": "actilaw.fitting.fitted_law",
     "FittedLoss": "actilaw.loss.fitted_loss",
     "Forecaster": "actilaw.forecasting.forecaster",
@@ -128,6 +133,7 @@ _MODULES = {
     "compare_loss_forms": "actilaw.loss.compare",
     "counter": "actilaw.recording.record",
     "fit": "actilaw.fitting.fit",
+    "fit_accumulation": "actilaw.fitting.fit_accumulation",
     "fit_loss": "actilaw.loss.fit",
     "load": "actilaw.counts.census",
     "load_pruned": "actilaw.pruning.saving",

@@ -20,6 +20,7 @@ COMMANDS = (
     "merge",
     "fit",
     "forecast",
+    "accumulation",
     "backtest",
     "check",
     "prune",

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom, binom
 
-from actilaw.forecasting.incidence import incidence_frequencies
-from actilaw.forecasting.rate_density import _kernel, fit_rate_density
+from actilaw.forecasting.incidence import IncidenceFrequencies, incidence_frequencies
+from actilaw.forecasting.rate_density import fit_rate_density
 from builders.drawn import draw_counts
 
 
 @pytest.mark.parametrize(("n", "cells"), [(20, 21), (500, 33), (10**15, 33)])
 def test_incidence_at_one_rate_is_binomial(n: int, cells: int) -> None:
-    rates = np.array([1e-3, 0.5, 3.0, 20.0]) / n
-    kernel = _kernel(n, cells, rates)
+    activations = np.array([1e-3, 0.5, 3.0, 20.0])
+    incidence = IncidenceFrequencies(n, n, np.zeros(cells))
+    kernel = incidence.probabilities(activations)
     np.testing.assert_allclose(kernel.sum(axis=0), 1, rtol=1e-9)
-    by_scipy = binom.pmf(np.arange(cells - 1)[:, np.newaxis], n, -np.expm1(-rates))
+    by_scipy = binom.pmf(np.arange(cells - 1)[:, np.newaxis], n, -np.expm1(-activations / n))
     np.testing.assert_allclose(kernel[:-1], by_scipy, rtol=1e-6, atol=1e-200)
 
 

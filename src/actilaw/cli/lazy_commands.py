@@ -21,6 +21,7 @@ COMMANDS = {
     "merge": ("recording", "Add up censuses of the same layers over disjoint samples."),
     "fit": ("laws", "Fit the activation law to each layer: estimates, standard errors."),
     "forecast": ("laws", "Forecast working units after more data, or at another width."),
+    "accumulation": ("accumulation", "Forecast working units from a logged curve alone."),
     "backtest": ("laws", "Forecast from the first samples, and compare with what all showed."),
     "check": ("laws", "Test the theory's claims on each layer."),
     "prune": ("prune", "Remove idle or rare units, and verify the smaller model."),

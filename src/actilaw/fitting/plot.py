@@ -7,6 +7,7 @@ import pandas as pd
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.log_histogram import log_histogram
 from actilaw.errors import needs_extra
+from actilaw.forecasting.forecaster import Seen
 from actilaw.support.numerics import log_grid
 
 with needs_extra("report"):
@@ -16,12 +17,12 @@ with needs_extra("report"):
 
 
 def plot_accumulation(
-    counts: ActivationCounts, forecast: pd.DataFrame, *, level: float, ax: Axes | None = None
+    counts: Seen, forecast: pd.DataFrame, *, level: float, ax: Axes | None = None
 ) -> Axes:
     """Working units against samples: counted (rarefied), and forecast with its interval.
 
     Args:
-        counts: of one layer.
+        counts: of one layer, or its curve.
         forecast: columns samples, expected, lower, upper.
         level: of its intervals, for the legend.
         ax: axes to draw on; new ones if left out.

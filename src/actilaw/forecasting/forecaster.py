@@ -15,29 +15,29 @@ and where that missed by more than its standard error, the variance of the log o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtri
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
 from actilaw.forecasting.incidence import (
     LEAST_BLOCKS_FOR_INCIDENCE,
-    IncidenceFrequencies,
     incidence_frequencies,
 )
 from actilaw.forecasting.intervals import (
     finite_log_odds,
-    good_turing_bound,
     log_odds_of_counted,
     share_interval,
     variance_of_draw,
 )
+from actilaw.forecasting.logged_curve import LoggedCurve
 from actilaw.forecasting.rate_density import fit_rate_density
 from actilaw.forecasting.rising import RisingBounds, doublings
+from actilaw.forecasting.waiting_times import waiting_times
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import two_sided_z
 from actilaw.support.validation import LARGEST_WHOLE
@@ -55,20 +55,64 @@ class Rates(Protocol):
         ...
 
 
+class Seen(Protocol):
+    """What has been seen of a layer so far: counts, or a curve."""
+
+    @property
+    def samples(self) -> int:
+        """D, samples so far."""
+        ...
+
+    @property
+    def units(self) -> int:
+        """N, units of the layer."""
+        ...
+
+    @property
+    def working(self) -> int:
+        """K(D), units that some sample activated."""
+        ...
+
+    @property
+    def idle(self) -> int:
+        """N − K(D)."""
+        ...
+
+    def rarefied(self, samples: ArrayLike) -> Floats:
+        """Working units after part of the samples."""
+        ...
+
+
+class Evidence(Protocol):
+    """What the units seen so far say beside the density of their rates."""
+
+    @property
+    def overdispersion(self) -> float:
+        """Variance of numbers of newly working units over that of independent ones, >= 1."""
+        ...
+
+    def most_newly_working(self, more: Ints, z: float) -> Floats:
+        """Upper bound of the idle units that work after `more` further samples; (n,)."""
+        ...
+
+
+SeenT = TypeVar("SeenT", bound=Seen)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecaster:
-    """Forecasts from counts and a model of the rates.
+class Forecaster(Generic[SeenT]):
+    """Forecasts from counts, or a curve, and a model of the rates.
 
     Attributes:
-        counts: what has been counted so far.
-        incidence: its incidence frequencies, for the overdispersion and for Good and Turing's
-            bound.
+        counts: what has been seen so far: `ActivationCounts`, or a `LoggedCurve`.
+        incidence: incidence frequencies of counts, or waiting times of a curve: for the
+            overdispersion and for the bound of risks.
         rates: what the share of idle units that start to work is computed from.
         inflation: factor on the variance of that share's log odds, >= 1.
     """
 
-    counts: ActivationCounts
-    incidence: IncidenceFrequencies
+    counts: SeenT
+    incidence: Evidence
     rates: Rates
     inflation: float = 1.0
 
@@ -134,7 +178,9 @@ class Forecaster:
                 "expected": share[: asked.size],
                 "lower": lower,
                 "upper": upper,
-                "bound": good_turing_bound(counts, self.incidence, more, level),
+                "bound": np.minimum(
+                    1.0, self.incidence.most_newly_working(more, float(ndtri(level))) / counts.idle
+                ),
             }
         )
 
@@ -238,7 +284,7 @@ def _newly_working_units(forecaster: Forecaster, samples: Ints, level: float) ->
     )
 
 
-def rate_density_forecaster(counts: ActivationCounts) -> Forecaster:
+def rate_density_forecaster(counts: ActivationCounts) -> Forecaster[ActivationCounts]:
     """A forecaster that uses the density of rates, with the inflation that looking back gives."""
     incidence = incidence_frequencies(counts)
     return Forecaster(
@@ -247,6 +293,12 @@ def rate_density_forecaster(counts: ActivationCounts) -> Forecaster:
         rates=fit_rate_density(incidence),
         inflation=lookback_inflation(counts),
     )
+
+
+def curve_forecaster(curve: LoggedCurve) -> Forecaster[LoggedCurve]:
+    """A forecaster that uses the density of rates that first activations show."""
+    times = waiting_times(curve)
+    return Forecaster(counts=curve, incidence=times, rates=fit_rate_density(times))
 
 
 def lookback_inflation(counts: ActivationCounts) -> float:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.forecasting.forecaster import Forecaster
+from actilaw.forecasting.forecaster import Forecaster, Seen
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,7 @@ class BacktestResult:
         )
 
 
-def compare(
-    forecaster: Forecaster, counts: ActivationCounts, *, level: float = 0.95
-) -> BacktestResult:
+def compare(forecaster: Forecaster, counts: Seen, *, level: float = 0.95) -> BacktestResult:
     """The forecast of a forecaster made from the first of the samples, compared with the counts of
     all of them.
     """
@@ -70,7 +67,7 @@ def compare(
 
 
 def hindcast(
-    early: ActivationCounts, counts: ActivationCounts, expected: float, lower: float, upper: float
+    early: Seen, counts: Seen, expected: float, lower: float, upper: float
 ) -> BacktestResult:
     """The result of a forecast, in units, from an early part of the counts."""
     return BacktestResult(

@@ -7,6 +7,9 @@ tokens later, so few units have a count of one, and a forecast from counts falls
 unit was active in a block at all does not depend on what happens inside the block, and blocks are
 long. Incidence tells rates of up to a few per sampling unit apart. Idle units that start to work
 have such rates; how often the busiest units are activated says nothing about them.
+
+    (IF1) A unit of rate λ is active in one sampling unit with probability 1 − exp(−λ), and in k of
+          T with P(k | λ) = C(T, k) (1 − exp(−λ))^k exp(−λ)^(T−k)  [derived]
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.support.arrays import Floats
+from actilaw.support.arrays import Floats, Ints
 
 LEAST_BLOCKS_FOR_INCIDENCE = 6  # with fewer, samples tell rates apart better than blocks
 MOST_INCIDENCES = 32  # a unit active in so many sampling units is no longer rare
+LEAST_PROBABILITY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,42 @@ class IncidenceFrequencies:
             return 1.0
         unique = self.of_block[:, 1]
         return max(1.0, float(unique.var(ddof=1) / unique.mean()))
+
+    def probabilities(self, activations: Floats) -> Floats:
+        """Probability of each incidence, (IF1), for units of which so many activations are expected
+        in all samples, (n_rates,); (n_frequencies, n_rates).
+        """
+        rates, total = activations / self.sampling_units, self.sampling_units
+        k = np.arange(self.frequencies.size)
+        # ln C(T, k) as a sum, which keeps its digits for any T.
+        ways = np.append(0.0, np.cumsum(np.log((total - k[:-1]) / (k[:-1] + 1.0))))
+        log_active = np.log(np.maximum(-np.expm1(-rates), LEAST_PROBABILITY))
+        found = np.exp(ways[:, np.newaxis] + np.outer(k, log_active) - np.outer(total - k, rates))
+        if k.size < total + 1:
+            found[-1] = np.maximum(1 - found[:-1].sum(axis=0), 0.0)
+        return found
+
+    def most_newly_working(self, more: Ints, z: float) -> Floats:
+        """Upper bound of the idle units that are activated within `more` samples, by Good & Turing
+        (Good 1953), for any distribution of rates; (n,).
+
+        All idle units together are activated as often, in the next sampling unit, as units active
+        in exactly one were per sampling unit. A union bound carries that to further samples.
+
+        Args:
+            more: further samples; (n,).
+            z: quantile of the normal distribution at which Q_1 is bounded from above; its mean is
+                that of a Poisson number but for the overdispersion.
+        """
+        return more / self.samples * upper_mean(float(self.frequencies[1]), self.overdispersion, z)
+
+
+def upper_mean(count: float, overdispersion: float, z: float) -> float:
+    """Upper bound of the mean of a count that varies `overdispersion` times as much as a Poisson
+    number, by inversion of its normal approximation.
+    """
+    slack = overdispersion * z**2 / 2
+    return float(count + slack + np.sqrt(2 * slack * count + slack**2))
 
 
 def incidence_frequencies(counts: ActivationCounts) -> IncidenceFrequencies:

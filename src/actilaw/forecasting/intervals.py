@@ -1,5 +1,5 @@
 """Intervals for the number of idle units that start to work: beta-binomial intervals from an
-estimated share, and the distribution-free bound of Good & Turing (Good 1953).
+estimated share.
 
 An estimated share of the idle units is uncertain in two ways: the estimate has an error, and which
 units start to work is chance. The interval averages a beta distribution over the normal error of
@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betainc, expit, logit, ndtri
+from scipy.special import betainc, expit, logit
 
-from actilaw.counts.activation_counts import ActivationCounts
-from actilaw.forecasting.incidence import IncidenceFrequencies
 from actilaw.support.arrays import Floats, Ints
 
 HERMITE_NODES, UNSCALED_WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
@@ -85,26 +83,6 @@ def variance_of_draw(units: int, share: ArrayLike, overdispersion: float | Float
     """Variance of the log odds of a share of `units` because which units they are is chance."""
     share = np.asarray(share, float)
     return overdispersion / (units * share * (1 - share))
-
-
-def good_turing_bound(
-    counts: ActivationCounts, incidence: IncidenceFrequencies, more: Ints, level: float
-) -> Floats:
-    """Bound on the probability that an idle unit is activated within `more` samples, for any
-    distribution of rates.
-
-    All idle units together are activated as often, in the next sampling unit, as units active in
-    exactly one were per sampling unit (Good 1953). A union bound carries that to further samples,
-    and an upper bound at `level` stands in for the mean of Q_1, which is Poisson but for its
-    overdispersion.
-
-    Returns:
-        In 0..1; as `more`.
-    """
-    once = float(incidence.frequencies[1])
-    slack = incidence.overdispersion * float(ndtri(level)) ** 2 / 2
-    most = once + slack + np.sqrt(2 * slack * once + slack**2)
-    return np.minimum(1.0, more / counts.samples * most / counts.idle)
 
 
 def _beta_mixture_quantile(a: Floats, b: Floats, probability: Floats) -> tuple[Floats, Floats]:

@@ -4,8 +4,9 @@ smoothing prior (Wahba 1978).
 Real layers depart from every closed form, so forecasts are made from a density of any shape, smooth
 in the logarithm of the rate:
 
-    (RD1) A unit of rate λ is active in one sampling unit with probability 1 − exp(−λ), and in k of
-          T with P(k | λ) = C(T, k) (1 − exp(−λ))^k exp(−λ)^(T−k)  [derived]
+    (RD1) A unit of which a activations are expected in all samples so far, a = Tλ, is found in one
+          of several classes with probabilities that are known: by the number of blocks or samples
+          in which it was active (IF1), or by when it was first active (WT1)
     (RD2) The units' rates have the density exp g(x) on x = ln λ, and a share of the units may be
           silent. Roughness costs (s/2) ∫ g''(x)² dx, so straight lines are free: λ^b, the power law
           of (7), of any b
@@ -23,25 +24,50 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logsumexp
 
-from actilaw.forecasting.incidence import IncidenceFrequencies
 from actilaw.support.arrays import Floats
 
 # s of (RD2): the slope of g changes by about 1/√s per e-fold of the rate, which is 0.7, 0.4, 0.2.
 SMOOTHNESS = (2.0, 6.0, 20.0)
 LOG_RATE_STEP = 0.15
-RAREST_RATE, BUSIEST_RATE = 1e-4, 1600.0  # rates covered, in activations per T sampling units
+RAREST_RATE, BUSIEST_RATE = 1e-4, 1600.0  # rates covered, in activations in all samples so far
 DENSITY_TOLERANCE = 1e-3  # of a standard error, left between the estimate and the maximum
 MOST_DENSITY_STEPS = 200
 LONGEST_FACTOR = 100 / RAREST_RATE  # of the samples, by which all but silent units work
 RIDGE = 1e-6  # g is determined up to a constant; this pins it
 LEAST_PROBABILITY = 1e-300
 
-LikelihoodAt = tuple[float, Floats, Floats]  # height, weights, probabilities of each incidence
+LikelihoodAt = tuple[float, Floats, Floats]  # height, weights, probabilities of each class
+
+
+class ClassifiedUnits(Protocol):
+    """Units in classes by what was seen of them, (RD1)."""
+
+    @property
+    def samples(self) -> int:
+        """Samples in all."""
+        ...
+
+    @property
+    def frequencies(self) -> Floats:
+        """Units in each class; (n_classes,)."""
+        ...
+
+    @property
+    def overdispersion(self) -> float:
+        """How much more than independent units these numbers vary, at least 1."""
+        ...
+
+    def probabilities(self, activations: Floats) -> Floats:
+        """Probability of each class for units of which so many activations are expected in all
+        samples, (n_rates,); (n_classes, n_rates).
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,24 +75,30 @@ class RateDensityEstimate:
     """One estimate of the density of rates, at one degree of smoothness.
 
     Attributes:
-        incidence: what it was estimated from.
-        rates: λ, per sampling unit; (n_rates,).
+        activations: expected in all samples so far, at each rate; (n_rates,).
         weights: share of units at each rate, then of silent ones if it has any; (n_rates,) or
             (n_rates + 1,).
         precision: of the logarithms of the weights; the inverse of their covariance.
+        degrees_of_freedom: that the data, not the prior, have determined.
     """
 
-    incidence: IncidenceFrequencies
-    rates: Floats
+    activations: Floats
     weights: Floats
     precision: Floats
+    degrees_of_freedom: float
+
+    def expected_classes(self, seen: ClassifiedUnits) -> Floats:
+        """Units expected in each class; (n_classes,)."""
+        silent = np.zeros(self.weights.size - self.activations.size)
+        probabilities = seen.probabilities(np.append(self.activations, silent))
+        return seen.frequencies.sum() * (probabilities @ self.weights)
 
     def log_odds(self, further: Floats) -> tuple[Floats, Floats]:
         """Log odds that an idle unit works within `further` times as many further samples, (RD3),
         and their variance; (n,) each.
         """
-        silent = np.zeros(self.weights.size - self.rates.size)
-        activations = np.append(self.rates, silent) * self.incidence.sampling_units
+        silent = np.zeros(self.weights.size - self.activations.size)
+        activations = np.append(self.activations, silent)
         ahead = np.minimum(further, LONGEST_FACTOR)[:, np.newaxis] * activations
         idle_now = self.weights * np.exp(-activations)
         newly_working, idle_then = idle_now * -np.expm1(-ahead), idle_now * np.exp(-ahead)
@@ -81,16 +113,18 @@ class RateDensity:
     """The average of several estimates of the density of rates.
 
     Attributes:
+        samples: D, those that were counted.
         members: estimates, without and with silent units, by smoothness; all of equal weight.
     """
 
+    samples: int
     members: tuple[RateDensityEstimate, ...]
 
     def newly_working(self, samples: ArrayLike) -> tuple[Floats, Floats]:
         """Share of the idle units that work by `samples` samples in all, and the variance of its
         log odds; (n,) each.
         """
-        counted = self.members[0].incidence.samples
+        counted = self.samples
         # The difference first: from 10¹⁶ samples on one more is lost in their ratio.
         further = (np.atleast_1d(samples) - counted) / counted
         found = np.array([member.log_odds(further) for member in self.members])
@@ -98,16 +132,17 @@ class RateDensity:
         return expit(log_odds).mean(axis=0), variance.mean(axis=0) + log_odds.var(axis=0)
 
 
-def fit_rate_density(incidence: IncidenceFrequencies) -> RateDensity:
-    """The density of rates that makes the incidence frequencies most probable, averaged over what
-    they do not determine.
+def fit_rate_density(seen: ClassifiedUnits) -> RateDensity:
+    """The density of rates that makes what was seen most probable, averaged over what it does not
+    determine.
     """
     return RateDensity(
+        seen.samples,
         tuple(
-            _fit(incidence, smoothness, has_silent)
+            fit_one_rate_density(seen, smoothness, has_silent=has_silent)
             for has_silent in (False, True)
             for smoothness in SMOOTHNESS
-        )
+        ),
     )
 
 
@@ -116,9 +151,9 @@ class _PenalisedLikelihood:
     """The penalised log-likelihood of (RD2), as a function of the logarithms of the weights.
 
     Attributes:
-        units: Q_k over the overdispersion: units that start to work together say as much as fewer
-            independent ones.
-        kernel: probability of each incidence at each rate, (RD1); (n_incidences, n_weights).
+        units: in each class, over the overdispersion: units that start to work together say as
+            much as fewer independent ones.
+        kernel: probability of each class at each rate, (RD1); (n_classes, n_weights).
         penalty: of the roughness of g; (n_weights, n_weights).
     """
 
@@ -127,7 +162,7 @@ class _PenalisedLikelihood:
     penalty: Floats
 
     def evaluate(self, logs: Floats) -> LikelihoodAt:
-        """Height, weights, and the probability of each incidence."""
+        """Height, weights, and the probability of each class."""
         weights = np.exp(logs - logsumexp(logs))
         probabilities = np.maximum(self.kernel @ weights, LEAST_PROBABILITY)
         height = self.units @ np.log(probabilities) - logs @ self.penalty @ logs / 2
@@ -144,22 +179,25 @@ class _PenalisedLikelihood:
         return score, information + self.penalty + RIDGE * np.eye(logs.size)
 
 
-def _fit(
-    incidence: IncidenceFrequencies, smoothness: float, has_silent: bool
+def fit_one_rate_density(
+    seen: ClassifiedUnits, smoothness: float, *, has_silent: bool = True
 ) -> RateDensityEstimate:
-    sampling_units = incidence.sampling_units
+    """The density of rates at one degree of smoothness, with or without silent units."""
     log_rates = np.arange(np.log(RAREST_RATE), np.log(BUSIEST_RATE), LOG_RATE_STEP)
-    rates = np.exp(log_rates + LOG_RATE_STEP / 2) / sampling_units
-    silent = np.zeros(1 if has_silent else 0)  # rates of the units that never fire
+    activations = np.exp(log_rates + LOG_RATE_STEP / 2)
+    silent = np.zeros(1 if has_silent else 0)  # activations of the units that never fire
     likelihood = _PenalisedLikelihood(
-        units=incidence.frequencies / incidence.overdispersion,
-        kernel=_kernel(sampling_units, incidence.frequencies.size, np.append(rates, silent)),
-        penalty=_roughness_penalty(rates.size, rates.size + silent.size, smoothness),
+        units=seen.frequencies / seen.overdispersion,
+        kernel=seen.probabilities(np.append(activations, silent)),
+        penalty=_roughness_penalty(activations.size, activations.size + silent.size, smoothness),
     )
-    power_law = 0.3 * np.log(rates * sampling_units)
+    power_law = 0.3 * np.log(activations)
     start = np.append(power_law, np.full(silent.size, -3.0))
     weights, precision = _maximum(likelihood, start)
-    return RateDensityEstimate(incidence, rates, weights, precision)
+    by_prior = np.linalg.solve(precision, likelihood.penalty)
+    return RateDensityEstimate(
+        activations, weights, precision, weights.size - float(np.trace(by_prior))
+    )
 
 
 def _maximum(likelihood: _PenalisedLikelihood, start: Floats) -> tuple[Floats, Floats]:
@@ -199,17 +237,3 @@ def _roughness_penalty(n_rates: int, n_weights: int, smoothness: float) -> Float
     bend = np.zeros((n_rates - 2, n_weights))
     bend[:, :n_rates] = np.diff(np.eye(n_rates), 2, axis=0)
     return smoothness * bend.T @ bend / LOG_RATE_STEP**3
-
-
-def _kernel(sampling_units: int, n_incidences: int, rates: Floats) -> Floats:
-    """P(active in k of T sampling units | rate), (RD1), k = 0.., the last row for that many or
-    more; (n_incidences, n_rates).
-    """
-    total, k = sampling_units, np.arange(n_incidences)
-    # ln C(T, k) as a sum, which keeps its digits for any T.
-    ways = np.append(0.0, np.cumsum(np.log((total - k[:-1]) / (k[:-1] + 1.0))))
-    log_active = np.log(np.maximum(-np.expm1(-rates), LEAST_PROBABILITY))
-    kernel = np.exp(ways[:, np.newaxis] + np.outer(k, log_active) - np.outer(total - k, rates))
-    if n_incidences < total + 1:
-        kernel[-1] = np.maximum(1 - kernel[:-1].sum(axis=0), 0.0)
-    return kernel

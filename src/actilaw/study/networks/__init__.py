@@ -9,14 +9,23 @@ from actilaw.errors import needs_extra
 
 with needs_extra("demo"):
     from actilaw.study.networks.architectures import (
+        BatchTopK,
         SparseAutoencoder,
+        SquaredReLU,
         TopK,
         Transformer,
         gated,
         plain,
         routed,
     )
-    from actilaw.study.networks.forecast_cases import CASES, Case, cases, make_case, record_stages
+    from actilaw.study.networks.forecast_cases import (
+        CASES,
+        LATER_CASES,
+        Case,
+        cases,
+        make_case,
+        record_stages,
+    )
     from actilaw.study.networks.tasks import (
         Task,
         Text,
@@ -35,8 +44,11 @@ with needs_extra("demo"):
 
 __all__ = [
     "CASES",
+    "LATER_CASES",
+    "BatchTopK",
     "Case",
     "SparseAutoencoder",
+    "SquaredReLU",
     "Task",
     "Text",
     "TopK",

@@ -194,6 +194,29 @@ class TopK(nn.Module):
         return torch.zeros_like(x).scatter(-1, largest.indices, largest.values.relu())
 
 
+class BatchTopK(nn.Module):
+    """Keeps the k largest per row of a whole batch, if above zero, and makes the others zero
+    (Bussmann, Leask & Nanda 2024, arXiv 2412.06410): rows share k times as many as they are.
+    """
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.k = k
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten()
+        largest = flat.topk(self.k * (x.numel() // x.shape[-1]), sorted=False)
+        kept = torch.zeros_like(flat).scatter(0, largest.indices, largest.values.relu())
+        return kept.view_as(x)
+
+
+class SquaredReLU(nn.Module):
+    """The square of a rectifier (So et al. 2021, arXiv 2109.08668)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.relu().square()
+
+
 class SparseAutoencoder(nn.Module):
     """Reconstructs vectors, after normalising them, as sums of few latents, the outputs of its
     module "activation".

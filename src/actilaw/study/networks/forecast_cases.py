@@ -24,12 +24,27 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import InputError
 from actilaw.recording.record import record
-from actilaw.study.networks.architectures import TopK, Transformer, gated, plain, routed
-from actilaw.study.networks.tasks import Task, digits, mnist, python_source
+from actilaw.study.networks.architectures import (
+    BatchTopK,
+    SquaredReLU,
+    TopK,
+    Transformer,
+    gated,
+    plain,
+    routed,
+)
+from actilaw.study.networks.tasks import (
+    Task,
+    Text,
+    digits,
+    mnist,
+    python_characters,
+    python_source,
+)
 from actilaw.study.networks.training import train, train_autoencoder, train_transformer
 
 # How many times shorter than the whole stream each stage is, by its name.
-STAGES = {"early30": 30, "early10": 10, "full": 1}
+STAGES = {"early100": 100, "early30": 30, "early10": 10, "full": 1}
 WINDOWS = 2400  # of text, 128 tokens each, that are recorded: 307,200 tokens
 FIRST, SECOND = "blocks.0.feedforward", "blocks.1.feedforward"
 
@@ -38,32 +53,35 @@ Stages = tuple[ActivationCounts, ...]  # one for each of STAGES
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Counts of one layer of a trained network at three stages of one stream of samples.
+    """Counts of one layer of a trained network at four stages of one stream of samples.
 
     Attributes:
-        name: of the case, as in `CASES`.
-        early30, early10, full: counts after a thirtieth, a tenth and all of the entries of the
-            stream; each has blocks of its own.
+        name: of the case, as in `CASES` or `LATER_CASES`.
+        early100, early30, early10, full: counts after a hundredth, a thirtieth, a tenth and all of
+            the entries of the stream; each has blocks of its own.
     """
 
     name: str
+    early100: ActivationCounts
     early30: ActivationCounts
     early10: ActivationCounts
     full: ActivationCounts
 
     @property
     def stages(self) -> dict[str, ActivationCounts]:
-        """The three counts by name, in the order of the stream."""
+        """The four counts by name, in the order of the stream."""
         return {stage: getattr(self, stage) for stage in STAGES}
 
     def census(self) -> Census:
-        """The three stages as layers of one census, to be saved."""
+        """The four stages as layers of one census, to be saved."""
         return Census(self.stages, {"case": self.name})
 
 
 def cases() -> Iterator[Case]:
-    """Every case in the order of `CASES`, trained and recorded when the iterator reaches it."""
-    return map(make_case, CASES)
+    """Every case in the order of `CASES` and `LATER_CASES`, trained and recorded when the iterator
+    reaches it.
+    """
+    return map(make_case, (*CASES, *LATER_CASES))
 
 
 def make_case(name: str) -> Case:
@@ -74,17 +92,18 @@ def make_case(name: str) -> Case:
         InputError: if there is no such case.
         MissingExtraError: if the case needs mlxtend or tokenizers, which is not installed.
     """
-    if name not in CASES:
-        raise InputError(f"expected one of the cases {', '.join(CASES)}, but got {name!r}")
-    return Case(name, *CASES[name]())
+    known = CASES | LATER_CASES
+    if name not in known:
+        raise InputError(f"expected one of the cases {', '.join(known)}, but got {name!r}")
+    return Case(name, *known[name]())
 
 
 def record_stages(model: nn.Module, stream: Tensor, layer: str, per: str = "sample") -> Stages:
-    """Counts of a layer after a thirtieth, a tenth and all of a stream.
+    """Counts of a layer after a hundredth, a thirtieth, a tenth and all of a stream.
 
     Args:
         model: takes in parts of the stream.
-        stream: in the order in which entries come; (n_entries, ...), 510 at least, so that every
+        stream: in the order in which entries come; (n_entries, ...), 1,700 at least, so that every
             stage has 17 blocks.
         layer: name of the layer.
         per: what a sample is, as in `record`.
@@ -124,9 +143,12 @@ def _shuffled(task: Task) -> Tensor:
     return inputs[torch.from_numpy(np.random.default_rng(1).permutation(len(inputs)))]
 
 
-def _text(model: Transformer, layer: str, per: str = "position") -> Stages:
+def _text(
+    model: Transformer, layer: str, per: str = "position", text: Text | None = None
+) -> Stages:
     """A layer of a language model, over text that it was not trained on."""
-    return record_stages(model, python_source().test_inputs[:WINDOWS], layer, per)
+    text = text or python_source()
+    return record_stages(model, text.test_inputs[:WINDOWS], layer, per)
 
 
 def _text_in_order(model: Transformer, layer: str) -> Stages:
@@ -137,10 +159,15 @@ def _text_in_order(model: Transformer, layer: str) -> Stages:
 
 
 def _text_latents(
-    model: Transformer, latents: int, activation: nn.Module, *, l1: float = 0.0
+    model: Transformer,
+    latents: int,
+    activation: nn.Module,
+    *,
+    l1: float = 0.0,
+    text: Text | None = None,
 ) -> Stages:
     """Latents of a language model's residual stream after its first block."""
-    text = python_source()
+    text = text or python_source()
     training = _residual(model, text.inputs[:WINDOWS]).flatten(0, 1)
     stream = _residual(model, text.test_inputs[:WINDOWS])
     autoencoder = train_autoencoder(training, latents, activation, l1=l1)
@@ -160,6 +187,29 @@ def _language_model(feedforward: Callable[[int], nn.Module], *, l1: float = 0.0)
 def _rectified() -> Transformer:
     """The language model that several cases share."""
     return train_transformer(python_source(), plain(4096), l1=2e-3, steps=500)
+
+
+@cache
+def _squared() -> Transformer:
+    """A language model of squared rectifiers that two cases share."""
+    return _language_model(plain(4096, SquaredReLU), l1=1e-4)
+
+
+@cache
+def _of_characters() -> Transformer:
+    """A language model of characters that three cases share."""
+    return train_transformer(python_characters(), plain(2048), l1=2e-3)
+
+
+def _character_latents(latents: int, activation: nn.Module, *, l1: float = 0.0) -> Stages:
+    """Latents of the language model of characters."""
+    return _text_latents(_of_characters(), latents, activation, l1=l1, text=python_characters())
+
+
+def _routed_characters() -> Stages:
+    """The experts of a language model of characters."""
+    model = train_transformer(python_characters(), routed(512))
+    return _text(model, f"{FIRST}.router", text=python_characters())
 
 
 # Names say what sets a case apart: "sparse" and "dense" have a larger and a smaller L1 penalty than
@@ -184,4 +234,17 @@ CASES: dict[str, Callable[[], Stages]] = {
     "text-routed": lambda: _text(_language_model(routed(1024)), f"{SECOND}.router"),
     "text-topk-latents": lambda: _text_latents(_rectified(), 8192, TopK(32)),
     "text-l1-latents": lambda: _text_latents(_rectified(), 8192, nn.ReLU(), l1=1e-2),
+}
+
+# Cases that came after the forecasts' second generation had been settled on those above and on the
+# networks of a study: other experts, other latents, another activation, other text.
+LATER_CASES: dict[str, Callable[[], Stages]] = {
+    "text-routed-4": lambda: _text(_language_model(routed(1024, top_k=4)), f"{FIRST}.router"),
+    "characters-routed": _routed_characters,
+    "text-batch-topk-latents": lambda: _text_latents(_rectified(), 4096, BatchTopK(16)),
+    "characters-topk-latents": lambda: _character_latents(8192, TopK(16)),
+    "text-squared-relu": lambda: _text(_squared(), f"{FIRST}.act"),
+    "text-squared-relu-second": lambda: _text(_squared(), f"{SECOND}.act"),
+    "characters-relu": lambda: _text(_of_characters(), f"{SECOND}.act", text=python_characters()),
+    "characters-l1-latents": lambda: _character_latents(8192, nn.ReLU(), l1=1e-2),
 }
