@@ -1,29 +1,42 @@
 """Fits and forecasts: recovery on drawn counts, forecasts of real networks beside every other
 method, and speed.
 
-Three tables in one run, about a quarter of an hour on two cores, most of it training. Networks and
-their recordings are fixed in actilaw.study.networks.forecast_cases; bad ones stay in. Names of
-parts (recovery, networks, speed) as arguments run those parts alone.
+Three tables in one run, about half an hour on two cores, most of it training. Networks and their
+recordings are fixed in actilaw.study.networks.forecast_cases; bad ones stay in. Names of parts
+(recovery, networks, speed) as arguments run those parts alone. The environment variable
+FORECAST_CASES names a folder in which recordings are kept from one run to the next.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from actilaw import ActivationCounts, ActivationLaw, FittedLaw, fit
-from actilaw.backtesting.backtest import METHODS, BacktestResult, backtest_from
-from actilaw.backtesting.baselines import BASELINES
+from actilaw import (
+    ActivationCounts,
+    ActivationLaw,
+    Census,
+    FittedLaw,
+    fit,
+    fit_accumulation,
+    load,
+)
+from actilaw.backtesting.backtest import RATE_DENSITY, backtest_from
 from actilaw.errors import CountsError
 from actilaw.fitting.families.catalogue import FAMILIES
+from actilaw.forecasting.hindcast import BacktestResult, compare, hindcast
+from rivals import RIVALS, as_incidence, heaps
 
 DRAWS, UNITS, SAMPLES = 500, 8000, 500
 MANY = 10**6  # units whose estimates are the truth to a thousandth
@@ -159,123 +172,200 @@ def _holds(fitted: FittedLaw, working: int) -> float:
 
 
 def networks() -> None:
-    """Real networks: forecasts of K from about a thirtieth and a tenth of the samples."""
-    print("\nreal networks, each forecast from the first thirtieth and tenth of its samples")
+    """Real networks: forecasts of K at about 10, 30 and 100 times the samples, from counts with
+    blocks, from counts alone, and from curves alone.
+    """
+    print("\nreal networks, each forecast from the first hundredth, thirtieth and tenth")
     start = time.perf_counter()
     table = _forecasts_of_networks()
+    table.to_csv("forecasts_of_networks.csv", index=False)
     _print_each(table)
     print(
-        f"\n  trained and recorded in {time.perf_counter() - start:.0f} s; "
-        f"{table['case'].nunique()} cases"
+        f"\n  trained (unless kept), recorded and forecast in {time.perf_counter() - start:.0f} s; "
+        f"{table['case'].nunique()} cases; each forecast in forecasts_of_networks.csv"
     )
     print(
         "  missed: error of K as a share of the newly working units; 1 is no better than "
         "assuming that no idle unit ever works\n"
+        "  error: of K. score: interval score (Gneiting & Raftery 2007) of the 95 % interval, as a "
+        "share of the idle units, its width plus 40 times what lies outside"
     )
-    summary = _summary_by_method(table)
+    for view in VIEWS:
+        _print_view(table[table["view"] == view], view)
+    print("\ncases that came later, each by its own view")
+    later = table[table["group"].isin(LATER_GROUPS) & (table["view"] == table["own view"])]
+    _print_summary(later, ["group"])
+
+
+def _print_view(table: pd.DataFrame, view: str) -> None:
+    print(f"\nfrom {VIEWS[view]}, by horizon")
+    _print_summary(table, ["horizon"])
+    print(f"\nfrom {VIEWS[view]}, the nineteen and those that came later, all horizons")
+    _print_summary(table, ["came later"])
+
+
+def _print_summary(table: pd.DataFrame, by: list[str]) -> None:
+    summary = _summary(table, by)
     print(summary.to_string(float_format=lambda value: f"{value:.3f}"))
-    best = summary["missed, mean"].drop(["rate_density", *FAMILIES]).min()
-    ours = summary.loc["rate_density"]
-    print(
-        f"\n  the rate density misses {ours['missed, mean']:.3f} (target 0.20), "
-        f"{ours['missed, mean'] / best:.2f} of the best "
-        f"baseline's (target 0.33); its 95 % interval holds {ours['coverage']:.0%} (target 90 %)"
-    )
 
 
-def _forecasts_of_networks() -> pd.DataFrame:
-    """A row per case, early part and method; trains the networks on the way."""
-    from actilaw.study.networks.forecast_cases import cases  # the other parts need no PyTorch
-
-    rows = []
-    for case in cases():
-        full = case.full
-        print(
-            f"  {case.name}: N {full.units:,}, D {full.samples:,}, c {full.active:.1f}, K "
-            f"{full.working:,}",
-            flush=True,
-        )
-        for early in (case.early30, case.early10):
-            rows += [{"case": case.name, **found} for found in _forecasts(early, full)]
-    table = pd.DataFrame(rows)
-    table["error"] = (table["expected"] / table["counted"] - 1).abs()
-    return table
-
-
-def _summary_by_method(table: pd.DataFrame) -> pd.DataFrame:
-    """Each method's errors and coverage, where the rate density, the law and every baseline gave a
-    forecast.
-    """
-    part = ["case", "from"]
-    missed = table.pivot_table(index=part, columns="method", values="missed")
-    answered = missed[["rate_density", "law", *BASELINES]].notna().all(axis=1)
-    compared = table.set_index(part).index.isin(answered.index[answered])
-    by_method = table[compared].groupby("method", sort=False)
+def _summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Each method's errors, coverage and interval score, in each group."""
+    grouped = table.groupby([*by, "method"], sort=False)
     return pd.DataFrame(
         {
-            "missed, mean": by_method["missed"].mean(),
-            "missed, median": by_method["missed"].median(),
-            "missed, worst": by_method["missed"].max(),
-            "error of K, mean": by_method["error"].mean(),
-            "error of K, worst": by_method["error"].max(),
-            "coverage": by_method["inside"].mean(),
-            "forecasts": by_method["missed"].count(),
+            "missed, mean": grouped["missed"].mean(),
+            "median": grouped["missed"].median(),
+            "worst": grouped["missed"].max(),
+            "error, mean": grouped["error"].mean(),
+            "coverage": grouped["inside"].mean(),
+            "score": grouped["score"].mean(),
+            "forecasts": grouped["missed"].count(),
+            "refused": grouped["missed"].apply(lambda missed: missed.isna().sum()),
         }
     )
 
 
-def _forecasts(early: ActivationCounts, full: ActivationCounts) -> list[dict[str, object]]:
+VIEWS = {
+    "blocks": "counts with blocks",
+    "counts": "counts without blocks",
+    "curve": "curves alone",
+}
+HORIZONS = {"early100": 100, "early30": 30, "early10": 10}
+# The view by which each case that came later was meant to be judged; all are shown by every view.
+LATER_GROUPS = {
+    "routed": ("blocks", "text-routed-4", "characters-routed"),
+    "top-k": ("blocks", "text-batch-topk-latents", "characters-topk-latents"),
+    "without blocks": ("counts", "text-squared-relu", "characters-relu"),
+    "curve alone": ("curve", "text-squared-relu-second", "characters-l1-latents"),
+}
+
+
+def _forecasts_of_networks() -> pd.DataFrame:
+    """A row per case, early part, view and method; trains the networks on the way, or takes those
+    kept in the folder that the environment variable FORECAST_CASES names.
+    """
+    from actilaw.study.networks.forecast_cases import CASES, LATER_CASES
+
+    group_of = {case: group for group, (_, *names) in LATER_GROUPS.items() for case in names}
     rows = []
-    for method in METHODS:
+    for name in (*CASES, *LATER_CASES):
+        case = _kept_case(name)
+        full = case["full"]
+        print(
+            f"  {name}: N {full.units:,}, D {full.samples:,}, c {full.active:.1f}, K "
+            f"{full.working:,}",
+            flush=True,
+        )
+        group = group_of.get(name, "the nineteen")
+        about = {
+            "case": name,
+            "group": group,
+            "came later": name in LATER_CASES,
+            "own view": LATER_GROUPS[group][0] if group in LATER_GROUPS else "blocks",
+        }
+        for stage, horizon in HORIZONS.items():
+            early = case[stage]
+            if early.working == 0 or early.idle == 0:
+                continue
+            for view in VIEWS:
+                rows += [
+                    about | {"horizon": horizon, "view": view, **found}
+                    for found in _forecasts(early, full, view)
+                ]
+    return pd.DataFrame(rows)
+
+
+def _kept_case(name: str) -> Census:
+    """The counts of a case, from the folder where they are kept, if there is one."""
+    from actilaw.study.networks.forecast_cases import make_case  # the other parts need no PyTorch
+
+    folder = os.environ.get("FORECAST_CASES")
+    if folder is None:
+        return make_case(name).census()
+    kept = Path(folder) / f"{name}.safetensors"
+    if not kept.exists():
+        make_case(name).census().save(kept)
+    return load(kept)
+
+
+def _forecasts(early: ActivationCounts, full: ActivationCounts, view: str) -> list[dict[str, Any]]:
+    """The forecasts of every method from one early part, seen in one way."""
+    at = np.array([full.samples], float)
+    if view == "curve":
+        return _forecasts_of_curve(early, full, at)
+    seen = early if view == "blocks" else replace(early, blocks=None, first=None)
+    rows = []
+    for method in (RATE_DENSITY, *FAMILIES):
         try:
-            result = backtest_from(early, full, method)
+            result = backtest_from(seen, full, method)
         except CountsError as error:
             print(f"    {method} refused: {error}")
             continue
-        rows.append({"method": method, **_row(result)})
-    asymptote = _chao1_by_copia(early)
-    if asymptote is not None:
-        result = BacktestResult(
-            from_samples=early.samples,
-            samples=full.samples,
-            expected=asymptote,
-            lower=np.nan,
-            upper=np.nan,
-            counted=full.working,
-            newly_working=full.working - early.working,
+        rows.append({"method": method, **_row(result, early.idle)})
+    incidence = as_incidence(seen)
+    ahead = at * incidence.samples / early.samples
+    for method, rival in RIVALS.items():
+        expected = float(rival(incidence, ahead)[0])
+        rows.append(
+            {"method": method, **_row(_without_interval(early, full, expected), early.idle)}
         )
-        rows.append({"method": "copia's Chao1", **_row(result)})
     return rows
 
 
-def _row(result: BacktestResult) -> dict[str, object]:
-    inside = float(result.inside) if np.isfinite(result.lower) else np.nan
+def _forecasts_of_curve(
+    early: ActivationCounts, full: ActivationCounts, at: np.ndarray
+) -> list[dict[str, Any]]:
+    """The same from the curve of first activations alone."""
+    try:
+        fitted = fit_accumulation(early)
+    except CountsError as error:
+        print(f"    a curve was refused: {error}")
+        return []
+    expected = {
+        "heaps": float(heaps(fitted.curve, at)[0]),
+        "persistence": float(early.working),
+    }
+    return [
+        {"method": RATE_DENSITY, **_row(compare(fitted.forecaster, full), early.idle)},
+        *(
+            {"method": method, **_row(_without_interval(early, full, value), early.idle)}
+            for method, value in expected.items()
+        ),
+    ]
+
+
+def _without_interval(
+    early: ActivationCounts, full: ActivationCounts, expected: float
+) -> BacktestResult:
+    return hindcast(early, full, expected, np.nan, np.nan)
+
+
+def _row(result: BacktestResult, idle: int) -> dict[str, Any]:
+    """A forecast and its scores; `idle` units were left to forecast."""
+    has_interval, answered = np.isfinite(result.lower), np.isfinite(result.expected)
+    outside = max(result.lower - result.counted, result.counted - result.upper, 0.0)
+    score = (result.upper - result.lower + 40 * outside) / idle
     return {
         "from": result.from_samples,
         "expected": result.expected,
+        "lower": result.lower,
+        "upper": result.upper,
         "counted": result.counted,
         "newly_working": result.newly_working,
-        "missed": result.missed,
-        "inside": inside,
-        "interval": f"{result.lower:,.0f} to {result.upper:,.0f}",
+        "missed": result.missed if answered else np.nan,
+        "error": abs(result.expected / result.counted - 1),
+        "inside": float(result.inside) if has_interval else np.nan,
+        "score": score if has_interval else np.nan,
     }
 
 
-def _chao1_by_copia(early: ActivationCounts) -> float | None:
-    """The number of units that will ever work: all that copia computes in reasonable time."""
-    try:
-        from copia.richness import chao1  # pyright: ignore[reportMissingImports]
-    except ModuleNotFoundError:
-        return None
-    return min(float(chao1(early.counts[early.counts > 0])), early.units)
-
-
 def _print_each(table: pd.DataFrame) -> None:
-    by_density = table[table["method"] == "rate_density"].set_index(["case", "from"])
-    missed = table.pivot_table(
-        index=["case", "from"], columns="method", values="missed", sort=False
-    )
-    counted = by_density[["counted", "newly_working", "expected", "interval"]]
+    """Every forecast of the rate density, and what each method missed."""
+    index = ["case", "horizon", "view"]
+    ours = table[table["method"] == RATE_DENSITY].set_index(index)
+    missed = table.pivot_table(index=index, columns="method", values="missed", sort=False)
+    counted = ours[["from", "newly_working", "counted", "expected", "lower", "upper"]]
     print(counted.join(missed).to_string(float_format=lambda value: f"{value:.2f}"))
 
 

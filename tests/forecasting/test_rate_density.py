@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import betabinom, binom
 
 from actilaw.forecasting.incidence import IncidenceFrequencies, incidence_frequencies
-from actilaw.forecasting.rate_density import fit_rate_density
+from actilaw.forecasting.rate_density import DRIFT, fit_rate_density
 from builders.drawn import draw_counts
 
 
@@ -40,3 +40,13 @@ def test_more_samples_make_more_units_work_and_never_all() -> None:
     assert 0 < share[0] < 1e-3
     assert share[-1] <= 1
     assert np.all(np.isfinite(variance) & (variance > 0))
+
+
+def test_the_log_odds_are_the_less_certain_the_further_ahead() -> None:
+    incidence = incidence_frequencies(draw_counts(20_000, 200, 0.3, 300, seed=5))
+    density = fit_rate_density(incidence)
+    factors = np.array([2.0, 10.0, 100.0])
+    _, variance = density.newly_working(factors * 300)
+    of_estimate = np.array([member.log_odds(factors - 1) for member in density.members])
+    without = of_estimate[:, 1].mean(axis=0) + of_estimate[:, 0].var(axis=0)
+    np.testing.assert_allclose(variance - without, (DRIFT * np.log(factors)) ** 2, rtol=1e-9)

@@ -3,7 +3,7 @@
 Working units stay working, so only the N − K idle ones are uncertain. A model of the firing rates
 (`Rates`: the rate density, or a closed form) gives the share of them that works by D' samples, and
 that share's error. The interval (`intervals`) adds chance: which idle units start to work is
-random, and units that answer to the same samples start together (`overdispersion` in `incidence`).
+random, and units that answer to the same samples start together (`clustering`).
 Its bounds are made for each D' and then kept from falling (`rising`). Up to the D samples counted,
 the forecast is the rarefaction curve of the counts, without a width.
 
@@ -24,6 +24,7 @@ from scipy.special import expit, logit, ndtri
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
+from actilaw.forecasting.clustering import overdispersion_ahead
 from actilaw.forecasting.incidence import (
     LEAST_BLOCKS_FOR_INCIDENCE,
     incidence_frequencies,
@@ -109,19 +110,28 @@ class Forecaster(Generic[SeenT]):
             overdispersion and for the bound of risks.
         rates: what the share of idle units that start to work is computed from.
         inflation: factor on the variance of that share's log odds, >= 1.
+        overdispersion: variance of the number of units that will start to work over that of
+            independent ones, >= 1; that of the incidence if None.
     """
 
     counts: SeenT
     incidence: Evidence
     rates: Rates
     inflation: float = 1.0
+    overdispersion: float | None = None
 
     def __repr__(self) -> str:
         return (
             f"<Forecaster by {type(self.rates).__name__} from {self.counts.samples:,} samples, "
             f"{self.counts.working:,} of {self.counts.units:,} units working; overdispersion "
-            f"{self.incidence.overdispersion:.3g}, inflation {self.inflation:.3g}>"
+            f"{self.overdispersion_ahead:.3g}, inflation {self.inflation:.3g}>"
         )
+
+    @property
+    def overdispersion_ahead(self) -> float:
+        """Variance of the number of units that will start to work over that of independent ones."""
+        known = self.overdispersion
+        return self.incidence.overdispersion if known is None else known
 
     def at(self, samples: Ints, level: float) -> pd.DataFrame:
         """Working units after `samples` samples in all, given the counts so far.
@@ -275,7 +285,7 @@ def _newly_working_units(forecaster: Forecaster, samples: Ints, level: float) ->
         idle,
         share,
         variance,
-        overdispersion=forecaster.incidence.overdispersion,
+        overdispersion=forecaster.overdispersion_ahead,
         level=level,
     )
     expected = idle * share
@@ -292,6 +302,7 @@ def rate_density_forecaster(counts: ActivationCounts) -> Forecaster[ActivationCo
         incidence=incidence,
         rates=fit_rate_density(incidence),
         inflation=lookback_inflation(counts),
+        overdispersion=overdispersion_ahead(counts, incidence),
     )
 
 
@@ -319,6 +330,6 @@ def lookback_inflation(counts: ActivationCounts) -> float:
     share, variance = float(shares[0]), float(variances[0])
     counted = log_odds_of_counted(counts.working - early.working, early.idle)
     error = counted - logit(share)
-    chance = variance_of_draw(early.idle, share, incidence.overdispersion)
+    chance = variance_of_draw(early.idle, share, overdispersion_ahead(early, incidence))
     squared_error = error**2 / (variance + chance)
     return float(max(1.0, (LOOKBACK_PRIOR + squared_error) / (LOOKBACK_PRIOR + 1)))

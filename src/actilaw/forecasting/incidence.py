@@ -8,7 +8,7 @@ unit was active in a block at all does not depend on what happens inside the blo
 long. Incidence tells rates of up to a few per sampling unit apart. Idle units that start to work
 have such rates; how often the busiest units are activated says nothing about them.
 
-    (IF1) A unit of rate λ is active in one sampling unit with probability 1 − exp(−λ), and in k of
+    (IQ1) A unit of rate λ is active in one sampling unit with probability 1 − exp(−λ), and in k of
           T with P(k | λ) = C(T, k) (1 − exp(−λ))^k exp(−λ)^(T−k)  [derived]
 """
 
@@ -45,6 +45,13 @@ class IncidenceFrequencies:
     of_block: Floats | None = None
 
     @property
+    def tempering(self) -> float:
+        """What the likelihood is divided by: nothing, since blocks come in any order and units that
+        were active together do not bend the density of rates.
+        """
+        return 1.0
+
+    @property
     def overdispersion(self) -> float:
         """Variance over mean, between blocks, of the number of units active in that block alone; at
         least 1, its value for units that are independent of each other.
@@ -58,7 +65,7 @@ class IncidenceFrequencies:
         return max(1.0, float(unique.var(ddof=1) / unique.mean()))
 
     def probabilities(self, activations: Floats) -> Floats:
-        """Probability of each incidence, (IF1), for units of which so many activations are expected
+        """Probability of each incidence, (IQ1), for units of which so many activations are expected
         in all samples, (n_rates,); (n_frequencies, n_rates).
         """
         rates, total = activations / self.sampling_units, self.sampling_units

@@ -6,18 +6,24 @@ in the logarithm of the rate:
 
     (RD1) A unit of which a activations are expected in all samples so far, a = Tλ, is found in one
           of several classes with probabilities that are known: by the number of blocks or samples
-          in which it was active (IF1), or by when it was first active (WT1)
+          in which it was active (IQ1), or by when it was first active (WT1)
     (RD2) The units' rates have the density exp g(x) on x = ln λ, and a share of the units may be
           silent. Roughness costs (s/2) ∫ g''(x)² dx, so straight lines are free: λ^b, the power law
           of (7), of any b
     (RD3) A unit idle after T sampling units works by U of them with the odds
           ∫ (exp(−Tλ) − exp(−Uλ)) exp g  :  silent + ∫ exp(−Uλ) exp g  [derived]
+    (RD4) variance of the log odds of (RD3) = that of the estimate + (DRIFT ln(U/T))²  [measured]
 
 Counts show the shape of g down to rates of about one in all samples. Rarer units are those that
 start to work later: their number is known (N − K), their rates are not. The prior (RD2) continues
 the power law from where counts determine it, and bends it no more than the number of idle units
 demands. What counts do not determine is averaged over in equal parts: three degrees of smoothness,
-each with and without a silent share.
+each with and without a silent share. Weights by the evidence of each were tried and are worse
+(docs/theory/forecasts.md).
+
+The estimate supposes that the density goes on as smoothly as it began. Densities of trained
+networks need not: units that training starved may gather at rates that nothing announces. (RD4)
+holds how far networks depart, measured on half of those of a study.
 """
 
 from __future__ import annotations
@@ -32,9 +38,10 @@ from scipy.special import expit, logsumexp
 
 from actilaw.support.arrays import Floats
 
-# s of (RD2): the slope of g changes by about 1/√s per e-fold of the rate, which is 0.7, 0.4, 0.2.
-SMOOTHNESS = (2.0, 6.0, 20.0)
+# s of (RD2): the slope of g changes by about 1/√s per e-fold of the rate: 0.4, 0.2, 0.13.
+SMOOTHNESS = (6.0, 20.0, 60.0)
 LOG_RATE_STEP = 0.15
+DRIFT = 0.14  # standard deviation of the log odds per e-fold of the samples, (RD4)
 RAREST_RATE, BUSIEST_RATE = 1e-4, 1600.0  # rates covered, in activations in all samples so far
 DENSITY_TOLERANCE = 1e-3  # of a standard error, left between the estimate and the maximum
 MOST_DENSITY_STEPS = 200
@@ -59,8 +66,10 @@ class ClassifiedUnits(Protocol):
         ...
 
     @property
-    def overdispersion(self) -> float:
-        """How much more than independent units these numbers vary, at least 1."""
+    def tempering(self) -> float:
+        """What the likelihood is divided by, at least 1: more than 1 where units that were active
+        together bend the density itself.
+        """
         ...
 
     def probabilities(self, activations: Floats) -> Floats:
@@ -129,7 +138,8 @@ class RateDensity:
         further = (np.atleast_1d(samples) - counted) / counted
         found = np.array([member.log_odds(further) for member in self.members])
         log_odds, variance = found[:, 0], found[:, 1]
-        return expit(log_odds).mean(axis=0), variance.mean(axis=0) + log_odds.var(axis=0)
+        of_estimate = variance.mean(axis=0) + log_odds.var(axis=0)
+        return expit(log_odds).mean(axis=0), of_estimate + (DRIFT * np.log1p(further)) ** 2  # (RD4)
 
 
 def fit_rate_density(seen: ClassifiedUnits) -> RateDensity:
@@ -151,8 +161,7 @@ class _PenalisedLikelihood:
     """The penalised log-likelihood of (RD2), as a function of the logarithms of the weights.
 
     Attributes:
-        units: in each class, over the overdispersion: units that start to work together say as
-            much as fewer independent ones.
+        units: in each class, over the tempering.
         kernel: probability of each class at each rate, (RD1); (n_classes, n_weights).
         penalty: of the roughness of g; (n_weights, n_weights).
     """
@@ -187,7 +196,7 @@ def fit_one_rate_density(
     activations = np.exp(log_rates + LOG_RATE_STEP / 2)
     silent = np.zeros(1 if has_silent else 0)  # activations of the units that never fire
     likelihood = _PenalisedLikelihood(
-        units=seen.frequencies / seen.overdispersion,
+        units=seen.frequencies / seen.tempering,
         kernel=seen.probabilities(np.append(activations, silent)),
         penalty=_roughness_penalty(activations.size, activations.size + silent.size, smoothness),
     )

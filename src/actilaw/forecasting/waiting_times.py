@@ -57,6 +57,13 @@ class WaitingTimes:
         """D, samples in all."""
         return self.curve.samples
 
+    @property
+    def tempering(self) -> float:
+        """What the likelihood is divided by: the overdispersion, since units that start to work
+        together stand in one interval and bend the density of rates there.
+        """
+        return self.overdispersion
+
     def probabilities(self, activations: Floats) -> Floats:
         """Probability of each interval, (WT1), for units of which so many activations are expected
         in all samples, (n_rates,); (n_intervals + 1, n_rates).

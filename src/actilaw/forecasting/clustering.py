@@ -1,0 +1,47 @@
+"""Units that start to work together: how much more than independent ones their number will vary
+(overdispersion of clustered data, McCullagh & Nelder 1989).
+
+Units answer to the same samples: one rare text can wake a hundred of them. The number of units
+that will start to work then has the variance of a binomial number times an overdispersion, which
+what was seen so far tells more or less well:
+
+    (CL1) with blocks: φ, the overdispersion over blocks, up to RELIABLE, and beyond that
+          RELIABLE (φ/RELIABLE)^SHRINKAGE, since larger ones rest on one or two blocks of many
+    (CL2) without blocks: the square root of the overdispersion of first activations (WT2), where
+          these were recorded, or else USUAL_OVERDISPERSION
+
+The constants are those of the best interval score (Gneiting & Raftery 2007) on half of the networks
+of a study (images of digits, parity, latents of rectifiers, text) and on twelve of the cases of
+benchmarks/forecast.py. docs/results.md reports on the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.errors import CountsError, InputError
+from actilaw.forecasting.incidence import IncidenceFrequencies
+from actilaw.forecasting.logged_curve import curve_of_first_activations
+from actilaw.forecasting.waiting_times import waiting_times
+
+RELIABLE, SHRINKAGE = 10.0, 0.25
+USUAL_OVERDISPERSION = 4.0
+
+
+def overdispersion_ahead(counts: ActivationCounts, incidence: IncidenceFrequencies) -> float:
+    """Variance of the number of units that will start to work, over that of independent ones."""
+    if incidence.of_block is not None:
+        return _shrunken(incidence.overdispersion)
+    try:
+        times = waiting_times(curve_of_first_activations(counts))
+    except (InputError, CountsError):  # first activations were not recorded, or show too little
+        return USUAL_OVERDISPERSION
+    return float(np.sqrt(times.overdispersion))
+
+
+def _shrunken(overdispersion: float) -> float:
+    """An overdispersion that was measured over blocks, by (CL1)."""
+    if overdispersion <= RELIABLE:
+        return overdispersion
+    return RELIABLE * (overdispersion / RELIABLE) ** SHRINKAGE
