@@ -7,8 +7,8 @@ what was seen so far tells more or less well:
 
     (CL1) with blocks: φ, the overdispersion over blocks, up to RELIABLE, and beyond that
           RELIABLE (φ/RELIABLE)^SHRINKAGE, since larger ones rest on one or two blocks of many
-    (CL2) without blocks: the square root of the overdispersion of first activations (WT2), where
-          these were recorded, or else USUAL_OVERDISPERSION
+    (CL2) for curves, and for counts without blocks: the square root of the overdispersion of first
+          activations (WT2), where these are known, or else USUAL_OVERDISPERSION
 
 The constants are those of the best interval score (Gneiting & Raftery 2007) on half of the networks
 of a study (images of digits, parity, latents of rectifiers, text) and on twelve of the cases of
@@ -23,7 +23,7 @@ from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import CountsError, InputError
 from actilaw.forecasting.incidence import IncidenceFrequencies
 from actilaw.forecasting.logged_curve import curve_of_first_activations
-from actilaw.forecasting.waiting_times import waiting_times
+from actilaw.forecasting.waiting_times import WaitingTimes, waiting_times
 
 RELIABLE, SHRINKAGE = 10.0, 0.25
 USUAL_OVERDISPERSION = 4.0
@@ -37,6 +37,11 @@ def overdispersion_ahead(counts: ActivationCounts, incidence: IncidenceFrequenci
         times = waiting_times(curve_of_first_activations(counts))
     except (InputError, CountsError):  # first activations were not recorded, or show too little
         return USUAL_OVERDISPERSION
+    return overdispersion_of_first(times)
+
+
+def overdispersion_of_first(times: WaitingTimes) -> float:
+    """The same from first activations, by (CL2)."""
     return float(np.sqrt(times.overdispersion))
 
 

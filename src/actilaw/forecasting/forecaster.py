@@ -24,7 +24,7 @@ from scipy.special import expit, logit, ndtri
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
-from actilaw.forecasting.clustering import overdispersion_ahead
+from actilaw.forecasting.clustering import overdispersion_ahead, overdispersion_of_first
 from actilaw.forecasting.incidence import (
     LEAST_BLOCKS_FOR_INCIDENCE,
     incidence_frequencies,
@@ -309,7 +309,12 @@ def rate_density_forecaster(counts: ActivationCounts) -> Forecaster[ActivationCo
 def curve_forecaster(curve: LoggedCurve) -> Forecaster[LoggedCurve]:
     """A forecaster that uses the density of rates that first activations show."""
     times = waiting_times(curve)
-    return Forecaster(counts=curve, incidence=times, rates=fit_rate_density(times))
+    return Forecaster(
+        counts=curve,
+        incidence=times,
+        rates=fit_rate_density(times),
+        overdispersion=overdispersion_of_first(times),
+    )
 
 
 def lookback_inflation(counts: ActivationCounts) -> float:

@@ -46,10 +46,13 @@ class IncidenceFrequencies:
 
     @property
     def tempering(self) -> float:
-        """What the likelihood is divided by: nothing, since blocks come in any order and units that
-        were active together do not bend the density of rates.
-        """
-        return 1.0
+        """What the likelihood is divided by: the square root of the overdispersion."""
+        return float(np.sqrt(self.overdispersion))
+
+    @property
+    def error_factor(self) -> float:
+        """κ of (RD4): the error of the estimate is that of the likelihood as it was."""
+        return 1 / self.tempering
 
     @property
     def overdispersion(self) -> float:

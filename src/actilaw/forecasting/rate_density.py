@@ -12,18 +12,22 @@ in the logarithm of the rate:
           of (7), of any b
     (RD3) A unit idle after T sampling units works by U of them with the odds
           ∫ (exp(−Tλ) − exp(−Uλ)) exp g  :  silent + ∫ exp(−Uλ) exp g  [derived]
-    (RD4) variance of the log odds of (RD3) = that of the estimate + (DRIFT ln(U/T))²  [measured]
+    (RD4) variance of the log odds of (RD3) = κ that of the estimate + (DRIFT ln(U/T))²  [measured]
 
 Counts show the shape of g down to rates of about one in all samples. Rarer units are those that
 start to work later: their number is known (N − K), their rates are not. The prior (RD2) continues
 the power law from where counts determine it, and bends it no more than the number of idle units
-demands. What counts do not determine is averaged over in equal parts: three degrees of smoothness,
+demands. What counts do not determine is averaged over in equal parts: four degrees of smoothness,
 each with and without a silent share. Weights by the evidence of each were tried and are worse
 (docs/theory/forecasts.md).
 
 The estimate supposes that the density goes on as smoothly as it began. Densities of trained
 networks need not: units that training starved may gather at rates that nothing announces. (RD4)
-holds how far networks depart, measured on half of those of a study.
+holds how far networks depart. Where units start to work together, the likelihood is divided by a
+tempering, which steadies the estimate; its error is smaller than the tempered likelihood says, by a
+factor κ, since the overdispersion is part of the chance of `clustering` already. Both, and DRIFT,
+are those of the best interval score (Gneiting & Raftery 2007) on half of the networks of a study
+and on twelve of the cases of benchmarks/forecast.py; docs/results.md reports on the others.
 """
 
 from __future__ import annotations
@@ -38,10 +42,10 @@ from scipy.special import expit, logsumexp
 
 from actilaw.support.arrays import Floats
 
-# s of (RD2): the slope of g changes by about 1/√s per e-fold of the rate: 0.4, 0.2, 0.13.
-SMOOTHNESS = (6.0, 20.0, 60.0)
+# s of (RD2): the slope of g changes by about 1/√s per e-fold of the rate: 0.7, 0.4, 0.2, 0.13.
+SMOOTHNESS = (2.0, 6.0, 20.0, 60.0)
 LOG_RATE_STEP = 0.15
-DRIFT = 0.14  # standard deviation of the log odds per e-fold of the samples, (RD4)
+DRIFT = 0.12  # standard deviation of the log odds per e-fold of the samples, (RD4)
 RAREST_RATE, BUSIEST_RATE = 1e-4, 1600.0  # rates covered, in activations in all samples so far
 DENSITY_TOLERANCE = 1e-3  # of a standard error, left between the estimate and the maximum
 MOST_DENSITY_STEPS = 200
@@ -67,9 +71,12 @@ class ClassifiedUnits(Protocol):
 
     @property
     def tempering(self) -> float:
-        """What the likelihood is divided by, at least 1: more than 1 where units that were active
-        together bend the density itself.
-        """
+        """What the likelihood is divided by, at least 1: more where units start together."""
+        ...
+
+    @property
+    def error_factor(self) -> float:
+        """κ of (RD4), in (0, 1]."""
         ...
 
     def probabilities(self, activations: Floats) -> Floats:
@@ -124,10 +131,12 @@ class RateDensity:
     Attributes:
         samples: D, those that were counted.
         members: estimates, without and with silent units, by smoothness; all of equal weight.
+        error_factor: κ of (RD4).
     """
 
     samples: int
     members: tuple[RateDensityEstimate, ...]
+    error_factor: float = 1.0
 
     def newly_working(self, samples: ArrayLike) -> tuple[Floats, Floats]:
         """Share of the idle units that work by `samples` samples in all, and the variance of its
@@ -138,7 +147,7 @@ class RateDensity:
         further = (np.atleast_1d(samples) - counted) / counted
         found = np.array([member.log_odds(further) for member in self.members])
         log_odds, variance = found[:, 0], found[:, 1]
-        of_estimate = variance.mean(axis=0) + log_odds.var(axis=0)
+        of_estimate = self.error_factor * variance.mean(axis=0) + log_odds.var(axis=0)
         return expit(log_odds).mean(axis=0), of_estimate + (DRIFT * np.log1p(further)) ** 2  # (RD4)
 
 
@@ -153,6 +162,7 @@ def fit_rate_density(seen: ClassifiedUnits) -> RateDensity:
             for has_silent in (False, True)
             for smoothness in SMOOTHNESS
         ),
+        seen.error_factor,
     )
 
 

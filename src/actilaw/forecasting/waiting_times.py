@@ -59,10 +59,15 @@ class WaitingTimes:
 
     @property
     def tempering(self) -> float:
-        """What the likelihood is divided by: the overdispersion, since units that start to work
-        together stand in one interval and bend the density of rates there.
+        """What the likelihood is divided by: the overdispersion, more than for blocks, since units
+        that start to work together stand in one interval and bend the density of rates there.
         """
         return self.overdispersion
+
+    @property
+    def error_factor(self) -> float:
+        """κ of (RD4)."""
+        return self.overdispersion**-0.25
 
     def probabilities(self, activations: Floats) -> Floats:
         """Probability of each interval, (WT1), for units of which so many activations are expected
