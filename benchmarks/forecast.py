@@ -179,12 +179,17 @@ def networks() -> None:
     start = time.perf_counter()
     table = _forecasts_of_networks()
     table.to_csv("forecasts_of_networks.csv", index=False)
+    print_networks(table)
+    print(
+        f"\n  trained (unless kept), recorded and forecast in {time.perf_counter() - start:.0f} s"
+    )
+
+
+def print_networks(table: pd.DataFrame) -> None:
+    """Each forecast, then means by view, horizon, half and group."""
     _print_each(table)
     print(
-        f"\n  trained (unless kept), recorded and forecast in {time.perf_counter() - start:.0f} s; "
-        f"{table['case'].nunique()} cases; each forecast in forecasts_of_networks.csv"
-    )
-    print(
+        f"\n  {table['case'].nunique()} cases; each forecast in forecasts_of_networks.csv\n"
         "  missed: error of K as a share of the newly working units; 1 is no better than "
         "assuming that no idle unit ever works\n"
         "  error: of K. score: interval score (Gneiting & Raftery 2007) of the 95 % interval, as a "
@@ -247,33 +252,36 @@ def _forecasts_of_networks() -> pd.DataFrame:
     """
     from actilaw.study.networks.forecast_cases import CASES, LATER_CASES
 
-    group_of = {case: group for group, (_, *names) in LATER_GROUPS.items() for case in names}
+    names = (*CASES, *LATER_CASES)
+    return pd.DataFrame([row for name in names for row in rows_of_case(name, _kept_case(name))])
+
+
+def rows_of_case(name: str, case: Census) -> list[dict[str, Any]]:
+    """A row for each early part, view and method of one case."""
+    full = case["full"]
+    print(
+        f"  {name}: N {full.units:,}, D {full.samples:,}, c {full.active:.1f}, K {full.working:,}",
+        flush=True,
+    )
+    groups = [group for group, (_, *names) in LATER_GROUPS.items() if name in names]
+    group = groups[0] if groups else "the nineteen"
+    about = {
+        "case": name,
+        "group": group,
+        "came later": bool(groups),
+        "own view": LATER_GROUPS[group][0] if groups else "blocks",
+    }
     rows = []
-    for name in (*CASES, *LATER_CASES):
-        case = _kept_case(name)
-        full = case["full"]
-        print(
-            f"  {name}: N {full.units:,}, D {full.samples:,}, c {full.active:.1f}, K "
-            f"{full.working:,}",
-            flush=True,
-        )
-        group = group_of.get(name, "the nineteen")
-        about = {
-            "case": name,
-            "group": group,
-            "came later": name in LATER_CASES,
-            "own view": LATER_GROUPS[group][0] if group in LATER_GROUPS else "blocks",
-        }
-        for stage, horizon in HORIZONS.items():
-            early = case[stage]
-            if early.working == 0 or early.idle == 0:
-                continue
-            for view in VIEWS:
-                rows += [
-                    about | {"horizon": horizon, "view": view, **found}
-                    for found in _forecasts(early, full, view)
-                ]
-    return pd.DataFrame(rows)
+    for stage, horizon in HORIZONS.items():
+        early = case[stage]
+        if early.working == 0 or early.idle == 0:
+            continue
+        for view in VIEWS:
+            rows += [
+                about | {"horizon": horizon, "view": view, **found}
+                for found in _forecasts(early, full, view)
+            ]
+    return rows
 
 
 def _kept_case(name: str) -> Census:

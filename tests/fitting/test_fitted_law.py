@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,7 @@ from scipy.stats import binom
 from actilaw import ActivationCounts, FittedLaw, check, fit
 from actilaw.errors import InputError
 from actilaw.fitting.families.catalogue import FAMILIES
-from builders.drawn import draw_counts
+from builders.drawn import draw_blocks, draw_counts
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +207,18 @@ def test_multiples_of_the_samples_are_numbers_of_samples(fitted: FittedLaw) -> N
     pd.testing.assert_frame_equal(fitted.forecast("2x", units="2x"), wide)
     pd.testing.assert_frame_equal(fitted.residual_risk("1x"), fitted.residual_risk(500))
     pd.testing.assert_frame_equal(fitted.units_for(0.5, "2x"), fitted.units_for(0.5, 1000))
+
+
+def test_positions_without_blocks_are_remarked_on() -> None:
+    rng = np.random.default_rng(0)
+    with_blocks = replace(draw_blocks(rng.beta(0.3, 20, 900), 32, 8, rng), per="position")
+    without = replace(with_blocks, blocks=None)
+    said = "counted without blocks of samples"
+    assert any(said in remark for remark in fit(without).remarks())
+    assert said in repr(fit(without).summary())
+    for counts, family in (
+        (with_blocks, None),
+        (without, "law"),
+        (replace(without, per="sample"), None),
+    ):
+        assert not any(said in remark for remark in fit(counts, family).remarks())
