@@ -318,7 +318,20 @@ def _forecasts(early: ActivationCounts, full: ActivationCounts, view: str) -> li
         rows.append(
             {"method": method, **_row(_without_interval(early, full, expected), early.idle)}
         )
+    asymptote = _chao1_by_copia(incidence)
+    if asymptote is not None:
+        result = _without_interval(early, full, asymptote)
+        rows.append({"method": "copia's Chao1", **_row(result, early.idle)})
     return rows
+
+
+def _chao1_by_copia(early: ActivationCounts) -> float | None:
+    """The number of units that will ever work: all that copia computes in reasonable time."""
+    try:
+        from copia.richness import chao1  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError:
+        return None
+    return min(float(chao1(early.counts[early.counts > 0])), early.units)
 
 
 def _forecasts_of_curve(

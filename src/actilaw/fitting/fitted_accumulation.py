@@ -65,8 +65,9 @@ class FittedAccumulation:
         logged = {"units": curve.units, "samples": curve.samples, "working": curve.working}
         rows = {name: (float(value),) * 3 for name, value in logged.items()}
         ahead = self.forecast([f"{factor}x" for factor in SUMMARY_MULTIPLES], level=level)
-        for factor, row in zip(SUMMARY_MULTIPLES, ahead.itertuples(), strict=True):
-            rows[f"working_at_{factor}x"] = (row.expected, row.lower, row.upper)
+        bounds = ahead[["expected", "lower", "upper"]].to_numpy(float).tolist()
+        for factor, row in zip(SUMMARY_MULTIPLES, bounds, strict=True):
+            rows[f"working_at_{factor}x"] = tuple(row)
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "lower", "upper"])
         return with_remarks(table, self.remarks())
 
