@@ -236,8 +236,8 @@ CASES: dict[str, Callable[[], Stages]] = {
     "text-l1-latents": lambda: _text_latents(_rectified(), 8192, nn.ReLU(), l1=1e-2),
 }
 
-# Cases that came after the forecasts' second generation had been settled on those above and on the
-# networks of a study: other experts, other latents, another activation, other text.
+# Cases that no constant of the forecasts was settled on: other experts, other latents, another
+# activation, other text. The routed and top-k ones were in view while constants were settled.
 LATER_CASES: dict[str, Callable[[], Stages]] = {
     "text-routed-4": lambda: _text(_language_model(routed(1024, top_k=4)), f"{FIRST}.router"),
     "characters-routed": _routed_characters,
