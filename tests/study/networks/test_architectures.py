@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 
 from actilaw.study.networks import (
+    BatchTopK,
+    SquaredReLU,
     Text,
     TopK,
     plain,
@@ -37,3 +39,17 @@ def test_a_routers_bias_balances_the_load_and_is_constant_after_training() -> No
 def test_top_k_keeps_the_largest_that_are_above_zero() -> None:
     x = torch.tensor([[3.0, -1.0, 2.0, 1.0], [-1.0, -2.0, 0.5, -3.0]])
     assert TopK(2)(x).tolist() == [[3, 0, 2, 0], [0, 0, 0.5, 0]]
+
+
+def test_batch_top_k_keeps_so_many_of_a_whole_batch() -> None:
+    x = torch.randn(6, 5, 40, generator=torch.Generator().manual_seed(0))
+    kept = BatchTopK(3)(x)
+    assert int((kept > 0).sum()) == 3 * 30
+    assert torch.equal(kept[kept > 0], x[kept > 0])
+    assert float(x[kept == 0].max()) <= float(kept[kept > 0].min())
+    assert len(set((kept > 0).sum(-1).flatten().tolist())) > 1  # not so many of each row
+
+
+def test_a_squared_rectifier_is_zero_below_zero() -> None:
+    x = torch.tensor([-2.0, 0.0, 3.0])
+    assert SquaredReLU()(x).tolist() == [0.0, 0.0, 9.0]

@@ -31,7 +31,7 @@ def mixture(text: Text) -> nn.Module:
 def test_every_token_is_counted_at_the_two_experts_that_its_router_chose(
     mixture: nn.Module, text: Text
 ) -> None:
-    stream, chosen = text.test_inputs[:60], []
+    stream, chosen = text.test_inputs[:200], []
     router = mixture.get_submodule("blocks.1.feedforward.router")
     hook = router.register_forward_hook(lambda _, x, output: chosen.append(output[0]))
     counts = record_stages(mixture, stream, "blocks.1.feedforward.router", "position")[-1]
