@@ -450,7 +450,7 @@ def _overdispersion_of_width(
         doubled_share: of units that work by twice as many; (n,).
     """
     of_samples = np.clip((doubled_share - share) / (share * (1 - share)), 0, 1)  # (OW3)
-    return 1 + (forecaster.incidence.overdispersion - 1) * of_samples
+    return 1 + (forecaster.overdispersion_ahead - 1) * of_samples
 
 
 def _least_active(counts: ActivationCounts, samples: Floats, level: float) -> Floats:

@@ -345,7 +345,7 @@ def _risk(
             n_idle,
             share,
             variance,
-            overdispersion=forecaster.incidence.overdispersion,
+            overdispersion=forecaster.overdispersion_ahead,
             level=level,
         )
         # Whole units, as of forecasts: the share of few units takes few values.
