@@ -156,7 +156,7 @@ class FittedLaw:
         units counted as active, and where a forecast from the first tenth of the recording missed
         what then happened.
         """
-        remarks = (self._remark_on_active(), self._remark_on_forecasts)
+        remarks = (self.remark_on_active(), self._remark_on_forecasts)
         return tuple(remark for remark in remarks if remark)
 
     @one_blas_thread()
@@ -379,7 +379,7 @@ class FittedLaw:
         from_density = isinstance(self.forecaster.rates, RateDensity)
         return remark_on(look_back(self.counts, None if from_density else self.family))
 
-    def _remark_on_active(self) -> str | None:
+    def remark_on_active(self) -> str | None:
         """Where c of the law and the mean number of active units differ by more than chance."""
         counted, fitted = self.counts.active, self.params["active"]
         if abs(counted - fitted) <= two_sided_z(0.95) * self.standard_errors["active"]:
