@@ -21,7 +21,7 @@ from actilaw.reporting.charts import ON_DARK, Chart, script_json
 
 GZIP_LEVEL = 9
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
     "img-src data: blob:; base-uri 'none'; form-action 'none'"
 )
 

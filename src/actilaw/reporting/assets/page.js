@@ -217,7 +217,8 @@
         const key = cell.dataset.sort;
         return key === undefined ? cell.textContent : key === "" ? NaN : Number(key);
       })]));
-    const texts = new Map([...body.rows].map(row => [row, row.textContent.toLowerCase()]));
+    const texts = new Map([...body.rows].map(row =>  // name and verdict
+      [row, `${row.cells[0].textContent} ${row.lastElementChild.textContent}`.toLowerCase()]));
     const order = new Intl.Collator("en", { numeric: true });
 
     function compare(one, other) {
