@@ -90,15 +90,20 @@ class Visit:
                 return
 
 
+def executable() -> str | None:
+    """Path of the system's chromium, or None."""
+    return next(filter(None, map(shutil.which, EXECUTABLES)), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """The chromium of the system, driven by Playwright."""
     playwright = pytest.importorskip("playwright.sync_api")
-    executable = next(filter(None, map(shutil.which, EXECUTABLES)), None)
-    if executable is None:
+    path = executable()
+    if path is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        opened = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield opened
         opened.close()
 

@@ -101,9 +101,9 @@ def check_fast(fitted: FittedLaw, *, level: float = 0.95) -> list[TestResult]:
     """The rows of `check` that take milliseconds each, from a fit that is there: for a page of
     hundreds of layers.
 
-    They are reinforcement, goodness_of_fit, alpha, backtest, and the comparisons of b. Left out are
-    the other families and simple laws, the inflection, the sampling unit, exchangeability and
-    independence. Draws are made in another order, so goodness_of_fit may differ in its last digits.
+    They are reinforcement, goodness_of_fit, alpha, and the comparisons of b. Left out are the other
+    families and simple laws, the back-test, the inflection, the sampling unit, exchangeability and
+    independence. Draws are made in another order, so that rows with draws differ a little.
 
     Args:
         fitted: the law of a layer; where another family was fitted, the law is fitted once more.
@@ -128,7 +128,6 @@ def _fast_tests(layer: FittedLayer) -> list[tuple[Claim, Test]]:
         (REINFORCEMENT, partial(next_activations, layer)),
         (GOODNESS_OF_FIT, partial(distance_from_law, layer)),
         (ALPHA, partial(alpha, layer)),
-        (BACKTEST, partial(forecast_from_first_tenth, layer)),
         *_comparisons_of_b(layer, estimates_of_b(layer, None)),
     ]
 

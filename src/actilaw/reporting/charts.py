@@ -198,6 +198,7 @@ def accumulation_chart(
     fitted: FittedLaw,
     ahead: pd.DataFrame,
     tested: TestedForecast | None = None,
+    seen: tuple[Ints, Floats] | None = None,
 ) -> Chart:
     """K against log D: counted, by the law, forecast with its interval; what an early part of the
     samples would have forecast; knee and inflection.
@@ -207,6 +208,7 @@ def accumulation_chart(
         fitted: to them.
         ahead: the forecast from all samples.
         tested: the forecast from the early part, of samples that were then counted.
+        seen: `counted_curve`, if it is there.
     """
     drawing = _Drawing("samples D", "working units K")
     drawing.band(ahead["samples"], ahead["lower"], ahead["upper"], FORECAST)
@@ -224,8 +226,7 @@ def accumulation_chart(
             symbol="diamond",
             bounds=(tested.table["lower"], tested.table["upper"]),
         )
-    seen = log_grid(1, counts.samples, COUNTED_POINTS)
-    drawing.points(seen, counts.rarefied(seen), "counted")
+    drawing.points(*(seen or counted_curve(counts)), "counted")
     drawing.ceiling(counts.units, f"N = {counts.units:,}")
     _mark_landmarks(drawing, fitted)
     last = ahead.iloc[-1]
@@ -260,8 +261,20 @@ def count_chart(counts: ActivationCounts, fitted: FittedLaw) -> Chart:
     return drawing.chart(words, (lowest, highest))
 
 
-def idle_chart(counts: ActivationCounts, fitted: FittedLaw, ahead: pd.DataFrame) -> Chart:
-    """Idle share against samples on log axes: flat before the knee, a power law after it."""
+def idle_chart(
+    counts: ActivationCounts,
+    fitted: FittedLaw,
+    ahead: pd.DataFrame,
+    seen: tuple[Ints, Floats] | None = None,
+) -> Chart:
+    """Idle share against samples on log axes: flat before the knee, a power law after it.
+
+    Args:
+        counts: of the layer.
+        fitted: to them.
+        ahead: the forecast from all samples.
+        seen: `counted_curve`, if it is there.
+    """
     drawing = _Drawing("samples D", "idle share (N − K)/N", log_y=True)
     shares = 1 - ahead[["expected", "lower", "upper"]] / counts.units
     least = 0.3 / counts.units  # a third of a unit
@@ -275,9 +288,9 @@ def idle_chart(counts: ActivationCounts, fitted: FittedLaw, ahead: pd.DataFrame)
     if fitted.family == "law":
         mean_field = np.asarray(fitted.law.idle_fraction(grid, exact=False))
         drawing.line(grid, mean_field.clip(least), "law, mean field", LAW, "dot")
-    seen = log_grid(1, counts.samples, COUNTED_POINTS)
-    idle = 1 - counts.rarefied(seen) / counts.units
-    drawing.points(seen[idle > least], idle[idle > least], "counted")
+    d, working = seen or counted_curve(counts)
+    idle = 1 - working / counts.units
+    drawing.points(d[idle > least], idle[idle > least], "counted")
     drawing.upright(fitted.law.knee, "knee", "right")
     words = (
         f"{counts.idle / counts.units:.1%} of the units are idle after {counts.samples:,} samples; "
@@ -349,6 +362,12 @@ def samples_ahead(counts: ActivationCounts) -> Ints:
     farthest = min(PLOTTED_FACTOR * counts.samples, LARGEST_WHOLE)
     grid = log_grid(counts.samples, farthest, FORECAST_POINTS)
     return np.unique(np.append(grid, min(10 * counts.samples, LARGEST_WHOLE)))
+
+
+def counted_curve(counts: ActivationCounts) -> tuple[Ints, Floats]:
+    """Samples d, and K(d) by rarefaction, as two figures draw them; (n,) each."""
+    seen = log_grid(1, counts.samples, COUNTED_POINTS)
+    return seen, counts.rarefied(seen)
 
 
 def tested_forecast(early: Forecaster, samples: int) -> TestedForecast:

@@ -32,6 +32,7 @@ from actilaw.reporting.charts import (
     TestedForecast,
     accumulation_chart,
     count_chart,
+    counted_curve,
     idle_chart,
     reinforcement_chart,
     samples_ahead,
@@ -307,13 +308,14 @@ def _figures(
     ahead: pd.DataFrame,
     tested: TestedForecast | None,
 ) -> list[Figure]:
+    seen = counted_curve(counts)
     figures = [
         Figure(
             "Accumulation curve",
             "How many units work after D samples: counted, by the law, and forecast with its 95 % "
             "interval"
             + ("." if tested is None else "; diamonds were forecast from the first tenth."),
-            accumulation_chart(counts, fitted, ahead, tested),
+            accumulation_chart(counts, fitted, ahead, tested, seen),
         ),
         Figure(
             "Law of counts",
@@ -336,7 +338,7 @@ def _figures(
             "Idle share",
             "What share of the units has never fired after D samples: flat before the knee, by the "
             "law a straight line after it.",
-            idle_chart(counts, fitted, ahead),
+            idle_chart(counts, fitted, ahead, seen),
         )
     )
     return figures

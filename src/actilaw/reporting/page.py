@@ -75,8 +75,8 @@ def _overview(readings: Sequence[LayerReading]) -> str:
 <h2 id="layers-title">Layers</h2>
 <p>A unit works once any sample has activated it, and is idle until then. 10x is the forecast of
 working units after ten times the samples. Removable are the units that stay idle even then, but for
-a risk of {risk:.1%}. The verdict counts the quick tests of the theory (1 of 20 deviates by chance);
-<code>actilaw check</code> makes all of them.</p>
+a risk of {risk:.1%}. The verdict counts the tests of the theory that take milliseconds, of which 1
+in 20 deviates by chance; <code>actilaw check</code> makes all of them.</p>
 {layer_table(readings)}</section>
 """
 
@@ -118,7 +118,7 @@ def _counted(reading: LayerReading) -> list[tuple[str, str]]:
 
 def _estimated(found: Estimates) -> list[tuple[str, str]]:
     return [
-        (f'{found.b:.3g} <span class="range">± {found.b_error:.2g}</span>', "b"),
+        (f"{found.b:.3g}", f"b, ± {found.b_error:.2g}"),
         (f"{found.alpha:.3g}", "alpha = 1 − b"),
     ]
 

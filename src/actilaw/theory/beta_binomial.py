@@ -83,7 +83,10 @@ class CountBins:
         reached = np.maximum(k, 0)
         bin_ = np.searchsorted(self.first, reached, side="right") - 1
         below = np.concatenate(([0.0], np.cumsum(self.mass)))[bin_]
-        within = self._mass_between(self.first[bin_], reached)
+        within = self.mass[bin_]
+        part = np.flatnonzero(self.last[bin_] > reached)  # of bins that k lies inside of
+        if part.size:
+            within[part] = self._mass_between(self.first[bin_][part], reached[part])
         return np.where(k < 0, 0.0, np.minimum(below + within, 1.0)).reshape(shape)
 
     def log_pmf(self, k: Ints) -> Floats:
@@ -154,6 +157,8 @@ def _mass(first: Ints, last: Ints, n: int, b: float, beta: float) -> Floats:
     """
     mass = np.exp(log_pmf(first, n - first, b, beta))
     wide = last > first
+    if not wide.any():
+        return mass
     lo, hi = first[wide] - 0.5, last[wide] + 0.5
     t = (lo + hi)[:, None] / 2 + (hi - lo)[:, None] / 2 * BIN_NODES
     area = np.exp(log_pmf(t, n - t, b, beta)) @ BIN_WEIGHTS * (hi - lo) / 2

@@ -55,7 +55,7 @@
     const get = name => style.getPropertyValue(name).trim();
     const common = {
       gridcolor: get("--grid"), zerolinecolor: get("--grid"), linecolor: get("--quiet"),
-      exponentformat: "power", automargin: true, fixedrange: matchMedia("(pointer: coarse)").matches,
+      exponentformat: "power", separatethousands: true, automargin: true, fixedrange: matchMedia("(pointer: coarse)").matches,
     };
     const { xaxis, yaxis, ...rest } = themed(chart.layout);
     return {
