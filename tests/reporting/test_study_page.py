@@ -16,7 +16,6 @@ from builders.browser import NARROW, WIDE, visit
 from builders.command import actilaw, assert_one_sentence
 from builders.filled_study import filled_study
 
-
 # Titles of axes that reach beyond their card.
 CUT_OFF = """() => [...document.querySelectorAll(".xtitle, .ytitle")].filter(title => {
   const card = title.closest("figure").getBoundingClientRect(), box = title.getBoundingClientRect();

@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike
 from actilaw.checks.reinforcement import ReinforcementKernel
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.log_histogram import log_histogram
-from actilaw.fitting.delta_method import ClosedFormRates
 from actilaw.fitting.fitted_law import PLOTTED_FACTOR, FittedLaw
 from actilaw.forecasting.forecaster import Forecaster
 from actilaw.loss.fitted_loss import FittedLoss
@@ -276,13 +275,16 @@ def idle_chart(
         seen: `counted_curve`, if it is there.
     """
     drawing = _Drawing("samples D", "idle share (N − K)/N", log_y=True)
-    shares = 1 - ahead[["expected", "lower", "upper"]] / counts.units
+    samples = ahead["samples"].to_numpy()
     least = 0.3 / counts.units  # a third of a unit
+    expected, highest, lowest = (
+        np.maximum(1 - ahead[column].to_numpy() / counts.units, least)
+        for column in ("expected", "lower", "upper")
+    )
     if counts.idle:
-        shares = shares.clip(lower=least)
-        drawing.band(ahead["samples"], shares["upper"], shares["lower"], FORECAST)
-        drawing.line(ahead["samples"], shares["expected"], "forecast", FORECAST)
-    grid = log_grid(1, int(ahead["samples"].iloc[-1]), LINE_POINTS)
+        drawing.band(samples, lowest, highest, FORECAST)
+        drawing.line(samples, expected, "forecast", FORECAST)
+    grid = log_grid(1, int(samples[-1]), LINE_POINTS)
     exact = 1 - _share_by_law(fitted, grid)
     drawing.line(grid, exact.clip(least), f"{_law_name(fitted)}, exact", LAW, "dash")
     if fitted.family == "law":
@@ -294,7 +296,7 @@ def idle_chart(
     drawing.upright(fitted.law.knee, "knee", "right")
     words = (
         f"{counts.idle / counts.units:.1%} of the units are idle after {counts.samples:,} samples; "
-        f"forecast at {ahead['samples'].iloc[-1]:,}: {shares['expected'].iloc[-1]:.1%}."
+        f"forecast at {samples[-1]:,}: {expected[-1]:.1%}."
     )
     return drawing.chart(words)
 
@@ -419,8 +421,8 @@ def _mark_landmarks(drawing: _Drawing, fitted: FittedLaw) -> None:
 
 def _share_by_law(fitted: FittedLaw, samples: Ints) -> Floats:
     """Share of the units that work by the closed form; of the samples' shape."""
-    rates = ClosedFormRates(fitted.closed_form, fitted.clustered_covariance, fitted.counts.samples)
-    return rates.working(samples)[0]
+    closed_form = fitted.closed_form
+    return 1 - np.asarray(closed_form.family.idle(closed_form.parameters, samples))
 
 
 def _law_name(fitted: FittedLaw) -> str:
