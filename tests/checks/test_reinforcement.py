@@ -83,3 +83,11 @@ def test_without_blocks_the_halves_are_drawn(counts: ActivationCounts) -> None:
     later = kernel.units @ kernel.chance * (counts.samples - kernel.samples)
     assert seen + later == pytest.approx(counts.counts.sum())
     assert reinforcement_kernel(ActivationCounts([0, 1, 1], 1)) is None
+
+
+def test_halves_that_determine_no_exponent_are_inconclusive() -> None:
+    part = np.array([[1, 0, 0], [2, 0, 0], [1, 0, 1], [1, 0, 0]] + 4 * [[1, 0, 0]])
+    counts = ActivationCounts(part.sum(0), 64, blocks=Blocks(part, np.full(8, 8), 8))
+    layer = FittedLayer.of(counts, 0.95, np.random.default_rng(0))
+    with pytest.raises(Inconclusive, match="do not determine the exponent"):
+        next_activations(layer)

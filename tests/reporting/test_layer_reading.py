@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from actilaw import ActivationCounts, Census, check, fit, report
 from actilaw.backtesting.backtest import backtest
@@ -11,6 +14,7 @@ from actilaw.errors import CountsError, InputError
 from actilaw.reporting import layer_reading
 from actilaw.reporting.layer_reading import read_layer, read_layers
 from builders.drawn import draw_blocks, draw_counts
+from builders.strategies import varied_layers
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +133,15 @@ def test_fits_of_other_counts_are_refused(in_blocks: ActivationCounts, tmp_path)
         with pytest.raises(InputError, match=said):
             report(census, path, fits=fits)  # type: ignore[arg-type]
     assert not path.exists()
+
+
+@settings(max_examples=25)
+@given(varied_layers())
+def test_any_layer_has_a_section(counts: ActivationCounts) -> None:
+    reading = read_layer("any", counts)
+    assert (reading.estimates is None) == bool(reading.refusal)
+    assert reading.removable is None or 0 <= reading.removable <= counts.idle
+    if reading.estimates is not None:
+        for figure in reading.estimates.figures:
+            drawn = json.loads(figure.chart.to_json())["data"]
+            assert all(len(trace["x"]) == len(trace["y"]) for trace in drawn)

@@ -143,9 +143,12 @@ def next_activations(layer: FittedLayer) -> TestResult:
         Inconclusive: without blocks, or if their halves do not determine the exponent.
     """
     halves = _halves(layer)
-    parameters = _weighted_least_squares(halves)
+    try:
+        parameters = _weighted_least_squares(halves)
+        influence = _influence_on_gamma(layer, halves, parameters)
+    except np.linalg.LinAlgError:
+        raise Inconclusive("these counts do not determine the exponent") from None
     gamma = float(parameters[1])
-    influence = _influence_on_gamma(layer, halves, parameters)
     margin = layer.z * layer.standard_error(influence)
     return REINFORCEMENT.compared(
         gamma,

@@ -16,14 +16,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from actilaw.checks.reinforcement import ReinforcementKernel
-from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.counts.activation_counts import MOST_SAMPLES, ActivationCounts
 from actilaw.counts.log_histogram import log_histogram
 from actilaw.fitting.fitted_law import PLOTTED_FACTOR, FittedLaw
 from actilaw.forecasting.forecaster import Forecaster
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import log_grid
-from actilaw.support.validation import LARGEST_WHOLE
 
 # Colours, by what is drawn, on a light page; and what each becomes on a dark one.
 COUNTED = "#1b1f24"
@@ -361,9 +360,14 @@ def samples_ahead(counts: ActivationCounts) -> Ints:
     """Where forecasts are drawn: from the samples counted to a hundred times as many, ten times
     among them.
     """
-    farthest = min(PLOTTED_FACTOR * counts.samples, LARGEST_WHOLE)
+    farthest = min(PLOTTED_FACTOR * counts.samples, MOST_SAMPLES)
     grid = log_grid(counts.samples, farthest, FORECAST_POINTS)
-    return np.unique(np.append(grid, min(10 * counts.samples, LARGEST_WHOLE)))
+    return np.unique(np.append(grid, ten_times(counts)))
+
+
+def ten_times(counts: ActivationCounts) -> int:
+    """Ten times the samples counted, or as many as can be counted at all."""
+    return min(10 * counts.samples, MOST_SAMPLES)
 
 
 def counted_curve(counts: ActivationCounts) -> tuple[Ints, Floats]:

@@ -36,13 +36,13 @@ from actilaw.reporting.charts import (
     idle_chart,
     reinforcement_chart,
     samples_ahead,
+    ten_times,
     tested_forecast,
 )
 from actilaw.reporting.text import Row, number
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.progress import Progress
 
-AHEAD = 10  # times the samples counted, which the table forecasts
 LEVEL = 0.95
 SECONDS_A_LAYER = 0.15  # measured with few units; those of a census whose layers are read at once
 SECONDS_A_UNIT = 1e-6
@@ -245,7 +245,7 @@ def _estimates(counts: ActivationCounts, fitted: FittedLaw) -> Estimates:
     tested = _tested(counts)
     found = None if tested is None else _hindcast(tested, counts)
     errors = fitted.standard_errors
-    at_ten = ahead[ahead["samples"] >= AHEAD * counts.samples].iloc[0]
+    at_ten = ahead[ahead["samples"] == ten_times(counts)].iloc[0]
     active_remark, failed = fitted.remark_on_active(), remark_on(found)
     return Estimates(
         b=fitted.law.b,
