@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from actilaw import ActivationCounts, Census, check, fit, report
+from actilaw import ActivationCounts, Census, check, fit, plan_removal, report
 from actilaw.backtesting.backtest import backtest
 from actilaw.errors import CountsError, InputError
 from actilaw.reporting import layer_reading
@@ -35,9 +35,10 @@ def test_the_reading_says_what_fit_and_forecast_say(in_blocks: ActivationCounts)
         (found.expected, found.lower, found.upper), (ahead.expected, ahead.lower, ahead.upper)
     )
     assert reading.removable == max(0, 800 - ahead.upper)
-    risk = fitted.residual_risk("1x").iloc[0]
+    risk = plan_removal(Census({"relu": in_blocks})).residual_risk("1x").iloc[0]
     [sentence] = [text for text in found.sentences if "risk of removing" in text]
-    assert f"Of the {in_blocks.idle} idle units {risk.expected:.2%}" in sentence
+    share = f"{risk.expected:.2%} ({risk.lower:.2%} to {risk.upper:.2%})"
+    assert f"Of the {in_blocks.idle} idle units {share}" in sentence
     tested = backtest(in_blocks, parts=[0.1], methods="rate_density").iloc[0]
     assert any(
         f"From the first {tested.from_samples} samples it forecast {tested.expected:,.0f} " in text

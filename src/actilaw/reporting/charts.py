@@ -357,17 +357,17 @@ def curves_chart(
 
 
 def samples_ahead(counts: ActivationCounts) -> Ints:
-    """Where forecasts are drawn: from the samples counted to a hundred times as many, ten times
-    among them.
+    """Where forecasts are drawn: from the samples counted to a hundred times as many, twice and ten
+    times among them.
     """
     farthest = min(PLOTTED_FACTOR * counts.samples, MOST_SAMPLES)
     grid = log_grid(counts.samples, farthest, FORECAST_POINTS)
-    return np.unique(np.append(grid, ten_times(counts)))
+    return np.unique(np.append(grid, [times(2, counts), times(10, counts)]))
 
 
-def ten_times(counts: ActivationCounts) -> int:
-    """Ten times the samples counted, or as many as can be counted at all."""
-    return min(10 * counts.samples, MOST_SAMPLES)
+def times(factor: int, counts: ActivationCounts) -> int:
+    """So many times the samples counted, or as many as can be counted at all."""
+    return min(factor * counts.samples, MOST_SAMPLES)
 
 
 def counted_curve(counts: ActivationCounts) -> tuple[Ints, Floats]:

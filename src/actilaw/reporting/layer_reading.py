@@ -36,8 +36,8 @@ from actilaw.reporting.charts import (
     idle_chart,
     reinforcement_chart,
     samples_ahead,
-    ten_times,
     tested_forecast,
+    times,
 )
 from actilaw.reporting.text import Row, number
 from actilaw.support.blas_threads import one_blas_thread
@@ -245,7 +245,9 @@ def _estimates(counts: ActivationCounts, fitted: FittedLaw) -> Estimates:
     tested = _tested(counts)
     found = None if tested is None else _hindcast(tested, counts)
     errors = fitted.standard_errors
-    at_ten = ahead[ahead["samples"] == ten_times(counts)].iloc[0]
+    at_two, at_ten = (
+        ahead[ahead["samples"] == times(factor, counts)].iloc[0] for factor in (2, 10)
+    )
     active_remark, failed = fitted.remark_on_active(), remark_on(found)
     return Estimates(
         b=fitted.law.b,
@@ -259,7 +261,7 @@ def _estimates(counts: ActivationCounts, fitted: FittedLaw) -> Estimates:
             for name, value in fitted.params.items()
         ],
         tests=check_fast(fitted, level=LEVEL),
-        sentences=_sentences(fitted, at_ten, found),
+        sentences=_sentences(fitted, at_two, at_ten, found),
         remarks=[remark for remark in (active_remark, failed) if remark],
         figures=_figures(counts, fitted, ahead, tested),
     )
@@ -281,7 +283,9 @@ def _hindcast(tested: TestedForecast, counts: ActivationCounts) -> BacktestResul
     return hindcast(tested.early, counts, last["expected"], last["lower"], last["upper"])
 
 
-def _sentences(fitted: FittedLaw, at_ten: pd.Series, found: BacktestResult | None) -> list[str]:
+def _sentences(
+    fitted: FittedLaw, at_two: pd.Series, at_ten: pd.Series, found: BacktestResult | None
+) -> list[str]:
     counts = fitted.counts
     sentences = [
         f"After ten times the samples {at_ten['expected']:,.0f} units are expected to work "
@@ -291,11 +295,13 @@ def _sentences(fitted: FittedLaw, at_ten: pd.Series, found: BacktestResult | Non
     if found is not None:
         sentences.append(f"{found}.")
     if counts.idle:
-        risk = fitted.forecaster.risk(np.array([counts.samples]), LEVEL).iloc[0]
+        expected, lower, upper = (
+            (at_two[column] - counts.working) / counts.idle
+            for column in ("expected", "lower", "upper")
+        )
         sentences.append(
-            f"Of the {counts.idle:,} idle units {risk.expected:.2%} ({risk.lower:.2%} to "
-            f"{risk.upper:.2%}) are expected to fire within as many samples again: the risk of "
-            "removing them all."
+            f"Of the {counts.idle:,} idle units {expected:.2%} ({lower:.2%} to {upper:.2%}) are "
+            "expected to fire within as many samples again: the risk of removing them all."
         )
     if fitted.forecasts_from != "rate_density":
         sentences.append(f"The forecast is made by the closed form, {fitted.forecasts_from}.")

@@ -39,8 +39,7 @@ def layer_table(readings: Sequence[LayerReading]) -> str:
     )
     rows = "".join(_layer_row(at, reading) for at, reading in enumerate(readings, start=1))
     table = (
-        '<table class="layers"><caption>N units, D samples, c units active on a sample on average; '
-        "a click on a heading sorts.</caption>"
+        '<table class="layers"><caption>Every layer</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
     filtering = _filter() if len(readings) >= LEAST_TO_FILTER else ""

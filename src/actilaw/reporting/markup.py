@@ -100,7 +100,7 @@ def table(
         wraps: whether the first column is broken into lines.
         words: index of a column of text, which is broken into lines.
     """
-    top = "".join(_head_cell(cell) for cell in head)
+    top = "".join(_head_cell(cell, at == words) for at, cell in enumerate(head))
     body = "".join(f"<tr>{_cells(tuple(cells), words)}</tr>" for cells in rows)
     kind = ' class="wraps"' if wraps else ""
     return scrolling(
@@ -115,8 +115,9 @@ def scrolling(content: str, label: str) -> str:
     )
 
 
-def _head_cell(cell: str) -> str:
-    return f'<th scope="col">{cell}</th>' if cell else "<td></td>"
+def _head_cell(cell: str, has_words: bool) -> str:
+    kind = ' class="words"' if has_words else ""
+    return f'<th scope="col"{kind}>{cell}</th>' if cell else "<td></td>"
 
 
 def _cells(cells: tuple[str, ...], words: int | None) -> str:

@@ -73,10 +73,11 @@ def _overview(readings: Sequence[LayerReading]) -> str:
     risk = (1 - LEVEL) / 2
     return f"""<section id="layers" aria-labelledby="layers-title">
 <h2 id="layers-title">Layers</h2>
-<p>A unit works once any sample has activated it, and is idle until then. 10x is the forecast of
-working units after ten times the samples. Removable are the units that stay idle even then, but for
-a risk of {risk:.1%}. The verdict counts the tests of the theory that take milliseconds, of which 1
-in 20 deviates by chance; <code>actilaw check</code> makes all of them.</p>
+<p>N units, D samples, c units active on a sample on average. A unit works once any sample has
+activated it, and is idle until then. 10x is the forecast of working units after ten times the
+samples. Removable are the units that stay idle even then, but for a risk of {risk:.1%}. The verdict
+counts the tests of the theory that take milliseconds, of which 1 in 20 deviates by chance;
+<code>actilaw check</code> makes all of them. A heading sorts the table.</p>
 {layer_table(readings)}</section>
 """
 
