@@ -9,7 +9,7 @@ from scipy.stats import betabinom
 
 from actilaw import ActivationCounts
 from actilaw.checks.fitted_layer import FittedLayer
-from actilaw.checks.reinforcement import alpha, next_activations
+from actilaw.checks.reinforcement import alpha, next_activations, reinforcement_kernel
 from actilaw.checks.result import Inconclusive
 from actilaw.counts.blocks import Blocks
 from builders.drawn import draw_counts
@@ -51,3 +51,43 @@ def test_an_exponent_inside_the_claim_holds(layer: FittedLayer) -> None:
     row = alpha(layer)
     assert row.verdict == "holds"
     assert row.lower < 0.6 < row.upper
+
+
+def test_the_kernel_is_the_mean_over_units_of_each_count() -> None:
+    rng = np.random.default_rng(3)
+    part = rng.binomial(2, rng.beta(0.5, 3, 300), size=(8, 300))
+    counts = ActivationCounts(part.sum(0), 16, blocks=Blocks(part, np.full(8, 2), 2))
+    kernel = reinforcement_kernel(counts)
+    assert kernel is not None
+    assert (kernel.samples, kernel.in_order) == (8, True)
+    first, later = part[:4].sum(0), part[4:].sum(0) / 8
+    # Of so few samples every count has a bin of its own.
+    assert kernel.count.tolist() == np.unique(first).tolist()
+    for k, chance, error, units in zip(
+        kernel.count, kernel.chance, kernel.error, kernel.units, strict=True
+    ):
+        mine = later[first == k]
+        assert units == mine.size
+        assert chance == pytest.approx(mine.mean())
+        if mine.size > 1:
+            assert error == pytest.approx(mine.std(ddof=1) / np.sqrt(mine.size), abs=1e-12)
+
+
+def test_without_blocks_the_halves_are_drawn(counts: ActivationCounts) -> None:
+    kernel = reinforcement_kernel(counts)
+    assert kernel is not None
+    assert not kernel.in_order
+    assert kernel.units.sum() == counts.units
+    # Both halves together are all activations.
+    seen = kernel.units @ kernel.count
+    later = kernel.units @ kernel.chance * (counts.samples - kernel.samples)
+    assert seen + later == pytest.approx(counts.counts.sum())
+    assert reinforcement_kernel(ActivationCounts([0, 1, 1], 1)) is None
+
+
+def test_halves_that_determine_no_exponent_are_inconclusive() -> None:
+    part = np.array([[1, 0, 0], [2, 0, 0], [1, 0, 1], [1, 0, 0]] + 4 * [[1, 0, 0]])
+    counts = ActivationCounts(part.sum(0), 64, blocks=Blocks(part, np.full(8, 8), 8))
+    layer = FittedLayer.of(counts, 0.95, np.random.default_rng(0))
+    with pytest.raises(Inconclusive, match="do not determine the exponent"):
+        next_activations(layer)

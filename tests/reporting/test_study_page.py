@@ -4,6 +4,7 @@ import json
 import re
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,15 @@ from actilaw import report
 from actilaw.errors import FileError
 from actilaw.study.claims.examine import CLAIMS, examine
 from actilaw.study.readings import readings
+from builders.browser import NARROW, WIDE, visit
 from builders.command import actilaw, assert_one_sentence
 from builders.filled_study import filled_study
+
+# Titles of axes that reach beyond their card.
+CUT_OFF = """() => [...document.querySelectorAll(".xtitle, .ytitle")].filter(title => {
+  const card = title.closest("figure").getBoundingClientRect(), box = title.getBoundingClientRect();
+  return box.left < card.left || box.right > card.right;
+}).map(title => title.textContent)"""
 
 
 @pytest.fixture(scope="module")
@@ -20,23 +28,45 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return filled_study(tmp_path_factory.mktemp("page") / "study").folder
 
 
-@pytest.mark.slow
-def test_the_page_has_a_figure_for_each_claim_and_every_verdict(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def written(folder: Path) -> Path:
     from actilaw.study.store import Study
 
-    study = Study(folder)
-    page = report(study, folder / "page.html").read_text()
+    return report(Study(folder), folder / "page.html")
+
+
+@pytest.mark.slow
+def test_the_page_has_a_figure_for_each_claim_and_every_verdict(
+    folder: Path, written: Path
+) -> None:
+    from actilaw.study.store import Study
+
+    study, page = Study(folder), written.read_text()
     found = examine(readings(study))
     for result in found:
         for statement in result.table()["statement"]:
             assert escape(statement) in page
-    assert page.count("Plotly.newPlot") == len(CLAIMS)  # one task
+    assert page.count('class="plot"') == len(CLAIMS)  # one task
     for verdict in ("holds", "fails", "cannot be told"):
         assert page.count(f">{verdict}</b>") == sum(
             (result.table()["verdict"] == verdict).sum() for result in found
         )
     # Nothing is requested: no script, style or picture from elsewhere.
     assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="http', page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(NARROW, "dark"), (WIDE, "light")])
+def test_every_figure_fits_its_card(written: Path, browser: Any, width: int, scheme: Any) -> None:
+    with visit(browser, written, width=width, scheme=scheme) as seen:
+        seen.scroll_through()
+        seen.page.wait_for_function("!document.querySelector('.plot:not([data-drawn])')")
+        assert seen.page.locator(".plot .trace").count() >= len(CLAIMS)
+        assert seen.too_wide() == []
+        assert seen.page.evaluate(CUT_OFF) == []
+        assert seen.serious_faults() == []
+        assert seen.errors == []
+        assert seen.outside == []
 
 
 @pytest.mark.slow

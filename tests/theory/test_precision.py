@@ -5,12 +5,12 @@ reach.
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from actilaw.theory.activation_law import ActivationLaw
-from actilaw.theory.beta_binomial import count_bins, log_pmf
+from actilaw.theory.beta_binomial import cdf, count_bins, log_pmf
 from actilaw.theory.log_gamma import (
     digamma_step,
     log_beta_ratio,
@@ -154,6 +154,14 @@ def test_the_cdf_is_the_sum_of_probabilities(b, beta):
     likely = summed[::97] > 1e-12
     assert got[likely] == pytest.approx(summed[::97][likely], rel=1e-10)
     assert got[~likely] == pytest.approx(summed[::97][~likely], rel=1e-7, abs=1e-100)
+
+
+@settings(max_examples=30)
+@given(st.floats(0.01, 20), st.floats(0.01, 500), st.integers(2, 60_000), st.floats(0, 1))
+def test_the_cdf_without_the_bins_beyond_is_the_same(b, beta, samples, reach):
+    k = np.unique(np.linspace(0, reach * samples, 7).astype(int))
+    whole = count_bins(samples, b, beta).cdf(k)
+    np.testing.assert_allclose(cdf(k, samples, b, beta), whole, rtol=1e-12, atol=1e-300)
 
 
 @pytest.mark.parametrize(("b", "beta"), [(0.5, 0.3), (1e3, 1e3), (30.0, 1e-3), (0.3, 1e2)])

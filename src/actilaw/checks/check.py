@@ -25,6 +25,7 @@ from actilaw.checks.alternatives import ALTERNATIVES
 from actilaw.checks.consistency import (
     ESTIMATORS_OF_B,
     SAMPLING_UNIT,
+    EstimatesOfB,
     all_equal,
     estimates_of_b,
     same_b,
@@ -44,12 +45,13 @@ from actilaw.checks.goodness_of_fit import (
 from actilaw.checks.reinforcement import ALPHA, REINFORCEMENT, alpha, next_activations
 from actilaw.checks.result import Claim, Inconclusive, TestResult
 from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.progress import Progress, told
 from actilaw.support.validation import one_fraction
 
-__all__ = ["check"]
+__all__ = ["check", "check_fast"]
 
 Test = Callable[[], TestResult]
 
@@ -94,6 +96,53 @@ def check(
     return pd.DataFrame(rows)
 
 
+@one_blas_thread()
+def check_fast(fitted: FittedLaw, *, level: float = 0.95) -> list[TestResult]:
+    """The rows of `check` that take milliseconds each, from a fit that is there: for a page of
+    hundreds of layers.
+
+    They are reinforcement, goodness_of_fit, alpha, and the comparisons of b. Left out are the other
+    families and simple laws, the back-test, the inflection, the sampling unit, exchangeability and
+    independence. Draws are made in another order, so that rows with draws differ a little.
+
+    Args:
+        fitted: the law of a layer; where another family was fitted, the law is fitted once more.
+        level: of the intervals, and of what counts as chance.
+
+    Returns:
+        A row of `check` for each test.
+
+    Raises:
+        CountsError: if the counts carry too little to determine a law, with the reason.
+    """
+    rng = np.random.default_rng(0)
+    if fitted.family == "law":
+        layer = FittedLayer(fitted.counts, fitted, level, rng)
+    else:
+        layer = FittedLayer.of(fitted.counts, level, rng)
+    return [_result(claim, test) for claim, test in _fast_tests(layer)]
+
+
+def _fast_tests(layer: FittedLayer) -> list[tuple[Claim, Test]]:
+    return [
+        (REINFORCEMENT, partial(next_activations, layer)),
+        (GOODNESS_OF_FIT, partial(distance_from_law, layer)),
+        (ALPHA, partial(alpha, layer)),
+        *_comparisons_of_b(layer, estimates_of_b(layer, None)),
+    ]
+
+
+def _comparisons_of_b(layer: FittedLayer, estimates: EstimatesOfB) -> list[tuple[Claim, Test]]:
+    """Each estimate of b beside that of the counts, and all of them together."""
+    return [
+        *(
+            (same_b_claim(layer, name), partial(same_b, layer, estimates, name))
+            for name in estimates.others
+        ),
+        (ESTIMATORS_OF_B, partial(all_equal, layer, estimates)),
+    ]
+
+
 def _tests(layer: FittedLayer, loss: FittedLoss | None) -> list[tuple[Claim, Test]]:
     """Every claim with its test, in the order of the table, which is that of the draws too."""
     estimates = estimates_of_b(layer, loss)
@@ -105,11 +154,7 @@ def _tests(layer: FittedLayer, loss: FittedLoss | None) -> list[tuple[Claim, Tes
         (ALPHA, partial(alpha, layer)),
         (BACKTEST, partial(forecast_from_first_tenth, layer)),
         (INFLECTION, partial(inflection, layer)),
-        *(
-            (same_b_claim(layer, name), partial(same_b, layer, estimates, name))
-            for name in estimates.others
-        ),
-        (ESTIMATORS_OF_B, partial(all_equal, layer, estimates)),
+        *_comparisons_of_b(layer, estimates),
         (SAMPLING_UNIT, partial(sampling_unit, layer)),
         (EXCHANGEABILITY, partial(drift, layer)),
         (INDEPENDENCE, partial(independence, layer)),

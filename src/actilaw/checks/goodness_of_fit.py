@@ -34,7 +34,7 @@ from actilaw.fitting.families.catalogue import FAMILIES
 from actilaw.fitting.families.mixture import FittedFamily
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import central_difference
-from actilaw.theory.beta_binomial import count_bins, log_pmf
+from actilaw.theory.beta_binomial import cdf, log_pmf
 
 BOOTSTRAP_LAYERS = 499
 EVEN_CUTS = 200
@@ -154,7 +154,7 @@ def _cell_shares(layer: FittedLayer, cuts: Ints) -> tuple[Floats, Floats]:
 
     def shares(log_parameters: Floats) -> Floats:
         b, beta = np.exp(log_parameters)
-        cumulative = count_bins(layer.counts.samples, float(b), float(beta)).cdf(cuts)
+        cumulative = cdf(cuts, layer.counts.samples, float(b), float(beta))
         return np.diff(cumulative, prepend=0.0, append=1.0)
 
     fitted = np.log([layer.law.b, layer.law.beta])

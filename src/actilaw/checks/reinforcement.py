@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from actilaw.backtesting.backtest import early_parts
 from actilaw.checks.fitted_layer import FittedLayer
 from actilaw.checks.result import (
     DEVIATES,
@@ -28,7 +29,9 @@ from actilaw.checks.result import (
     Inconclusive,
     TestResult,
 )
+from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.support.arrays import Floats
+from actilaw.support.numerics import log_grid
 from actilaw.theory import ActivationLaw
 
 REINFORCEMENT = Claim(
@@ -46,6 +49,7 @@ ALPHA = Claim(
 GAUSS_NEWTON_STEPS = 50
 GAUSS_NEWTON_TOLERANCE = 1e-8  # of ln a and γ
 LONGEST_GAUSS_NEWTON_STEP = 1.0  # of ln a and γ: a mean of this shape overflows easily
+KERNEL_BINS = 24  # of counts above 0, equally wide in their logarithm
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,64 @@ class Halves:
         return np.exp(np.clip(parameters @ self.terms, -50, 50))
 
 
+@dataclass(frozen=True, eq=False)
+class ReinforcementKernel:
+    """How often units fire next, given how often they have fired: the kernel that (1) says is
+    proportional to D_i + b, measured.
+
+    Attributes:
+        count: mean activations in the first half of the samples, of the units in each bin; the
+            first bin is of count 0 where there are such units; (n_bins,).
+        chance: share of the later samples that activated one of these units, in 0..1; (n_bins,).
+        error: its standard error, from the scatter over units; NaN of a single one; (n_bins,).
+        units: number of units in each bin; (n_bins,).
+        samples: in the first half.
+        in_order: whether the halves are those of the recording; else units were drawn into them at
+            random, which hides any drift.
+    """
+
+    count: Floats
+    chance: Floats
+    error: Floats
+    units: Floats
+    samples: int
+    in_order: bool
+
+    def by_law(self, law: ActivationLaw) -> Floats:
+        """(1) at these counts: (D_i + b)/(D + D*), in 0..1; (n_bins,)."""
+        return (self.count + law.b) / (self.samples + law.knee)
+
+
+def reinforcement_kernel(counts: ActivationCounts) -> ReinforcementKernel | None:
+    """The chance of firing next by the count so far, in bins of counts; None of too few samples.
+
+    The count is that of the first half of the blocks, the chance that of the rest. Without blocks
+    the halves are drawn at random.
+    """
+    parts = early_parts(counts, 0.5)
+    if not parts or parts[0].samples == counts.samples:
+        return None
+    k, n = parts[0].counts, parts[0].samples
+    chances = (counts.counts - k) / (counts.samples - n)
+    # Count 0 has a bin of its own, below the first edge.
+    bins = np.searchsorted(log_grid(1, n + 1, KERNEL_BINS), k, side="right")
+    units = np.bincount(bins).astype(float)
+    some = units > 0
+    units = units[some]
+    chance = np.bincount(bins, chances)[some] / units
+    squares = np.bincount(bins, chances**2)[some] / units - chance**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(np.maximum(squares, 0) / (units - 1))
+    return ReinforcementKernel(
+        count=np.bincount(bins, k)[some] / units,
+        chance=chance,
+        error=np.where(units > 1, error, np.nan),
+        units=units,
+        samples=n,
+        in_order=counts.blocks is not None,
+    )
+
+
 def next_activations(layer: FittedLayer) -> TestResult:
     """Exponent of the next activations of a unit against its count so far, (RK1).
 
@@ -81,9 +143,12 @@ def next_activations(layer: FittedLayer) -> TestResult:
         Inconclusive: without blocks, or if their halves do not determine the exponent.
     """
     halves = _halves(layer)
-    parameters = _weighted_least_squares(halves)
+    try:
+        parameters = _weighted_least_squares(halves)
+        influence = _influence_on_gamma(layer, halves, parameters)
+    except np.linalg.LinAlgError:
+        raise Inconclusive("these counts do not determine the exponent") from None
     gamma = float(parameters[1])
-    influence = _influence_on_gamma(layer, halves, parameters)
     margin = layer.z * layer.standard_error(influence)
     return REINFORCEMENT.compared(
         gamma,

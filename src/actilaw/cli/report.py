@@ -22,8 +22,8 @@ def report_command(
 ) -> None:
     """Write a self-contained HTML page on a census.
 
-    It has the estimates, the forecasts and the figures of each layer.
+    It has a table of the layers, and the estimates, forecasts and figures of each.
     """
-    with bar_if_slow("drawing layers") as progress:
+    with bar_if_slow("reading layers") as progress:
         page = report(Census.load(file), output, progress=progress)
     say(f"Page with the figures: {page.resolve()}")

@@ -157,7 +157,7 @@ class FittedLaw:
         then happened, and where positions were counted without blocks.
         """
         remarks = (
-            self._remark_on_active(),
+            self.remark_on_active(),
             self._remark_on_forecasts,
             self._remark_on_missing_blocks(),
         )
@@ -383,7 +383,7 @@ class FittedLaw:
         from_density = isinstance(self.forecaster.rates, RateDensity)
         return remark_on(look_back(self.counts, None if from_density else self.family))
 
-    def _remark_on_active(self) -> str | None:
+    def remark_on_active(self) -> str | None:
         """Where c of the law and the mean number of active units differ by more than chance."""
         counted, fitted = self.counts.active, self.params["active"]
         if abs(counted - fitted) <= two_sided_z(0.95) * self.standard_errors["active"]:

@@ -1,63 +1,63 @@
-"""Pieces of a page: the HTML document that holds everything, cards with figures, and tables."""
+"""Pieces of a page: the HTML document that holds everything, cards with figures, and tables.
+
+A page needs nothing but itself: its style, its script and Plotly stand in it, and a policy forbids
+the browser to ask for anything else. Plotly, 4.8 MB, is packed with gzip into 2 MB of text, which
+every browser since 2023 can unpack, and only when the first figure comes near the screen. Its
+package brings no smaller build, and another library would draw other figures than Python shows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import gzip
+from collections.abc import Iterable, Mapping
+from functools import cache
+from html import escape
+from importlib.resources import files
 
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-STYLE = """
-:root { color-scheme: light; }
-body { margin: 0; background: #f6f7f9; color: #1b1f24; font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 1180px; margin: 0 auto; padding: 24px 16px 64px; }
-h1 { font-size: 1.7rem; margin: 0; }
-h2 { font-size: 1.25rem; margin: 40px 0 8px; overflow-wrap: anywhere; }
-h3 { font-size: 1rem; margin: 0 0 4px; }
-p { max-width: 46rem; margin: 8px 0; } .quiet { color: #5a636e; }
-.row { display: grid; gap: 16px; margin: 16px 0; }
-.row { grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
-.facts { display: grid; gap: 12px; margin: 16px 0; }
-.facts { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
-.card { background: #fff; border: 1px solid #dfe3e8; border-radius: 8px; padding: 14px; }
-.card { min-width: 0; overflow: hidden; }
-.fact b { display: block; font-size: 1.2rem; white-space: nowrap; }
-.fact b { font-variant-numeric: tabular-nums; }
-.fact span { color: #5a636e; font-size: .85rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 5px 8px; border-bottom: 1px solid #e8ebef; }
-td { white-space: nowrap; }
-.wraps td:first-child { white-space: normal; min-width: 6.5rem; overflow-wrap: break-word; }
-.wraps th, .wraps td { padding: 5px 4px; }
-th:first-child, td:first-child { text-align: left; } thead th { color: #5a636e; font-weight: 600; }
-"""
+from actilaw.reporting.charts import ON_DARK, Chart, script_json
 
-# A figure is drawn before the page's columns have their final width, so each is fitted to its card
-# once they have.
-FIT_TO_CARDS = """
-addEventListener("load", () => {
-  for (const plot of document.querySelectorAll(".js-plotly-plot")) Plotly.Plots.resize(plot);
-});
-"""
+GZIP_LEVEL = 9
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; base-uri 'none'; form-action 'none'"
+)
 
 
-def document(title: str, body: str) -> str:
-    """A whole HTML page, with the style and the code for figures in it."""
+def document(title: str, head: str, body: str, *, on_dark: Mapping[str, str] | None = None) -> str:
+    """A whole HTML page, with the style and the code for figures in it.
+
+    Args:
+        title: of the window, plain text.
+        head: HTML of the page's header, with its only h1.
+        body: HTML of its main part.
+        on_dark: colours of figures beyond those of `charts`, and what they become on a dark page.
+    """
+    colours = script_json(ON_DARK | dict(on_dark or {}))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title><style>{STYLE}</style><script>{get_plotlyjs()}</script></head>
-<body><main>{body}</main><script>{FIT_TO_CARDS}</script></body></html>
+<meta name="color-scheme" content="light dark">
+<title>{escape(title)}</title><link rel="icon" href="data:,">
+<style>{_asset("page.css")}</style></head>
+<body><a class="skip" href="#main">Skip to the content</a>
+<header>{head}<noscript><p>Without JavaScript the figures are missing; the tables hold the numbers.
+</p></noscript></header><main id="main" tabindex="-1">{body}</main>
+<script type="application/json" id="colours">{colours}</script>
+<script type="text/plain" id="plotly">{_packed_plotly()}</script>
+<script>{_asset("page.js")}</script></body></html>
 """
 
 
 def facts(values: Iterable[tuple[str, str]]) -> str:
-    """A row of small cards, each a value and what it is."""
+    """A row of small cards, each a value and what it is; both HTML."""
     cards = "".join(
-        f'<div class="card fact"><b>{value}</b><span>{name}</span></div>' for value, name in values
+        f'<div class="card fact"><dt>{name}</dt><dd>{value}</dd></div>' for value, name in values
     )
-    return f'<div class="facts">{cards}</div>'
+    return f'<dl class="facts">{cards}</dl>'
 
 
 def row(cards: Iterable[str]) -> str:
@@ -65,31 +65,77 @@ def row(cards: Iterable[str]) -> str:
     return f'<div class="row">{"".join(cards)}</div>'
 
 
-def figure_card(title: str, text: str, figure: go.Figure) -> str:
-    """A card with a figure under a title and a line of text."""
-    drawn = figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        config={"responsive": True, "displayModeBar": False},
+def figure_card(title: str, text: str, chart: Chart) -> str:
+    """A card with a figure under a title and a sentence that says what is shown, both plain text;
+    a list of its lines and, on demand, its numbers.
+    """
+    label = escape(f"{title}. {chart.words}".strip())
+    return (
+        f'<figure class="card"><figcaption><h3>{escape(title)}</h3><p>{escape(text)}</p>'
+        f'</figcaption><div class="plot" role="img" aria-label="{label}"><p>drawn when in sight</p>'
+        f'</div><script type="application/json">{chart.to_json()}</script><ul class="legend"></ul>'
+        '<details class="of-figure"><summary>Numbers of this figure</summary></details></figure>'
     )
-    return f'<div class="card"><h3>{title}</h3><span class="quiet">{text}</span>{drawn}</div>'
 
 
 def table_card(title: str, content: str) -> str:
-    """A card with a table under a title."""
-    return f'<div class="card"><h3>{title}</h3>{content}</div>'
+    """A card with a table under a title, plain text."""
+    return f'<div class="card"><h3>{escape(title)}</h3>{content}</div>'
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, wraps: bool = False) -> str:
-    """A table that scrolls where the screen is too narrow; cells are HTML, and those of the first
-    column are broken into lines if it `wraps`.
+def table(
+    head: Iterable[str],
+    rows: Iterable[Iterable[str]],
+    *,
+    label: str,
+    wraps: bool = False,
+    words: int | None = None,
+) -> str:
+    """A table that scrolls where the screen is too narrow.
+
+    Args:
+        head: of each column; HTML.
+        rows: cells, HTML; the first one heads its row.
+        label: what the table holds, plain text, for who cannot see it.
+        wraps: whether the first column is broken into lines.
+        words: index of a column of text, which is broken into lines.
     """
-    top = "".join(f"<th>{cell}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>" for cells in rows
-    )
+    top = "".join(_head_cell(cell, at == words) for at, cell in enumerate(head))
+    body = "".join(f"<tr>{_cells(tuple(cells), words)}</tr>" for cells in rows)
     kind = ' class="wraps"' if wraps else ""
-    return (
-        f'<div class="wide"><table{kind}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
-        "</div>"
+    return scrolling(
+        f"<table{kind}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>", label
     )
+
+
+def scrolling(content: str, label: str) -> str:
+    """What may be wider than the screen, in a box that scrolls, by keyboard too."""
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(label)}">{content}</div>'
+    )
+
+
+def _head_cell(cell: str, has_words: bool) -> str:
+    kind = ' class="words"' if has_words else ""
+    return f'<th scope="col"{kind}>{cell}</th>' if cell else "<td></td>"
+
+
+def _cells(cells: tuple[str, ...], words: int | None) -> str:
+    first, *rest = cells
+    others = "".join(
+        f'<td class="words">{cell}</td>' if at == words else f"<td>{cell}</td>"
+        for at, cell in enumerate(rest, start=1)
+    )
+    return f'<th scope="row">{first}</th>{others}'
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("actilaw.reporting").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+@cache
+def _packed_plotly() -> str:
+    """Plotly's script, packed by gzip, as base64; the same bytes each time."""
+    packed = gzip.compress(get_plotlyjs().encode(), GZIP_LEVEL, mtime=0)
+    return base64.b64encode(packed).decode()

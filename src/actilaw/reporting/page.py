@@ -1,44 +1,33 @@
-"""The report: one HTML page that needs nothing but itself."""
+"""The report: one HTML page that needs nothing but itself. A table of the layers stands first, then
+a section for each, with figures that are drawn when they come into sight.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-import pandas as pd
-
-from actilaw.backtesting.backtest import REPORTED_EARLY_SHARE, compare, early_parts
-from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.checks.result import DEVIATES, HOLDS, sized
 from actilaw.counts.census import Census
-from actilaw.errors import CountsError, InputError
-from actilaw.fitting.fit import fit
+from actilaw.errors import InputError
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.pruning.result import PruneResult
-from actilaw.reporting import figures, markup
+from actilaw.reporting import markup
+from actilaw.reporting.charts import loss_chart
+from actilaw.reporting.layer_reading import (
+    LEVEL,
+    Estimates,
+    LayerReading,
+    read_layers,
+)
+from actilaw.reporting.layer_table import layer_table, section_id
 from actilaw.reporting.text import estimate_rows
 from actilaw.support.files import write_atomically
-from actilaw.support.progress import Progress, told
+from actilaw.support.progress import Progress
 from actilaw.support.version import installed_version
-
-
-@dataclass(frozen=True)
-class FittedSection:
-    """What the page needs of a layer that could be fitted.
-
-    Attributes:
-        name: of the layer.
-        counts: all of them.
-        fitted: the law fitted to them.
-        early: the law fitted to the first tenth of the samples, or None where it cannot be.
-    """
-
-    name: str
-    counts: ActivationCounts
-    fitted: FittedLaw
-    early: FittedLaw | None
 
 
 def write_page(
@@ -47,6 +36,8 @@ def write_page(
     *,
     loss: FittedLoss | None = None,
     pruned: PruneResult | None = None,
+    fits: Mapping[str, FittedLaw],
+    workers: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """See `actilaw.report`."""
@@ -54,99 +45,105 @@ def write_page(
         raise InputError(
             "expected losses of one width to draw, but these are of several: fit them without size="
         )
-    layers = told(list(census.items()), progress)
-    body = [_title(census), *(_layer(name, counts) for name, counts in layers)]
+    readings = read_layers(census, fits, workers=workers, progress=progress)
+    body = [_overview(readings)]
     if pruned is not None:
         body.append(_pruned(pruned))
     if loss is not None:
         body.append(_loss(loss))
-    return write_atomically(path, markup.document("actilaw report", "".join(body)).encode())
+    body += [_layer(at, reading) for at, reading in enumerate(readings, start=1)]
+    html = markup.document("actilaw report", _title(readings), "".join(body))
+    return write_atomically(path, html.encode())
 
 
-def _title(census: Census) -> str:
-    layers = "1 layer" if len(census) == 1 else f"{len(census)} layers"
+def _title(readings: Sequence[LayerReading]) -> str:
+    units = sum(reading.units for reading in readings)
+    working = sum(reading.working for reading in readings)
+    layers = "1 layer" if len(readings) == 1 else f"{len(readings):,} layers"
     return f"""<h1>Which units work</h1>
-<p class="quiet">{layers}, by actilaw {escape(installed_version())}. The activation law is that of
-Zhang &amp; Sui (2024), arXiv 2412.18073; points are counted, lines are fitted, bands hold 95 %.</p>
+<p>{working:,} of {units:,} units work in {layers}: {working / units:.1%}.</p>
+<p class="quiet">By actilaw {escape(installed_version())}. The activation law is that of
+Zhang &amp; Sui (2024), arXiv 2412.18073; points are counted, lines are fitted, bands and intervals
+hold {LEVEL:.0%}. Forecasts come from the estimated distribution of how often units are active (the
+rate density), not from the activation law, because layers depart from every closed form.</p>
 """
 
 
-def _layer(name: str, counts: ActivationCounts) -> str:
+def _overview(readings: Sequence[LayerReading]) -> str:
+    risk = (1 - LEVEL) / 2
+    return f"""<section id="layers" aria-labelledby="layers-title">
+<h2 id="layers-title">Layers</h2>
+<p>N units, D samples, c units active on a sample on average. A unit works once any sample has
+activated it, and is idle until then. 10x is the forecast of working units after ten times the
+samples. Removable are the units that stay idle even then, but for a risk of {risk:.1%}. The verdict
+counts the tests of the theory that take milliseconds, of which 1 in 20 deviates by chance;
+<code>actilaw check</code> makes all of them. A heading sorts the table.</p>
+{layer_table(readings)}</section>
+"""
+
+
+def _layer(at: int, reading: LayerReading) -> str:
     """Everything on one layer, or the reason why it could not be fitted."""
-    head = f"<h2>Layer {escape(name)}</h2>"
-    try:
-        fitted = fit(counts)
-    except CountsError as error:
-        facts = markup.facts(_counted(counts))
-        return f"{head}{facts}<p>No law was fitted: {escape(str(error))}.</p>"
-    section = FittedSection(name, counts, fitted, _early(counts))
-    facts = markup.facts([*_counted(counts), *_estimated(fitted)])
-    return f"{head}{facts}{_forecast(section)}{markup.row(_cards(section))}"
-
-
-def _early(counts: ActivationCounts) -> FittedLaw | None:
-    """The law fitted to the first part of the samples, if there is one that can be fitted."""
-    try:
-        return next((fit(early) for early in early_parts(counts, REPORTED_EARLY_SHARE)), None)
-    except CountsError:
-        return None
-
-
-def _counted(counts: ActivationCounts) -> list[tuple[str, str]]:
-    return [
-        (f"{counts.units:,}", "units N"),
-        (f"{counts.samples:,}", "samples D"),
-        (f"{counts.working:,}", "working units K"),
-        (f"{counts.idle / counts.units:.1%}", "idle"),
-        (f"{counts.active:.1f}", "active per sample c"),
-    ]
-
-
-def _estimated(fitted: FittedLaw) -> list[tuple[str, str]]:
-    return [
-        (f"{fitted.law.b:.3f}", f"b, ± {fitted.standard_errors['b']:.3f}"),
-        (f"{fitted.law.alpha:.3f}", "alpha = 1 − b"),
-    ]
-
-
-def _cards(section: FittedSection) -> list[str]:
-    counts, fitted = section.counts, section.fitted
-    return [
-        markup.figure_card(
-            "Accumulation curve",
-            "How many units work after D samples.",
-            figures.accumulation_curve(counts, fitted, section.early),
-        ),
-        markup.figure_card(
-            "Law of counts",
-            f"The {counts.idle:,} idle units lie left of the axis.",
-            figures.count_law(counts, fitted),
-        ),
-        markup.figure_card(
-            "Idle fraction",
-            "Flat before the knee, a power law after it.",
-            figures.idle_fraction(counts, fitted),
-        ),
-        _estimates(fitted.summary()),
-    ]
-
-
-def _forecast(section: FittedSection) -> str:
-    """What is expected of ten times the samples, and how an early forecast turned out."""
-    counts = section.counts
-    ahead = section.fitted.forecast(10 * counts.samples).iloc[0]
-    sentences = [
-        f"After ten times the samples {ahead.expected:,.0f} units are expected to work "
-        f"({ahead.lower:,.0f} to {ahead.upper:,.0f}), {ahead.expected - counts.working:,.0f} more "
-        "than now."
-    ]
-    if section.early is not None:
-        sentences.append(f"{compare(section.early.forecaster, counts)}.")
-    sentences.append(
-        "Forecasts come from the estimated distribution of how often units are active (the rate "
-        "density), not from the activation law, because layers depart from every closed form."
+    place = section_id(at)
+    head = (
+        f'<section class="layer" id="{place}" aria-labelledby="{place}-title"><div class="head">'
+        f'<h2 id="{place}-title">Layer {escape(reading.name)}</h2>'
+        '<a href="#layers">All layers</a></div>'
     )
-    return f"<p>{' '.join(sentences)}</p>"
+    found = reading.estimates
+    if found is None:
+        facts = markup.facts(_counted(reading))
+        return (
+            f'{head}{facts}<p class="note">No law was fitted: {escape(reading.refusal)}.</p>'
+            "</section>"
+        )
+    facts = markup.facts([*_counted(reading), *_estimated(found)])
+    sentences = f"<p>{escape(' '.join(found.sentences))}</p>"
+    remarks = "".join(f'<p class="note">{escape(remark)}</p>' for remark in found.remarks)
+    figures = markup.row(
+        markup.figure_card(figure.title, figure.sentence, figure.chart) for figure in found.figures
+    )
+    tables = _estimates(found.rows, reading.name) + _tests(found, reading.name)
+    return f'{head}{facts}{sentences}{remarks}{figures}<div class="tables">{tables}</div></section>'
+
+
+def _counted(reading: LayerReading) -> list[tuple[str, str]]:
+    return [
+        (f"{reading.units:,}", "units N"),
+        (f"{reading.samples:,}", f"{reading.per}s D"),
+        (f"{reading.working:,}", "working units K"),
+        (f"{reading.idle / reading.units:.1%}", "idle"),
+        (f"{reading.active:,.4g}", f"active per {reading.per} c"),
+    ]
+
+
+def _estimated(found: Estimates) -> list[tuple[str, str]]:
+    return [
+        (f"{found.b:.3g}", f"b, ± {found.b_error:.2g}"),
+        (f"{found.alpha:.3g}", "alpha = 1 − b"),
+    ]
+
+
+def _tests(found: Estimates, name: str) -> str:
+    rows = [
+        (
+            escape(test.test.replace("_", " ")),
+            *sized(test.estimate, test.lower, test.upper),
+            escape(test.expected),
+            _verdict(test.verdict),
+        )
+        for test in found.tests
+    ]
+    head = ("test", "estimate", "95 % interval", "by theory", "verdict")
+    label = f"Tests of the theory, layer {name}"
+    return markup.table_card(
+        "Does the theory hold?", markup.table(head, rows, label=label, words=4, wraps=True)
+    )
+
+
+def _verdict(verdict: str) -> str:
+    kind = "holds" if verdict == HOLDS else "fails" if verdict.startswith(DEVIATES) else "unsure"
+    return f'<span class="verdict {kind}">{escape(verdict)}</span>'
 
 
 def _pruned(pruned: PruneResult) -> str:
@@ -154,21 +151,29 @@ def _pruned(pruned: PruneResult) -> str:
         (escape(str(name)), f"{row.before:,.0f}", f"{row.after:,.0f}", f"{row.removed:.1%}")
         for name, row in pruned.summary().iterrows()
     ]
-    table = markup.table(("", "before", "after", "removed"), rows)
+    table = markup.table(("", "before", "after", "removed"), rows, label="Removed units")
     what = (
         "Units that no recorded sample activated, taken out of the weight matrices: the units of "
         "each layer before and after, and the parameters of the whole network."
     )
-    return f"<h2>Removed</h2><p>{what}</p>{table}"
+    return (
+        f'<section aria-labelledby="removed"><h2 id="removed">Removed</h2><p>{what}</p>'
+        f'<div class="card">{table}</div></section>'
+    )
 
 
 def _loss(loss: FittedLoss) -> str:
-    remarks = "".join(f"<p>{escape(remark)}</p>" for remark in loss.remarks())
-    card = markup.figure_card("Loss law", f"{escape(loss.form.formula)}.", figures.loss(loss))
-    cards = markup.row([card, _estimates(loss.summary())])
-    return f"<h2>Loss against training samples</h2>{remarks}{cards}"
+    remarks = "".join(f'<p class="note">{escape(remark)}</p>' for remark in loss.remarks())
+    sentence = f"Loss against the size of the training set: {loss.form.formula}."
+    card = markup.figure_card("Loss law", sentence, loss_chart(loss))
+    cards = markup.row([card, _estimates(estimate_rows(loss.summary()), "the loss")])
+    return (
+        '<section aria-labelledby="loss"><h2 id="loss">Loss against training samples</h2>'
+        f"{remarks}{cards}</section>"
+    )
 
 
-def _estimates(summary: pd.DataFrame) -> str:
-    rows = [tuple(map(escape, row)) for row in estimate_rows(summary)]
-    return markup.table_card("Estimates", markup.table(("", "estimate", "standard error"), rows))
+def _estimates(rows: Iterable[tuple[str, ...]], name: str) -> str:
+    escaped = [tuple(map(escape, row)) for row in rows]
+    head = ("", "estimate", "standard error")
+    return markup.table_card("Estimates", markup.table(head, escaped, label=f"Estimates, {name}"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from actilaw.counts.census import Census, require_census
 from actilaw.errors import needs_extra
+from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fitted_loss import FittedLoss
 from actilaw.pruning.result import PruneResult
 from actilaw.study.store import Study
@@ -24,12 +26,15 @@ def report(
     *,
     loss: FittedLoss | None = None,
     pruned: PruneResult | None = None,
+    fits: Mapping[str, FittedLaw] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Write a self-contained HTML page: on a census, estimates, forecasts, and figures of the
-    accumulation curve, the law of counts and the idle fraction; on a study, the paper's claims with
-    a figure of each task, and verdicts.
+    """Write a self-contained HTML page: on a census, a table of the layers, and for each its
+    estimates, forecasts and figures; on a study, the paper's claims with a figure of each task, and
+    verdicts.
+
+    A page asks for nothing when it is opened. Its figures are drawn when they come into sight.
 
     Args:
         census: counts of the network's layers, of which one that cannot be fitted is shown with the
@@ -37,8 +42,10 @@ def report(
         path: of the page; written whole or not at all.
         loss: a fitted loss law, to add its figure.
         pruned: a pruned network, to add what was removed.
-        workers: processes that read the cells of a study; as many as there are processors by
-            default.
+        fits: laws of the census's layers that were fitted before, by name, as `census.map(fit)`
+            gives them; the layers left out are fitted.
+        workers: processes that read layers, or the cells of a study; as many as there are
+            processors by default.
         progress: called after each layer, or cell of a study, with how many are done, and how many
             there are.
 
@@ -48,16 +55,26 @@ def report(
     Raises:
         FileError: if the page cannot be written.
         InputError: if this is no census and no study, the losses are of several sizes of network,
-            or no cell of the study is done.
-        MissingExtraError: if Plotly is not installed, or what a study needs.
+            a fit is of other counts than the census's, or no cell of the study is done.
+        MissingExtraError: if Plotly or joblib is not installed, or what a study needs.
     """
     check_writable(path)
     if isinstance(census, Study):
         return _report_on_study(census, path, workers, progress)
     require_census(census)
     with needs_extra("report"):
+        from actilaw.reporting.layer_reading import checked_fits
         from actilaw.reporting.page import write_page
-    return write_page(census, path, loss=loss, pruned=pruned, progress=progress)
+
+        return write_page(
+            census,
+            path,
+            loss=loss,
+            pruned=pruned,
+            fits=checked_fits(census, fits),
+            workers=workers,
+            progress=progress,
+        )
 
 
 def _report_on_study(

@@ -8,14 +8,14 @@ import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from actilaw.reporting import markup
-from actilaw.reporting.figures import empty_figure
+from actilaw.reporting.charts import Chart, curves_chart, rounded
 from actilaw.study.claims.result import (
     FAILS,
     HOLDS,
@@ -30,9 +30,10 @@ from actilaw.study.claims.result import (
 from actilaw.support.files import write_atomically
 from actilaw.support.version import installed_version
 
-COLOURS = {HOLDS: "#1a7f37", FAILS: "#b42318", UNTOLD: "#5a636e"}
+KINDS = {HOLDS: "holds", FAILS: "fails", UNTOLD: "unsure"}  # of verdicts, for the style sheet
 SCALE = "Viridis"  # from the narrowest width, or smallest size, to the largest
-BRIGHTEST = 0.85  # of the scale, beyond which lines are hard to see on white
+BRIGHTEST = 0.78  # of the scale, beyond which lines are hard to see on white
+DARKEST = 0.42  # of the scale, below which lines are hard to see on a dark page
 
 
 def write_study_page(
@@ -48,8 +49,11 @@ def write_study_page(
     Raises:
         FileError: if it cannot be written.
     """
-    body = [_head(readings), _overview(claims), *map(_section, claims), _grid(readings)]
-    return write_atomically(path, markup.document("actilaw study", "".join(body)).encode())
+    body = [_overview(claims), *map(_section, claims), _grid(readings)]
+    html = markup.document(
+        "actilaw study", _head(readings), "".join(body), on_dark=_colours_on_dark(claims)
+    )
+    return write_atomically(path, html.encode())
 
 
 def _head(readings: pd.DataFrame) -> str:
@@ -71,11 +75,13 @@ def _overview(claims: Sequence[ClaimResult]) -> str:
                 for kind in (HOLDS, FAILS, UNTOLD)
             ]
             rows.append((escape(f"{claim.equation} {statement}"), *map(_count, counted)))
-    head = ("", HOLDS, FAILS, UNTOLD)
+    head = ("statement", HOLDS, FAILS, UNTOLD)
+    table = markup.table(head, rows, label="Verdicts by statement", wraps=True)
     return (
-        "<h2>Verdicts</h2><p>The number of networks on which each statement holds. A network is a "
-        "layer of a task's networks, over all widths, sizes and seeds; what is said of the test "
-        "loss alone is counted by tasks.</p>" + markup.table(head, rows, wraps=True)
+        '<section aria-labelledby="verdicts"><h2 id="verdicts">Verdicts</h2><p>The number of '
+        "networks on which each statement holds. A network is a layer of a task's networks, over "
+        "all widths, sizes and seeds; what is said of the test loss alone is counted by tasks.</p>"
+        f'<div class="card">{table}</div></section>'
     )
 
 
@@ -87,12 +93,13 @@ def _section(claim: ClaimResult) -> str:
     """One claim: what the paper says, the rule, a figure for each task, and the verdicts."""
     names = list(dict.fromkeys(curve.task for curve in claim.figure.curves))
     cards = [
-        markup.figure_card(escape(name), escape(_panel_text(claim.figure)), _panel(claim, name))
-        for name in names
+        markup.figure_card(name, _panel_text(claim.figure), _panel(claim, name)) for name in names
     ]
+    place = f"claim-{claim.name}"
     return (
-        f"<h2>{escape(claim.equation)} {escape(claim.claim)}</h2><p>{escape(claim.rule)}</p>"
-        f"{markup.row(cards)}{_verdicts(claim)}"
+        f'<section aria-labelledby="{place}"><h2 id="{place}">{escape(claim.equation)} '
+        f"{escape(claim.claim)}</h2><p>{escape(claim.rule)}</p>{markup.row(cards)}"
+        f"{_verdicts(claim)}</section>"
     )
 
 
@@ -101,34 +108,55 @@ def _panel_text(figure: Figure) -> str:
     return f"{figure.y_title[:1].upper()}{figure.y_title[1:]} against {figure.x_title}.{dotted}"
 
 
-def _panel(claim: ClaimResult, task: str) -> go.Figure:
+def _panel(claim: ClaimResult, task: str) -> Chart:
     """The curves of one task."""
     shape = claim.figure
     curves = [curve for curve in shape.curves if curve.task == task]
-    y_type = "log" if shape.log_y else "linear"
-    figure = empty_figure(shape.x_title, shape.y_title, y_type)
-    names = list(dict.fromkeys(curve.name for curve in curves))
+    names = _names(curves)
     colours = dict(zip(names, _colours(len(names)), strict=True))
-    for curve in curves:
-        figure.add_trace(_line(curve, colours[curve.name]))
-    return figure
+    traces = [_trace(curve, colours[curve.name]) for curve in curves]
+    words = " ".join(_in_words(curve) for curve in curves if not curve.is_theory)
+    return curves_chart(shape.x_title, shape.y_title, traces, log_y=shape.log_y, words=words)
 
 
-def _colours(number: int) -> list[str]:
-    places = np.linspace(0, BRIGHTEST, max(number, 1)).tolist()
+def _names(curves: Sequence[Curve]) -> list[str]:
+    return list(dict.fromkeys(curve.name for curve in curves))
+
+
+def _colours(number: int, darkest: float = 0.0, brightest: float = BRIGHTEST) -> list[str]:
+    places = np.linspace(darkest, brightest, max(number, 1)).tolist()
     return [str(colour) for colour in sample_colorscale(SCALE, places)][:number]
 
 
-def _line(curve: Curve, colour: str) -> go.Scatter:
-    return go.Scatter(
-        x=curve.x,
-        y=curve.y,
-        name=curve.name,
-        showlegend=not curve.is_theory,
-        mode="lines" if curve.is_theory else "lines+markers",
-        line={"color": colour, "width": 1.5, "dash": "dot" if curve.is_theory else "solid"},
-        marker={"size": 5},
-    )
+def _colours_on_dark(claims: Sequence[ClaimResult]) -> dict[str, str]:
+    """What the colour of each line becomes on a dark page."""
+    found: dict[str, str] = {}
+    for claim in claims:
+        for task in dict.fromkeys(curve.task for curve in claim.figure.curves):
+            number = len(_names([curve for curve in claim.figure.curves if curve.task == task]))
+            found |= zip(_colours(number), _colours(number, DARKEST, 1.0), strict=True)
+    return found
+
+
+def _trace(curve: Curve, colour: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "x": rounded(curve.x),
+        "y": rounded(curve.y),
+        "name": curve.name,
+        "showlegend": not curve.is_theory,
+        "mode": "lines" if curve.is_theory else "lines+markers",
+        "line": {"color": colour, "width": 1.5, "dash": "dot" if curve.is_theory else "solid"},
+        "marker": {"size": 5, "color": colour},
+    }
+
+
+def _in_words(curve: Curve) -> str:
+    """Where a line begins and where it ends."""
+    if not curve.x:
+        return ""
+    ends = [f"{curve.y[i]:.3g} at {curve.x[i]:,.4g}" for i in (0, -1)]
+    return f"{curve.name}: {ends[0]} to {ends[1]}."
 
 
 def _verdicts(claim: ClaimResult) -> str:
@@ -136,14 +164,14 @@ def _verdicts(claim: ClaimResult) -> str:
     tables = []
     for statement, verdicts in by_statement(claim.verdicts).items():
         rows = [_verdict_row(verdict) for verdict in verdicts]
-        head = ("", "estimate", "95 % interval", "figures", "groups", "verdict")
+        head = ("network", "estimate", "95 % interval", "figures", "groups", "verdict")
         measured = f'<p class="quiet">Estimate: {escape(verdicts[0].measured)}.</p>'
         remarks = "".join(
             f'<p class="quiet">{escape(remark)}.</p>' for remark in remarks_on(verdicts)
         )
-        table = markup.table(head, rows, wraps=True)
-        tables.append(markup.table_card(escape(statement), measured + table + remarks))
-    return "".join(tables)
+        table = markup.table(head, rows, label=statement, wraps=True)
+        tables.append(markup.table_card(statement, measured + table + remarks))
+    return f'<div class="stack">{"".join(tables)}</div>'
 
 
 def _verdict_row(verdict: Verdict) -> tuple[str, ...]:
@@ -161,7 +189,7 @@ def _verdict_row(verdict: Verdict) -> tuple[str, ...]:
 
 
 def _coloured(verdict: Verdict) -> str:
-    return f'<b style="color:{COLOURS[verdict.verdict]}">{escape(verdict.verdict)}</b>'
+    return f'<b class="verdict {KINDS[verdict.verdict]}">{escape(verdict.verdict)}</b>'
 
 
 def _number(value: float) -> str:
@@ -183,4 +211,8 @@ def _grid(readings: pd.DataFrame) -> str:
         networks = len(cells[["width", "samples", "seed"]].drop_duplicates())
         rows.append((escape(str(task)), *lists, f"{networks:,}"))
     head = ("task", "widths N", "training samples D", "seeds", "networks")
-    return f"<h2>The grid</h2>{markup.table(head, rows)}"
+    table = markup.table(head, rows, label="Widths, sizes and seeds of each task", wraps=True)
+    return (
+        '<section aria-labelledby="grid"><h2 id="grid">The grid</h2>'
+        f'<div class="card">{table}</div></section>'
+    )

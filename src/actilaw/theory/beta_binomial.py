@@ -17,7 +17,7 @@ bin each; above, bins widen in proportion to the count, so that a few thousand c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -61,11 +61,8 @@ def log_pmf(
 
 @dataclass(frozen=True)
 class CountBins:
-    """All counts 0..samples of one unit in bins `first`..`last`, of probability `mass`; all are
-    (n_bins,).
-
-    Within a bin the probability of a count is monotone; `evenness` is its least value over its
-    greatest.
+    """Counts of one unit in bins `first`..`last`, of probability `mass`, without gaps from 0; all
+    are (n_bins,). Within a bin the probability of a count is monotone.
     """
 
     samples: int
@@ -74,7 +71,11 @@ class CountBins:
     first: Ints
     last: Ints
     mass: Floats
-    evenness: Floats
+
+    @cached_property
+    def evenness(self) -> Floats:
+        """Least probability of a count in each bin over its greatest; (n_bins,)."""
+        return np.exp(-np.abs(self.log_pmf(self.first) - self.log_pmf(self.last)))
 
     def cdf(self, k: ArrayLike) -> Floats:
         """P(count <= k), summed from zero upwards so that small probabilities keep their digits."""
@@ -82,7 +83,10 @@ class CountBins:
         reached = np.maximum(k, 0)
         bin_ = np.searchsorted(self.first, reached, side="right") - 1
         below = np.concatenate(([0.0], np.cumsum(self.mass)))[bin_]
-        within = self._mass_between(self.first[bin_], reached)
+        within = self.mass[bin_]
+        part = np.flatnonzero(self.last[bin_] > reached)  # of bins that k lies inside of
+        if part.size:
+            within[part] = self._mass_between(self.first[bin_][part], reached[part])
         return np.where(k < 0, 0.0, np.minimum(below + within, 1.0)).reshape(shape)
 
     def log_pmf(self, k: Ints) -> Floats:
@@ -114,10 +118,20 @@ def count_bins(samples: int, b: float, beta: float) -> CountBins:
     )
     first = np.concatenate((low_first, (samples - high_last)[::-1]))
     last = np.concatenate((low_last, (samples - high_first)[::-1]))
-    at_first = log_pmf(first, samples - first, b, beta)
-    at_last = log_pmf(last, samples - last, b, beta)
-    evenness = np.exp(-np.abs(at_first - at_last))
-    return CountBins(samples, b, beta, first, last, mass, evenness)
+    return CountBins(samples, b, beta, first, last, mass)
+
+
+def cdf(k: Ints, samples: int, b: float, beta: float) -> Floats:
+    """P(count <= k) as `CountBins.cdf` has it, without the bins beyond the largest k, where that is
+    below half of the samples; of the shape of k.
+    """
+    top, half = int(np.max(k)), samples // 2
+    if top > half:
+        return count_bins(samples, b, beta).cdf(k)
+    first, last = _half_bins(half, samples, b, beta)
+    some = first <= top
+    first, last = first[some], last[some]
+    return CountBins(samples, b, beta, first, last, _mass(first, last, samples, b, beta)).cdf(k)
 
 
 def _half_bins(top: int, n: int, b: float, beta: float) -> tuple[Ints, Ints]:
@@ -143,6 +157,8 @@ def _mass(first: Ints, last: Ints, n: int, b: float, beta: float) -> Floats:
     """
     mass = np.exp(log_pmf(first, n - first, b, beta))
     wide = last > first
+    if not wide.any():
+        return mass
     lo, hi = first[wide] - 0.5, last[wide] + 0.5
     t = (lo + hi)[:, None] / 2 + (hi - lo)[:, None] / 2 * BIN_NODES
     area = np.exp(log_pmf(t, n - t, b, beta)) @ BIN_WEIGHTS * (hi - lo) / 2
