@@ -7,6 +7,7 @@ import torch
 from hypothesis import settings
 
 from actilaw import ActivationCounts
+from builders.browser import browser  # noqa: F401 (a fixture, for every room)
 from builders.drawn import draw_counts
 
 if not torch.cuda.is_available():
