@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         ModelError,
     )
+    from actilaw.explorer.explore import explore
     from actilaw.fitting.fit import fit
     from actilaw.fitting.fitted_law import FittedLaw
     from actilaw.forecasting.forecaster import Forecaster
@@ -83,6 +84,7 @@ __all__ = [
     "check",
     "compare_loss_forms",
     "counter",
+    "explore",
     "fit",
     "fit_loss",
     "load",
@@ -127,6 +129,7 @@ _MODULES = {
     "check": "actilaw.checks.check",
     "compare_loss_forms": "actilaw.loss.compare",
     "counter": "actilaw.recording.record",
+    "explore": "actilaw.explorer.explore",
     "fit": "actilaw.fitting.fit",
     "fit_loss": "actilaw.loss.fit",
     "load": "actilaw.counts.census",

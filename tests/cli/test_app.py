@@ -26,6 +26,7 @@ COMMANDS = (
     "loss",
     "simulate",
     "study",
+    "explore",
     "report",
 )
 

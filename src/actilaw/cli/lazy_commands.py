@@ -27,6 +27,7 @@ COMMANDS = {
     "loss": ("loss", "Fit the loss law to measured losses, forecast, and split a budget."),
     "simulate": ("simulate", "Show what the activation law expects of a layer."),
     "study": ("study", "Train a grid of networks to study the theory on."),
+    "explore": ("explore", "Explore the law on a local page, laid over a census."),
     "report": ("report", "Write a self-contained HTML page on a census."),
 }
 

@@ -16,9 +16,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from actilaw.cli.options import AsJson
 from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, records
-from actilaw.cli.terminal import StoppedError, printable, say, warn
+from actilaw.cli.terminal import StoppedError, say, warn
 from actilaw.errors import InputError, needs_extra
 from actilaw.reporting.text import Row
+from actilaw.support.escapes import printable
 
 if TYPE_CHECKING:
     from actilaw.study import run
