@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from actilaw.cli.options import AsJson
 from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, records
-from actilaw.cli.terminal import StoppedError, say, warn
+from actilaw.cli.terminal import StoppedError, leaving, say, warn
 from actilaw.errors import InputError, needs_extra
 from actilaw.reporting.text import Row
 from actilaw.support.escapes import printable
@@ -240,10 +240,9 @@ def report_command(
     from actilaw.study.store import Study
 
     study = Study(folder)
-    with bar_if_slow("reading cells") as progress:
-        path = report(
-            study, output or study.folder / "report.html", workers=workers, progress=progress
-        )
+    page = output or study.folder / "report.html"
+    with leaving(page), bar_if_slow("reading cells") as progress:
+        path = report(study, page, workers=workers, progress=progress)
     if as_json:
         print_json({"report": str(path)})
     else:
