@@ -125,6 +125,30 @@ def test_the_shell_completes_commands() -> None:
     assert "--show-completion" in shown
 
 
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("actilaw for", ["forecast"]),
+        ("actilaw study st", ["status"]),
+        ("actilaw fit --fam", ["--family"]),
+        ("actilaw fit --family m", ["mixture"]),
+        ("actilaw record --per p", ["position"]),
+        ("actilaw loss --form power", ["power", "power_floor"]),
+        ("actilaw study run --preset f", ["full"]),
+        ("actilaw fit layers", []),  # the shell completes names of files where nothing is found
+    ],
+)
+def test_the_shell_completes_what_is_begun(
+    monkeypatch: pytest.MonkeyPatch, line: str, completed: list[str]
+) -> None:
+    monkeypatch.setenv("_ACTILAW_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
+    done = actilaw()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == completed
+
+
 CENSUS_MISTAKES = [
     (("fit", "--family", "gauss"), "gauss"),
     (("fit", "--level", "1"), "level"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from actilaw.cli.options import AsJson, whole_seed
+from actilaw.cli.options import AsJson, completing, whole_seed
 from actilaw.cli.progress import progress_bar
 from actilaw.cli.tables import print_json
 from actilaw.cli.terminal import StoppedError, leaving, say, stopped, warn
@@ -62,6 +62,7 @@ def record_command(
     per: Annotated[
         str | None,
         typer.Option(
+            autocompletion=completing("sample", "position", "token"),
             help="What one sample is: sample, position or token.",
             show_default="sample; with --text, position",
         ),

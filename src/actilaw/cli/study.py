@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from actilaw.cli.options import AsJson
+from actilaw.cli.options import AsJson, completing
 from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, records
 from actilaw.cli.terminal import StoppedError, leaving, say, warn
@@ -61,7 +61,11 @@ def run_command(
         ),
     ],
     preset: Annotated[
-        str, typer.Option(help="Which cells: small, some ten minutes; or full, hours.")
+        str,
+        typer.Option(
+            autocompletion=completing("small", "full"),
+            help="Which cells: small, some ten minutes; or full, hours.",
+        ),
     ] = "small",
     tasks: Annotated[
         str | None,
