@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
+from actilaw.__main__ import main as start
 from actilaw.cli.lazy_commands import COMMANDS as LINES
 from actilaw.cli.lazy_commands import load_command
 from actilaw.support.version import installed_version
@@ -113,6 +115,29 @@ def test_a_terminal_that_knows_ascii_alone_and_a_full_disk(census: Path) -> None
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "actilaw: [Errno 28] No space left on device\n"
+
+
+def test_ctrl_c_before_a_command_begins_is_one_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While the command's modules are loaded, and while its words are parsed."""
+
+    class Interrupted(types.ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("actilaw.cli.lazy_commands.LazyCommands.parse_args", interrupt)
+        parsed = actilaw("fit", "nowhere")
+    assert parsed == Done(130, "", "actilaw: stopped; nothing had begun yet\n")
+    monkeypatch.setitem(sys.modules, "actilaw.cli.app", Interrupted("app"))
+    with pytest.raises(SystemExit) as stop:
+        start()
+    assert stop.value.code == 130
+    assert capsys.readouterr() == ("", "actilaw: stopped; nothing had begun yet\n")
 
 
 def test_the_version_is_printed_alone() -> None:
