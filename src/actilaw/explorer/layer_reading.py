@@ -22,7 +22,7 @@ from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import log_grid
 
 SHOWN_POINTS = 40  # of what was counted, and of a forecast
-KERNEL_BINS = 12
+REINFORCEMENT_BINS = 12
 WIDTH_RANGE = 16.0  # times the units of the layer, up and down, for which widths are forecast
 WIDTH_POINTS = 33
 
@@ -152,7 +152,7 @@ def _kernel(counts: ActivationCounts) -> Kernel | None:
     if not before or not after:
         return None
     k, y = blocks.counts[:half].sum(axis=0), blocks.counts[half:].sum(axis=0)
-    edges = np.concatenate(([0], log_grid(1, before + 1, KERNEL_BINS + 1)))
+    edges = np.concatenate(([0], log_grid(1, before + 1, REINFORCEMENT_BINS + 1)))
     bins = np.searchsorted(edges, k, side="right") - 1
     units = np.bincount(bins, minlength=edges.size)
     some = units > 0

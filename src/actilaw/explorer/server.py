@@ -24,7 +24,7 @@ with needs_extra("explore"):
 LOCAL_HOST = "127.0.0.1"
 FIRST_PORT = 8050
 PORTS_TRIED = 50
-POLICY = (
+CONTENT_POLICY = (
     "default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'; object-src 'none'"
@@ -47,7 +47,7 @@ def guard(app: Flask, host: str, script_hashes: Sequence[str]) -> None:
         host: the address that it is bound to.
         script_hashes: of the scripts that stand in the page itself.
     """
-    policy = POLICY.format(scripts=" ".join(script_hashes))
+    policy = CONTENT_POLICY.format(scripts=" ".join(script_hashes))
 
     @app.before_request
     def refuse_foreign_names() -> Response | None:
