@@ -15,6 +15,8 @@ EXTRAS = (
     "torch",
     "ray",
     "plotly",
+    "dash",
+    "flask",
     "sklearn",
     "torch_pruning",
     "transformers",
@@ -103,6 +105,7 @@ print([e for e in {EXTRAS} if e in sys.modules])"""
             "actilaw.report(census, '/tmp/never-written.html')",
             "pip install 'actilaw[report]'",
         ),
+        ("dash", "actilaw.explore(census)", "pip install 'actilaw[explore]'"),
         ("sklearn", "import actilaw.study.networks", "pip install 'actilaw[demo]'"),
         (
             "mlxtend",

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "actilaw"
 # Each room imports only from rooms before it; the package root comes last.
 ORDER = """
 errors support theory counts recording forecasting fitting loss backtesting checks pruning study
-reporting integrations cli __init__ __main__
+reporting explorer integrations cli __init__ __main__
 """
 ROOMS = ORDER.split()
 NEVER = {("recording", "forecasting"), ("forecasting", "recording")} | {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         ModelError,
     )
+    from actilaw.explorer.explore import explore
     from actilaw.fitting.fit import fit
     from actilaw.fitting.fit_accumulation import fit_accumulation
     from actilaw.fitting.fitted_accumulation import FittedAccumulation
@@ -86,6 +87,7 @@ __all__ = [
     "check",
     "compare_loss_forms",
     "counter",
+    "explore",
     "fit",
     "fit_accumulation",
     "fit_loss",
@@ -132,6 +134,7 @@ _MODULES = {
     "check": "actilaw.checks.check",
     "compare_loss_forms": "actilaw.loss.compare",
     "counter": "actilaw.recording.record",
+    "explore": "actilaw.explorer.explore",
     "fit": "actilaw.fitting.fit",
     "fit_accumulation": "actilaw.fitting.fit_accumulation",
     "fit_loss": "actilaw.loss.fit",

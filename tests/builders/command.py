@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -46,6 +47,20 @@ def actilaw_process(*arguments: object, folder: Path | None = None) -> Done:
     command = [sys.executable, "-m", "actilaw", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def actilaw_started(*arguments: object, folder: Path | None = None) -> subprocess.Popen[str]:
+    """Start the command in a process of its own, which Ctrl-C (SIGINT) can stop even where a shell
+    in the background had these tests ignore it.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "actilaw", *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def assert_one_sentence(done: Done, *said: str) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
+from actilaw.__main__ import main as start
 from actilaw.cli.lazy_commands import COMMANDS as LINES
 from actilaw.cli.lazy_commands import load_command
 from actilaw.support.version import installed_version
@@ -27,6 +29,7 @@ COMMANDS = (
     "loss",
     "simulate",
     "study",
+    "explore",
     "report",
 )
 
@@ -115,6 +118,29 @@ def test_a_terminal_that_knows_ascii_alone_and_a_full_disk(census: Path) -> None
     assert done.stderr == "actilaw: [Errno 28] No space left on device\n"
 
 
+def test_ctrl_c_before_a_command_begins_is_one_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While the command's modules are loaded, and while its words are parsed."""
+
+    class Interrupted(types.ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("actilaw.cli.lazy_commands.LazyCommands.parse_args", interrupt)
+        parsed = actilaw("fit", "nowhere")
+    assert parsed == Done(130, "", "actilaw: stopped; nothing had begun yet\n")
+    monkeypatch.setitem(sys.modules, "actilaw.cli.app", Interrupted("app"))
+    with pytest.raises(SystemExit) as stop:
+        start()
+    assert stop.value.code == 130
+    assert capsys.readouterr() == ("", "actilaw: stopped; nothing had begun yet\n")
+
+
 def test_the_version_is_printed_alone() -> None:
     assert actilaw("--version") == Done(0, f"actilaw {installed_version()}\n", "")
 
@@ -123,6 +149,30 @@ def test_the_shell_completes_commands() -> None:
     shown = actilaw("--help").stdout
     assert "--install-completion" in shown
     assert "--show-completion" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("actilaw for", ["forecast"]),
+        ("actilaw study st", ["status"]),
+        ("actilaw fit --fam", ["--family"]),
+        ("actilaw fit --family m", ["mixture"]),
+        ("actilaw record --per p", ["position"]),
+        ("actilaw loss --form power", ["power", "power_floor"]),
+        ("actilaw study run --preset f", ["full"]),
+        ("actilaw fit layers", []),  # the shell completes names of files where nothing is found
+    ],
+)
+def test_the_shell_completes_what_is_begun(
+    monkeypatch: pytest.MonkeyPatch, line: str, completed: list[str]
+) -> None:
+    monkeypatch.setenv("_ACTILAW_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
+    done = actilaw()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == completed
 
 
 CENSUS_MISTAKES = [

@@ -64,10 +64,7 @@ def accumulation_command(
 
     The file has a row per logged step: samples (or tokens, or steps) seen so
     far, and how many units have ever been active, or never. A scalar exported
-    by TensorBoard (Wall time,Step,Value) will do. For example, of a log with
-    columns tokens and dead_latents:
-
-    actilaw accumulation log.csv --units 24576 --forecast 10x,1e9
+    by TensorBoard (Wall time,Step,Value) will do.
     """
     fraction("level", level)
     log = read_accumulation(

@@ -16,6 +16,7 @@ from actilaw.cli.terminal import StoppedError, say, warn
 from actilaw.errors import ActilawError
 from actilaw.support.version import installed_version
 
+INTERRUPTED = 128 + signal.SIGINT
 CLOSED_PIPE = 1  # as of other programs in Python whose reader has gone
 
 app = typer.Typer(
@@ -58,6 +59,8 @@ def main() -> None:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             status = app(prog_name="actilaw", standalone_mode=False) or 0
+        if status == INTERRUPTED:  # by Ctrl-C before a command had begun
+            _leave("stopped; nothing had begun yet", status=status)
         sys.stdout.flush()
     except BrokenPipeError:
         _leave(status=CLOSED_PIPE)
@@ -66,7 +69,7 @@ def main() -> None:
     except (ActilawError, OSError) as error:
         _leave(str(error))
     except (typer.Abort, KeyboardInterrupt):
-        _leave("stopped", status=128 + signal.SIGINT)
+        _leave("stopped; nothing had begun yet", status=INTERRUPTED)
     except Exception as error:
         # Typer's own usage errors have this method, whichever module a release keeps them in.
         as_sentence = getattr(error, "format_message", None)

@@ -24,7 +24,7 @@ from actilaw.cli.loss import loss_as_json
 from actilaw.cli.options import AsJson, Seed
 from actilaw.cli.progress import progress_bar
 from actilaw.cli.tables import print_json, print_sections
-from actilaw.cli.terminal import say
+from actilaw.cli.terminal import leaving, say
 from actilaw.counts.census import Census
 from actilaw.errors import needs_extra
 from actilaw.fitting.fit import fit
@@ -66,7 +66,7 @@ def demo_command(
     forecasts, removes the idle units, follows the loss over sizes of the training
     set, and writes a page with the figures, and the counts beside it.
     """
-    with progress_bar() as bar:
+    with leaving(output), progress_bar() as bar:
         task = bar.add_task("starting", total=STEPS_OF_THE_DEMO + 1)
         found = run_demo(output, seed, lambda step: bar.update(task, advance=1, description=step))
     if as_json:

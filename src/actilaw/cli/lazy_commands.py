@@ -7,11 +7,15 @@ first of the command's own help.
 
 from __future__ import annotations
 
+import signal
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from actilaw.cli.examples import with_example
+from actilaw.cli.terminal import StoppedError, stopped
 
 # The module of this room that defines `<name>_command`, or `<name>_commands` where it is a group
 # of them; and the first line of its help.
@@ -28,6 +32,7 @@ COMMANDS = {
     "loss": ("loss", "Fit the loss law to measured losses, forecast, and split a budget."),
     "simulate": ("simulate", "Show what the activation law expects of a layer."),
     "study": ("study", "Train a grid of networks to study the theory on."),
+    "explore": ("explore", "Explore the law on a local page, laid over a census."),
     "report": ("report", "Write a self-contained HTML page on a census."),
 }
 
@@ -47,6 +52,13 @@ class LazyCommands(TyperGroup):
             return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
         return load_command(cmd_name)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it with one sentence, which says what it left."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise StoppedError(stopped(stop), 128 + signal.SIGINT) from stop
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self._only_summaries = True
         try:
@@ -59,7 +71,12 @@ def load_command(name: str) -> Any:
     """The command of that name, with its options, or the group of that name with its commands."""
     module = import_module(f"actilaw.cli.{COMMANDS[name][0]}")
     if hasattr(module, f"{name}_commands"):
-        return typer.main.get_command(getattr(module, f"{name}_commands"))
-    alone = typer.Typer(add_completion=False)
-    alone.command(name)(getattr(module, f"{name}_command"))
-    return typer.main.get_command(alone)
+        described = typer.main.get_command(getattr(module, f"{name}_commands"))
+        for inner, command in getattr(described, "commands", {}).items():
+            command.help = with_example(command.help or "", f"{name} {inner}")
+    else:
+        alone = typer.Typer(add_completion=False)
+        alone.command(name)(getattr(module, f"{name}_command"))
+        described = typer.main.get_command(alone)
+    described.help = with_example(described.help or "", name)
+    return described

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from actilaw.cli.options import AsJson, Level
+from actilaw.cli.options import AsJson, Level, completing
 from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, read_columns, records
 from actilaw.cli.terminal import say
@@ -20,9 +20,11 @@ from actilaw.errors import InputError
 from actilaw.loss.compare import compare_loss_forms
 from actilaw.loss.fit import AUTO, fit_loss
 from actilaw.loss.fitted_loss import FittedLoss
+from actilaw.loss.forms import FORMS
 from actilaw.loss.planning import FLOP_PER_PARAMETER_AND_SAMPLE
 from actilaw.loss.profile_likelihood import bounded_sides
 from actilaw.loss.runs import Runs, read_runs
+from actilaw.loss.surfaces import SURFACES
 from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number
 from actilaw.support.validation import fraction, samples_from
 
@@ -82,8 +84,9 @@ def loss_command(
     form: Annotated[
         str,
         typer.Option(
+            autocompletion=completing(AUTO, *FORMS, *SURFACES),
             help="auto, activation, power, power_floor, M3, M4, bnsl; with sizes of network auto, "
-            "activation, chinchilla, kaplan, interpolated, knee_alone."
+            "activation, chinchilla, kaplan, interpolated, knee_alone.",
         ),
     ] = AUTO,
     budget: Annotated[

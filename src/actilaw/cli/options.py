@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from actilaw.support.validation import one_whole
+
+
+def completing(*words: str) -> Callable[[str], list[str]]:
+    """Completion by the shell of an option that takes one of these words."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
 
 
 def whole_seed(seed: int | None) -> int | None:
@@ -36,6 +46,7 @@ Seed = Annotated[
 Family = Annotated[
     str | None,
     typer.Option(
+        autocompletion=completing("law", "zero_inflated", "mixture", "heavy_tail"),
         help="Fit and forecast by one closed form: law, zero_inflated, mixture or heavy_tail.",
         show_default="the activation law; forecasts from the rate density",
     ),

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from actilaw.cli.options import AsJson
+from actilaw.cli.progress import progress_bar
 from actilaw.cli.recording import model_and_batches, sentences
 from actilaw.cli.tables import print_json, print_sections, records
-from actilaw.cli.terminal import say
+from actilaw.cli.terminal import leaving, say
 from actilaw.counts.census import Census
 from actilaw.errors import FileError, InputError
 from actilaw.pruning.prune import prune
@@ -75,10 +76,10 @@ def prune_command(
     """Remove idle or rare units, and verify the smaller model."""
     if budget is not None:
         one_fraction("--budget", budget)
-    if output.exists() and not output.is_dir():
-        raise FileError(f"expected a folder to write into, but {output} is a file: name another")
+    _require_folder(output)
     census = Census.load(counts)
-    with sentences(output):
+    with sentences(output), leaving(output), progress_bar() as bar:
+        task = bar.add_task("removing units", total=2)
         network, loaded = model_and_batches(
             model, data, text, length=length, batch=batch, seed=None
         )
@@ -94,12 +95,25 @@ def prune_command(
             ranking=ranking,
             equal_widths=equal_widths,
         )
+        bar.update(task, advance=1, description="verifying the smaller model")
         verified = result.verify(taken)
-    result.save(output)
-    if equal_widths and hasattr(result.model, "save_pretrained"):
-        saved: Any = result.model
-        saved.save_pretrained(output / "pretrained")
+    with leaving(output):
+        result.save(output)
+        if equal_widths and hasattr(result.model, "save_pretrained"):
+            saved: Any = result.model
+            saved.save_pretrained(output / "pretrained")
     _show(result, verified.summary(), output, as_json)
+
+
+def _require_folder(output: Path) -> None:
+    """Raise FileError if no folder can stand there, before long work whose result goes to it."""
+    for place in (output, *output.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise FileError(
+                    f"expected a folder to write into, but {place} is a file: name another"
+                )
+            return
 
 
 def _show(result: PruneResult, verified: Any, output: Path, as_json: bool) -> None:

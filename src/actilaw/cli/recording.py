@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from actilaw.cli.options import AsJson, whole_seed
+from actilaw.cli.options import AsJson, completing, whole_seed
 from actilaw.cli.progress import progress_bar
 from actilaw.cli.tables import print_json
-from actilaw.cli.terminal import StoppedError, say, warn
+from actilaw.cli.terminal import StoppedError, leaving, say, stopped, warn
 from actilaw.counts.census import Census
 from actilaw.errors import ActilawError, InputError, needs_extra
 from actilaw.recording.criteria import rule_from
@@ -62,6 +62,7 @@ def record_command(
     per: Annotated[
         str | None,
         typer.Option(
+            autocompletion=completing("sample", "position", "token"),
             help="What one sample is: sample, position or token.",
             show_default="sample; with --text, position",
         ),
@@ -138,8 +139,9 @@ def merge_command(
     Their order does not matter.
     """
     _refuse_repeated(files)
-    census = functools.reduce(Census.merge, [Census.load(file) for file in files])
-    census.save(output)
+    with leaving(output):
+        census = functools.reduce(Census.merge, [Census.load(file) for file in files])
+        census.save(output)
     _show_census(census, output, as_json)
 
 
@@ -154,8 +156,7 @@ def sentences(output: Path) -> Iterator[None]:
         status = 128 + signal.SIGINT if isinstance(stop, KeyboardInterrupt) else stop.code
         if status not in (128 + signal.SIGINT, 128 + signal.SIGTERM):
             raise InputError(f"the model or the data ended the program, with {status!r}") from stop
-        left = _notes(stop) or "nothing was counted yet"
-        raise StoppedError(f"stopped; {left}", status) from stop
+        raise StoppedError(stopped(stop, "nothing was counted yet"), status) from stop
     except ActilawError as error:
         if getattr(error, "__notes__", None) and output.exists():
             raise type(error)(f"{error}; {_notes(error)}") from error
@@ -221,10 +222,12 @@ def _record_with_bar(
     with needs_extra("torch"):
         from actilaw.recording.to_file import record_to_file
     with progress_bar() as bar:
-        task = bar.add_task("recording", total=None)
+        total = len(batches) if isinstance(batches, Sized) else None
+        task = bar.add_task("recording", total=total)
 
         def show(done: int) -> None:
-            bar.update(task, description=f"recording, {done:,} batches")
+            of_all = "" if total is None else f" of {total:,}"
+            bar.update(task, completed=done, description=f"recording, {done:,}{of_all} batches")
 
         return record_to_file(network, batches, output, progress=show, **options)
 

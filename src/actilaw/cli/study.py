@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from actilaw.cli.options import AsJson
+from actilaw.cli.options import AsJson, completing
 from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, records
-from actilaw.cli.terminal import StoppedError, printable, say, warn
+from actilaw.cli.terminal import StoppedError, leaving, say, warn
 from actilaw.errors import InputError, needs_extra
 from actilaw.reporting.text import Row
+from actilaw.support.escapes import printable
 
 if TYPE_CHECKING:
     from actilaw.study import run
@@ -60,7 +61,11 @@ def run_command(
         ),
     ],
     preset: Annotated[
-        str, typer.Option(help="Which cells: small, some ten minutes; or full, hours.")
+        str,
+        typer.Option(
+            autocompletion=completing("small", "full"),
+            help="Which cells: small, some ten minutes; or full, hours.",
+        ),
     ] = "small",
     tasks: Annotated[
         str | None,
@@ -239,10 +244,9 @@ def report_command(
     from actilaw.study.store import Study
 
     study = Study(folder)
-    with bar_if_slow("reading cells") as progress:
-        path = report(
-            study, output or study.folder / "report.html", workers=workers, progress=progress
-        )
+    page = output or study.folder / "report.html"
+    with leaving(page), bar_if_slow("reading cells") as progress:
+        path = report(study, page, workers=workers, progress=progress)
     if as_json:
         print_json({"report": str(path)})
     else:

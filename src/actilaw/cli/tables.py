@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from actilaw.cli.terminal import printable, say
+from actilaw.cli.terminal import say
 from actilaw.errors import FileError, InputError
 from actilaw.reporting.text import Row
+from actilaw.support.escapes import printable
 
 
 def print_json(document: Any) -> None:

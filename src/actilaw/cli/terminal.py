@@ -5,18 +5,11 @@ characters escaped, so that none can move the cursor, change colours or forge a 
 from __future__ import annotations
 
 import sys
-import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-# Controls, formats such as the marks that turn the direction of writing, halves of surrogate
-# pairs, and separators of lines and paragraphs.
-UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def printable(text: str) -> str:
-    """The text with every control character as an escape, as Python would write it."""
-    return "".join(
-        repr(sign)[1:-1] if unicodedata.category(sign) in UNPRINTABLE else sign for sign in text
-    )
+from actilaw.support.escapes import printable
 
 
 def say(*lines: str) -> None:
@@ -37,3 +30,33 @@ class StoppedError(Exception):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+@contextmanager
+def leaving(output: Path) -> Iterator[None]:
+    """A block that writes a file or folder, whole or not at all: where Ctrl-C ends it, a note on
+    the interruption says what stands there.
+    """
+    before = _state(output)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if _state(output) != before:
+            stop.add_note(f"{output} is written")
+        else:
+            stop.add_note(f"{output} is as it was before" if before else f"{output} is not written")
+        raise
+
+
+def stopped(stop: BaseException, otherwise: str = "nothing was written") -> str:
+    """What Ctrl-C left, in a sentence: the notes on the interruption."""
+    return f"stopped; {'; '.join(getattr(stop, '__notes__', [])) or otherwise}"
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What tells a file from one that is written in its place."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino

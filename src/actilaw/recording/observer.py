@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
@@ -72,6 +73,7 @@ class Observer:
         before_pass: called before every forward pass of the whole model.
         keeps_calls: whether the calls of each forward pass are kept, for `calls_of_pass`.
         passes: forward passes of the whole model that were completed.
+        choose: chooses layers again, when a module was put into the model.
         before_compiled: called before any module runs; whether compiled code counts from now on.
     """
 
@@ -102,7 +104,9 @@ class Observer:
         self.lock = threading.RLock()
         self.passes = 0
         self.keeps_calls = False
+        self._strangers: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # not of the model
         self.before_pass: Callable[[], None] = _nothing
+        self.choose: Callable[[], Choice] = lambda: choice
         self.before_compiled: Callable[[], bool] = _never
 
     # What was counted.
@@ -154,7 +158,42 @@ class Observer:
 
     def watches(self, module: nn.Module) -> bool:
         """Whether a module is one of the model, or wraps it for torch.compile."""
-        return module in self._names or getattr(module, "_orig_mod", None) is self._model
+        return (
+            module in self._names
+            or getattr(module, "_orig_mod", None) is self._model
+            or self._is_newcomer(module)
+        )
+
+    def _is_newcomer(self, module: nn.Module) -> bool:
+        """Whether a module that the running model calls was put into it after recording began, as
+        SAELens does with autoencoders for one call; it is counted from then on.
+        """
+        if not self._running.modules or module in self._strangers:
+            return False
+        names = {part: name for name, part in self._model.named_modules()}
+        if module not in names:
+            self._strangers.add(module)
+            return False
+        with self.lock:
+            self._welcome({part: name for part, name in names.items() if part not in self._names})
+        return True
+
+    def _welcome(self, newcomers: Mapping[nn.Module, str]) -> None:
+        """Count in modules that were put into the model as if they had been there before."""
+        choice = self.choose()
+        counted = {place.name for place in self.places() if place.counted}
+        for name, point in choice.points.items():
+            if point.module not in newcomers:
+                continue
+            if name in counted:
+                raise InputError(
+                    f"expected one model while recording, but another module was put in the place "
+                    f"of {name!r}, which was counted already: record each of them by itself"
+                )
+            self._points[point.module] = CountedPlace(name, point, self._rules, self._accumulator)
+        self._choice = replace(choice, wholes=(*self._choice.wholes, *choice.wholes))
+        self._names |= newcomers
+        self._weights |= dict(_weights(self._model))
 
     def call(
         self,

@@ -80,6 +80,7 @@ class Recorder:
         rank, self._stride = place_among_ranks()
         self._start = first_entry + rank
         self._observer = Observer(model, choice, self._rules, masks, self._new_accumulator)
+        self._observer.choose = lambda: choose_layers(model, layers)
         self._weights = WeightWatch(model)
         self._compiled = CompiledModel(model, self._observer, masks, compiled)
         self._ids = (uuid.uuid4().hex,)

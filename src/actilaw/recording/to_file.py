@@ -13,7 +13,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +261,7 @@ def _told(error: BaseException) -> str:
 
 def language_model(
     name: str, text: str | os.PathLike[str], length: int, batch: int
-) -> tuple[nn.Module, Iterator[Any]]:
+) -> tuple[nn.Module, _Sequences]:
     """A causal language model of Transformers, and the text cut into batches of token sequences for
     it.
 
@@ -295,16 +295,33 @@ def language_model(
         ) from error
     tokens = torch.tensor(tokenizer(words, verbose=False)["input_ids"])
     length = min(length, getattr(model.config, "max_position_embeddings", None) or length)
-    return model, _sequences(tokens, length, batch)
+    return model, _Sequences(tokens, length, batch)
 
 
-def _sequences(tokens: Tensor, length: int, batch: int) -> Iterator[dict[str, Tensor]]:
-    whole = len(tokens) // length * length
-    for rows in tokens[:whole].view(-1, length).split(batch) if whole else ():
-        yield {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
-    if whole < len(tokens):
-        rest = tokens[None, whole:]
-        yield {"input_ids": rest, "attention_mask": torch.ones_like(rest)}
+@dataclass(frozen=True, eq=False)
+class _Sequences:
+    """A text as batches of token sequences, of which it is known how many there are.
+
+    Attributes:
+        tokens: of the whole text; (n_tokens,).
+        length: tokens per sequence; what is left at the end is a shorter one, in its own batch.
+        batch: sequences per batch.
+    """
+
+    tokens: Tensor
+    length: int
+    batch: int
+
+    def __len__(self) -> int:
+        rows, rest = divmod(len(self.tokens), self.length)
+        return -(-rows // self.batch) + bool(rest)
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        whole = len(self.tokens) // self.length * self.length
+        parts = self.tokens[:whole].view(-1, self.length).split(self.batch) if whole else ()
+        rest = (self.tokens[None, whole:],) if whole < len(self.tokens) else ()
+        for rows in (*parts, *rest):
+            yield {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
 
 
 def _earlier(path: Path, about: Mapping[str, Any], weights: str) -> Census | None:
