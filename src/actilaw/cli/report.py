@@ -24,7 +24,7 @@ def report_command(
 ) -> None:
     """Write a self-contained HTML page on a census.
 
-    It has a table of the layers, and the estimates, forecasts and figures of each.
+    It has a table of the layers, and estimates, forecasts and figures of each.
     """
     with leaving(output), bar_if_slow("reading layers") as progress:
         page = report(Census.load(file), output, progress=progress)
