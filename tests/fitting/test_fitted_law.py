@@ -209,6 +209,18 @@ def test_multiples_of_the_samples_are_numbers_of_samples(fitted: FittedLaw) -> N
     pd.testing.assert_frame_equal(fitted.units_for(0.5, "2x"), fitted.units_for(0.5, 1000))
 
 
+@pytest.mark.parametrize(("per", "entries", "said"), [
+    ("position", 5, True), ("token", 1, True), ("position", 6, False), ("position", None, False),
+    ("sample", None, False),
+])  # fmt: skip
+def test_positions_of_few_entries_are_remarked_on(per: str, entries: int, said: bool) -> None:
+    rng = np.random.default_rng(0)
+    drawn = draw_blocks(rng.beta(0.3, 20, 900), 32, 8, rng)
+    counts = replace(drawn, per=per, entries=entries, blocks=None)
+    remarks = " ".join(fit(counts).remarks())
+    assert ("of the data alone" in remarks) == said
+
+
 def test_positions_without_blocks_are_remarked_on() -> None:
     rng = np.random.default_rng(0)
     with_blocks = replace(draw_blocks(rng.beta(0.3, 20, 900), 32, 8, rng), per="position")
