@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import betabinom, binom
@@ -50,3 +52,20 @@ def test_the_log_odds_are_the_less_certain_the_further_ahead() -> None:
     of_estimate = np.array([member.log_odds(factors - 1) for member in density.members])
     without = of_estimate[:, 1].mean(axis=0) + of_estimate[:, 0].var(axis=0)
     np.testing.assert_allclose(variance - without, (DRIFT * np.log(factors)) ** 2, rtol=1e-9)
+
+
+def test_the_variance_of_the_log_odds_is_that_of_the_delta_method() -> None:
+    """Slopes by central differences of the log odds, and the precision solved for them."""
+    density = fit_rate_density(incidence_frequencies(draw_counts(500, 9, 0.3, 400, seed=1)))
+    further = np.array([0.1, 1.0, 30.0])
+    for member in density.members:
+        step = 1e-5
+        slopes = []
+        for i in range(member.weights.size):
+            logs = [np.log(member.weights) + sign * step * (np.arange(member.weights.size) == i)
+                    for sign in (1, -1)]  # fmt: skip
+            ends = [replace(member, weights=np.exp(log)).log_odds(further)[0] for log in logs]
+            slopes.append((ends[0] - ends[1]) / (2 * step))
+        slope = np.array(slopes)
+        variance = np.sum(slope * np.linalg.solve(member.precision, slope), axis=0)
+        np.testing.assert_allclose(member.log_odds(further)[1], variance, rtol=1e-5)

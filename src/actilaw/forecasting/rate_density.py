@@ -34,10 +34,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import solve_triangular
 from scipy.special import expit, logsumexp
 
 from actilaw.support.arrays import Floats
@@ -120,8 +122,13 @@ class RateDensityEstimate:
         newly_working, idle_then = idle_now * -np.expm1(-ahead), idle_now * np.exp(-ahead)
         work, stay = newly_working.sum(axis=1), idle_then.sum(axis=1)
         slopes = newly_working / work[:, np.newaxis] - idle_then / stay[:, np.newaxis]
-        variance = np.sum(slopes * np.linalg.solve(self.precision, slopes.T).T, axis=1)
-        return np.log(work / stay), variance
+        return np.log(work / stay), np.sum((slopes @ self._root) ** 2, axis=1)
+
+    @cached_property
+    def _root(self) -> Floats:
+        """R of the covariance R R', which forecasts at many numbers of samples and widths share."""
+        lower = np.linalg.cholesky(self.precision)
+        return solve_triangular(lower, np.eye(lower.shape[0]), lower=True).T
 
 
 @dataclass(frozen=True, eq=False)
