@@ -40,7 +40,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_triangular
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
 from actilaw.support.arrays import Floats
 
@@ -162,15 +162,13 @@ def fit_rate_density(seen: ClassifiedUnits) -> RateDensity:
     """The density of rates that makes what was seen most probable, averaged over what it does not
     determine.
     """
-    return RateDensity(
-        seen.samples,
-        tuple(
-            fit_one_rate_density(seen, smoothness, has_silent=has_silent)
-            for has_silent in (False, True)
-            for smoothness in SMOOTHNESS
-        ),
-        seen.error_factor,
-    )
+    members: list[RateDensityEstimate] = []
+    for has_silent in (False, True):
+        near = None
+        for smoothness in SMOOTHNESS:
+            near = fit_one_rate_density(seen, smoothness, has_silent=has_silent, near=near)
+            members.append(near)
+    return RateDensity(seen.samples, tuple(members), seen.error_factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +187,8 @@ class _PenalisedLikelihood:
 
     def evaluate(self, logs: Floats) -> LikelihoodAt:
         """Height, weights, and the probability of each class."""
-        weights = np.exp(logs - logsumexp(logs))
+        weights = np.exp(logs - logs.max())  # softmax; SciPy's takes as long as all else here
+        weights /= weights.sum()
         probabilities = np.maximum(self.kernel @ weights, LEAST_PROBABILITY)
         height = self.units @ np.log(probabilities) - logs @ self.penalty @ logs / 2
         return float(height), weights, probabilities
@@ -206,9 +205,20 @@ class _PenalisedLikelihood:
 
 
 def fit_one_rate_density(
-    seen: ClassifiedUnits, smoothness: float, *, has_silent: bool = True
+    seen: ClassifiedUnits,
+    smoothness: float,
+    *,
+    has_silent: bool = True,
+    near: RateDensityEstimate | None = None,
 ) -> RateDensityEstimate:
-    """The density of rates at one degree of smoothness, with or without silent units."""
+    """The density of rates at one degree of smoothness, with or without silent units.
+
+    Args:
+        seen: of the units.
+        smoothness: s of (RD2).
+        has_silent: whether a share of the units may be silent.
+        near: the density at another degree, from which the search starts.
+    """
     log_rates = np.arange(np.log(RAREST_RATE), np.log(BUSIEST_RATE), LOG_RATE_STEP)
     activations = np.exp(log_rates + LOG_RATE_STEP / 2)
     silent = np.zeros(1 if has_silent else 0)  # activations of the units that never fire
@@ -217,8 +227,11 @@ def fit_one_rate_density(
         kernel=seen.probabilities(np.append(activations, silent)),
         penalty=_roughness_penalty(activations.size, activations.size + silent.size, smoothness),
     )
-    power_law = 0.3 * np.log(activations)
-    start = np.append(power_law, np.full(silent.size, -3.0))
+    if near is None:
+        power_law = 0.3 * np.log(activations)
+        start = np.append(power_law, np.full(silent.size, -3.0))
+    else:
+        start = np.log(np.maximum(near.weights, LEAST_PROBABILITY))
     weights, precision = _maximum(likelihood, start)
     by_prior = np.linalg.solve(precision, likelihood.penalty)
     return RateDensityEstimate(
