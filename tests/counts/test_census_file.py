@@ -126,6 +126,15 @@ def test_a_missing_file_is_refused(tmp_path) -> None:
         load(tmp_path / "nowhere")
 
 
+def test_a_folder_and_a_table_are_told_from_a_census_cut_short(tmp_path) -> None:
+    with pytest.raises(FileError, match="is a folder: name a file in it"):
+        load(tmp_path)
+    table = tmp_path / "losses.csv"
+    table.write_text("samples,loss\n100,2.5\n")
+    with pytest.raises(FileError, match="does not begin as one"):
+        load(table)
+
+
 def test_a_census_cut_short_anywhere_is_refused(tmp_path, counts: ActivationCounts) -> None:
     path = Census({"a": counts}).save(tmp_path / "whole")
     whole = path.read_bytes()

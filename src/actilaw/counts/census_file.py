@@ -40,6 +40,7 @@ TYPES = {
     **{f"U{bits}": np.dtype(f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
 }
 ZEROS = b"0" * 64
+LONGEST_HEADER = 2**40  # bytes; what text, or another format, would state is longer
 # A file begins with the length of the safetensors header, then this, then the checksum.
 LENGTH = 8
 OPENING = rb'{"__metadata__":{"actilaw":"{\"checksum\": \"'
@@ -136,6 +137,8 @@ def read(path: str | os.PathLike[str]) -> bytes:
             return Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:  # no path, one too long, or a zero byte in it
         raise not_a_census(path, error) from error
+    if Path(path).is_dir():
+        raise FileError(f"expected a census file, but {path} is a folder: name a file in it")
     raise FileError(
         f"expected a census file, but there is no file {path}: write one with census.save(path)"
     )
@@ -144,6 +147,8 @@ def read(path: str | os.PathLike[str]) -> bytes:
 def _header(content: bytes) -> dict[str, Any]:
     """The JSON header that stands in the metadata of safetensors."""
     length = int.from_bytes(content[:LENGTH], "little")
+    if length > LONGEST_HEADER:
+        raise ValueError("it does not begin as one")
     if len(content) < LENGTH or length > len(content) - LENGTH:
         raise ValueError("it is cut short")
     outer = _json(content[LENGTH : LENGTH + length].decode())
