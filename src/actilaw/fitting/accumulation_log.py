@@ -4,7 +4,6 @@ or dead units, as numbers or as shares, and rows that logged something else.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 
 from actilaw.errors import InputError
 from actilaw.support.arrays import Floats, Ints
+from actilaw.support.table_columns import listed_columns, numbers_in, plain_name
 from actilaw.support.validation import one_whole, whole
 
 # Usual names in lower case, the likelier first; also as the last part of a name, "train/dead".
@@ -83,7 +83,7 @@ def read_accumulation(
     of_dead = dead or (None if working else _usual_column(table, DEAD_COLUMNS))
     unnamed = _usual_column(table, UNNAMED_VALUES)
     if of_working is None and of_dead is None and unnamed is not None:
-        values = _numbers_of(table, unnamed).dropna()
+        values = numbers_in(table, unnamed).dropna()
         falls = len(values) > 0 and values.iloc[-1] < values.iloc[0]
         of_working, of_dead = (None, unnamed) if falls else (unnamed, None)
         kind = "dead, since they fall" if falls else "working, since they do not fall"
@@ -91,10 +91,10 @@ def read_accumulation(
     if of_working is None and of_dead is None:
         raise InputError(
             "expected a column with working or dead units under a usual name (working, alive, "
-            f"dead, dead_latents, ...), but there are {_listed(table)}: name it"
+            f"dead, dead_latents, ...), but there are {listed_columns(table)}: name it"
         )
     columns |= {"working": of_working} if of_working is not None else {"dead": of_dead or ""}
-    values = pd.DataFrame({role: _numbers_of(table, name) for role, name in columns.items()})
+    values = pd.DataFrame({role: numbers_in(table, name) for role, name in columns.items()})
     kept = values.notna().all(axis=1)
     if not kept.any():
         raise InputError("expected rows with samples and units, but no row has both")
@@ -129,7 +129,7 @@ def _units_of(
         return one_whole("units", given, least=2)
     name = _usual_column(table, UNIT_COLUMNS)
     if name is not None:
-        values = _numbers_of(table, name).dropna().unique()
+        values = numbers_in(table, name).dropna().unique()
         columns["units"] = name
     elif of_working is not None and of_dead is not None:
         both = table[[of_working, of_dead]].dropna()
@@ -162,7 +162,7 @@ def _named_or_usual(
     if found is None:
         raise InputError(
             f"expected a column with the {role} under a usual name ({', '.join(usual[:3])}, step, "
-            f"...), but there are {_listed(table)}: name it"
+            f"...), but there are {listed_columns(table)}: name it"
         )
     return found
 
@@ -171,7 +171,7 @@ def _usual_column(table: pd.DataFrame, usual: tuple[str, ...]) -> str | None:
     """The column of the first usual name that is there with numbers, by itself or after a prefix
     such as "train/".
     """
-    plain = {str(name): re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_") for name in table}
+    plain = {str(name): plain_name(name) for name in table}
     for whole_name in (True, False):
         for wanted in usual:
             for name, short in plain.items():
@@ -179,15 +179,3 @@ def _usual_column(table: pd.DataFrame, usual: tuple[str, ...]) -> str | None:
                 if fits and pd.api.types.is_numeric_dtype(table[name]):
                     return name
     return None
-
-
-def _numbers_of(table: pd.DataFrame, name: str) -> pd.Series:
-    if name not in table:
-        raise InputError(f"expected a column {name!r}, but there are {_listed(table)}")
-    if not pd.api.types.is_numeric_dtype(table[name]):
-        raise InputError(f"expected numbers in column {name!r}, but it holds {table[name].dtype}")
-    return table[name]
-
-
-def _listed(table: pd.DataFrame) -> str:
-    return ", ".join(map(str, table.columns))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from actilaw.errors import InputError
 from actilaw.support.arrays import Floats
+from actilaw.support.table_columns import listed_columns, numbers_in, plain_name
 
 # Usual names in lower case, the likelier first; losses on new data come before those of training.
 SAMPLES_NAMES = (
@@ -80,9 +81,9 @@ def read_runs(
     }
     named = size is not None
     of_size = size if named else _usual(table, SIZE_NAMES)
-    if of_size is not None and (named or np.ptp(_numbers(table, of_size)) > 0):
+    if of_size is not None and (named or np.ptp(numbers_in(table, of_size)) > 0):
         found["size"] = of_size
-    values = pd.DataFrame({role: _numbers(table, name) for role, name in found.items()})
+    values = pd.DataFrame({role: numbers_in(table, name) for role, name in found.items()})
     kept, notes = _whole_rows(values)
     run = _usual(table, RUN_NAMES)
     if run is not None:
@@ -107,7 +108,7 @@ def _column(table: pd.DataFrame, given: str | None, usual: tuple[str, ...], role
     if found is None:
         raise InputError(
             f"expected a column with the {role} under a usual name ({', '.join(usual[:4])}, ...), "
-            f"but there are {', '.join(map(str, table.columns))}: name it"
+            f"but there are {listed_columns(table)}: name it"
         )
     return found
 
@@ -116,22 +117,12 @@ def _usual(table: pd.DataFrame, usual: tuple[str, ...]) -> str | None:
     """The column of the first usual name that is there; but for names of runs, one with numbers if
     there is any.
     """
-    plain = {re.sub(r"[^a-z0-9]+", "_", str(name).lower()).strip("_"): name for name in table}
+    plain = {plain_name(name): name for name in table}
     there = [str(plain[name]) for name in usual if name in plain]
     numbers = [name for name in there if pd.api.types.is_numeric_dtype(table[name])]
     if usual is not RUN_NAMES and numbers:
         there = numbers
     return there[0] if there else None
-
-
-def _numbers(table: pd.DataFrame, name: str) -> pd.Series:
-    if name not in table:
-        raise InputError(
-            f"expected a column {name!r}, but there are {', '.join(map(str, table.columns))}"
-        )
-    if not pd.api.types.is_numeric_dtype(table[name]):
-        raise InputError(f"expected numbers in column {name!r}, but it holds {table[name].dtype}")
-    return table[name]
 
 
 def _whole_rows(values: pd.DataFrame) -> tuple[pd.Series, list[str]]:
