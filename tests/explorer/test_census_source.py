@@ -52,7 +52,7 @@ def test_a_file_cut_short_or_gone_leaves_the_last_census_and_a_sentence(tmp_path
     assert "there is no file" in gone.problem
     assert gone.written is not None
     file.mkdir()
-    assert "there is no file" in source.look().problem
+    assert "is a folder" in source.look().problem
     file.rmdir()
     census(30, 300).save(file)
     back = source.look()
