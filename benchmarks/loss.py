@@ -24,6 +24,7 @@ from actilaw.loss.form import Form
 from actilaw.loss.forms import FORMS, LOSS_LAW_FORMULA, Activation, Shifted
 from actilaw.loss.huber import CLIP, Problem, solve
 from actilaw.loss.measurements import read_measurements
+from actilaw.loss.serial_correlation import correlation_of_neighbours
 from actilaw.loss.single_form import fit_form
 from actilaw.loss.surfaces import SURFACES
 from actilaw.support.arrays import Floats
@@ -163,6 +164,22 @@ def surfaces() -> None:
                 for cut in some
             )
             print(f"inside 95 % intervals, {name}: {of_form['inside'].mean():.3f} in all; {rows}")
+
+
+def neighbours() -> None:
+    """Whether losses at the ends of runs are told from those along one run, by how their errors go
+    together about the best form.
+    """
+    for source, evaluations in read_surfaces().items():
+        for evaluated_on, runs in evaluations.items():
+            measured = read_measurements(runs["tokens"], runs["loss"], size=runs["parameters"])
+            fits = [fit_form(form, measured) for form in SURFACES.values()]
+            best = min(fits, key=lambda fitted: fitted.residual)
+            found = correlation_of_neighbours(best.form, best.profile.coordinates, measured)
+            print(
+                f"{source}, {evaluated_on}: correlation of {found[1]} neighbours {found[0]:.2f} "
+                f"about {best.form.name}"
+            )
 
 
 def share_inside(found: pd.DataFrame, source: str, cut: float) -> float:
@@ -513,6 +530,7 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")  # parameters that a form does not determine are shown as such
     held_out()
     surfaces()
+    neighbours()
     published()
     knees()
     drawn_surfaces()

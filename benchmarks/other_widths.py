@@ -27,13 +27,8 @@ from joblib import Parallel, delayed
 
 from actilaw import ActivationCounts, fit
 from actilaw.errors import ActilawError
-from actilaw.forecasting.other_widths import (
-    ASSUMPTIONS,
-    STUDY,
-    WidthAssumption,
-    width_forecast,
-    width_forecasts,
-)
+from actilaw.forecasting.other_widths import width_forecast, width_forecasts
+from actilaw.forecasting.width_assumptions import ASSUMPTIONS, STUDY, WidthAssumption
 from actilaw.study.grid import IN_TRAINING
 from actilaw.study.presets import grids
 from actilaw.study.run import run_study

@@ -9,7 +9,7 @@ from scipy.stats import betabinom
 
 from actilaw import fit
 from actilaw.errors import InputError
-from actilaw.forecasting.other_widths import STUDY
+from actilaw.forecasting.width_assumptions import STUDY
 from builders.drawn import draw_counts
 
 

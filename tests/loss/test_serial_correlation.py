@@ -7,14 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actilaw import FittedLoss, LossLaw, fit_loss
+from actilaw import FittedLoss, fit_loss
 from actilaw.loss.forms import FORMS
 from actilaw.loss.measurements import read_measurements
 from actilaw.loss.single_form import fit_form
 from actilaw.support.arrays import Floats
 
-LAW = LossLaw(floor=1.8, amplitude=4.0, knee=1e6, b=0.35)
 SCATTER = 0.01
+
+
+def curve(samples: Floats) -> Floats:
+    """Of the form that is fitted: one that did not fit would leave errors that go together."""
+    return 1.5 + 400 * samples**-0.4
 
 
 def first_order_noise(n: int, correlation: float, rng: np.random.Generator) -> Floats:
@@ -29,7 +33,7 @@ def along_a_run(n: int, correlation: float, seed: int) -> tuple[Floats, Floats]:
     """Numbers of samples, and losses whose errors are correlated from one to the next."""
     samples = np.geomspace(1e6, 1e9, n)
     noise = first_order_noise(n, correlation, np.random.default_rng(seed))
-    return samples, LAW.loss(samples) * np.exp(SCATTER * noise)
+    return samples, curve(samples) * np.exp(SCATTER * noise)
 
 
 def fitted_to(samples: Floats, loss: Floats) -> FittedLoss:
@@ -37,7 +41,7 @@ def fitted_to(samples: Floats, loss: Floats) -> FittedLoss:
 
 
 @pytest.mark.parametrize("correlation", [0.8, 0.95])
-def test_the_correlation_is_recovered_and_losses_count_as_what_they_are_worth(
+def test_the_correlation_is_recovered_and_losses_count_by_their_effective_size(
     correlation: float,
 ) -> None:
     n = 400
@@ -45,17 +49,17 @@ def test_the_correlation_is_recovered_and_losses_count_as_what_they_are_worth(
     found = fitted.serial_correlation
     assert found is not None
     # A fitted curve takes a part of slow noise up: by three parameters, of n (1 − ρ)/(1 + ρ).
-    worth = n * (1 - correlation) / (1 + correlation)
-    error = np.sqrt((1 - correlation**2) / n) + 3 * (1 - correlation) / worth
+    effective = n * (1 - correlation) / (1 + correlation)
+    error = np.sqrt((1 - correlation**2) / n) + 3 * (1 - correlation) / effective
     assert found.correlation == pytest.approx(correlation, abs=3 * error)
-    assert found.worth == pytest.approx(
+    assert found.effective == pytest.approx(
         n * (1 - found.correlation) / (1 + found.correlation), rel=1e-12
     )
-    assert fitted.weights.sum() == pytest.approx(found.worth)
+    assert fitted.weights.sum() == pytest.approx(found.effective)
     assert any("as along one training run" in remark for remark in fitted.remarks())
 
 
-def test_the_curve_stays_and_its_errors_grow_by_the_root_of_what_losses_are_worth() -> None:
+def test_the_curve_stays_and_its_errors_grow_by_the_root_of_the_effective_size() -> None:
     samples, loss = along_a_run(400, 0.9, seed=4)
     fitted = fitted_to(samples, loss)
     shuffled = np.random.default_rng(5).permutation(samples.size)
@@ -64,7 +68,7 @@ def test_the_curve_stays_and_its_errors_grow_by_the_root_of_what_losses_are_wort
     assert again.serial_correlation is not None
     alone = fit_form(FORMS["power_floor"], read_measurements(samples, loss))
     freedom = samples.size - len(fitted.params)
-    freedom_left = again.serial_correlation.worth - len(fitted.params)
+    freedom_left = again.serial_correlation.effective - len(fitted.params)
     for name, error in fitted.standard_errors.items():
         ratio = error / alone.standard_errors[name]
         assert ratio == pytest.approx(np.sqrt(freedom / freedom_left), rel=0.1)
@@ -76,7 +80,7 @@ def test_intervals_of_b_hold_it_though_errors_go_together() -> None:
     for seed in range(30):
         samples = np.geomspace(1e6, 1e9, 300)
         noise = first_order_noise(300, 0.9, np.random.default_rng(seed))
-        fitted = fitted_to(samples, (1.5 + 400 * samples**-0.4) * np.exp(SCATTER * noise))
+        fitted = fitted_to(samples, curve(samples) * np.exp(SCATTER * noise))
         row = fitted.summary().loc["b"]
         inside += row["lower"] <= 0.4 <= row["upper"]
     assert inside >= 24  # 95 % of 30 less three standard errors; a third without the correction
@@ -95,7 +99,7 @@ def test_losses_of_many_runs_at_few_sizes_of_training_set_are_no_neighbours() ->
     rng = np.random.default_rng(6)
     samples = np.repeat(np.geomspace(1e6, 1e9, 12), 20)
     of_size = np.repeat(rng.normal(size=12), 20)  # as if each size had a common error
-    loss = LAW.loss(samples) * np.exp(SCATTER * (of_size + 0.1 * rng.normal(size=240)))
+    loss = curve(samples) * np.exp(SCATTER * (of_size + 0.1 * rng.normal(size=240)))
     assert fitted_to(samples, loss).serial_correlation is None
 
 

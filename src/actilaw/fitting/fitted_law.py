@@ -25,9 +25,10 @@ from actilaw.fitting.look_back import look_back, remark_on
 from actilaw.forecasting.forecaster import Forecaster
 from actilaw.forecasting.intervals import count_interval
 from actilaw.forecasting.inverse import samples_for, units_for
-from actilaw.forecasting.other_widths import assumptions_named, remark_on_widths, width_forecast
+from actilaw.forecasting.other_widths import width_forecast
 from actilaw.forecasting.rate_density import RateDensity
 from actilaw.forecasting.rising import RisingBounds, doublings
+from actilaw.forecasting.width_assumptions import assumptions_named, remark_on_widths
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.numerics import log_grid, two_sided_z

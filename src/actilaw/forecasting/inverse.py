@@ -17,12 +17,8 @@ import pandas as pd
 from scipy.optimize.elementwise import find_root
 
 from actilaw.forecasting.forecaster import AccumulationForecast, Forecaster
-from actilaw.forecasting.other_widths import (
-    BOUNDS,
-    WidthAssumption,
-    WidthForecast,
-    width_forecasts,
-)
+from actilaw.forecasting.other_widths import BOUNDS, WidthForecast, width_forecasts
+from actilaw.forecasting.width_assumptions import WidthAssumption
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.validation import LARGEST_WHOLE
 
@@ -30,11 +26,7 @@ SAMPLES_TOLERANCE = 1e-6  # of a number of samples
 WIDTH_TOLERANCE = 1e-4  # of the logarithm of a width
 WIDEST = 16.0  # times as many units as activations, or as counted, where the search for widths ends
 ROUNDING = 1e-9  # of a unit
-BOUND_ORDER = (
-    0,
-    2,
-    1,
-)  # bounds of K for the expected, lower and upper number of samples
+BOUND_ORDER = (0, 2, 1)  # bounds of K for the expected, lower and upper number of samples
 
 
 def samples_for(forecaster: Forecaster, working: Floats, level: float) -> pd.DataFrame:

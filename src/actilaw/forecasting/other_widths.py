@@ -7,7 +7,7 @@ b and c change with the width.
     b fixed    β = 0, γ = 0: K/N depends on D/N alone, as every part of a layer is like the whole
     bN fixed   β = −1, γ = 0: the knee stays, and units added are rarer than those there were
     study      β falls with the share of units that the samples leave idle, as measured on networks
-               trained at several widths; see STUDY
+               trained at several widths; see STUDY in `width_assumptions`
 
 Between trained networks neither b nor bN is constant. While samples have shown little of a layer,
 units added find nothing left to do, and bN falls; once nearly all units work, those added work as
@@ -35,7 +35,7 @@ samples, and of a fixed b or bN on straight lines between two points of a grid o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -47,6 +47,7 @@ from actilaw.errors import InputError
 from actilaw.forecasting.forecaster import AccumulationForecast, Forecaster
 from actilaw.forecasting.intervals import log_odds_of_counted, share_interval, variance_of_draw
 from actilaw.forecasting.rising import RisingBounds
+from actilaw.forecasting.width_assumptions import WidthAssumption
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import two_sided_z
 from actilaw.support.validation import LARGEST_WHOLE
@@ -61,78 +62,6 @@ LARGEST_SAMPLES = float(np.nextafter(2.0**63, 0))  # as a float that fits into i
 SHARES_WITH_LOG_ODDS = 1e-300, 1 - 1e-12
 MOST_ACTIVE = 1 - 1e-9  # of a layer's units on one sample
 SharesAt = Callable[[Floats], Floats]  # numbers of samples, (n,), to shares of units, (..., n)
-
-
-@dataclass(frozen=True)
-class WidthAssumption:
-    """How b and c change with the width, (OW1).
-
-    Attributes:
-        name: in tables.
-        b_exponent: β of a layer in which all units work.
-        b_exponent_idle: β of one in which none does, (OW2); the same by default.
-        c_exponent: γ.
-        b_spread, c_spread: standard deviations of the two between networks.
-    """
-
-    name: str
-    b_exponent: float
-    b_exponent_idle: float | None = None
-    c_exponent: float = 0.0
-    b_spread: float = 0.0
-    c_spread: float = 0.0
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether β is the same whatever works."""
-        return self.b_exponent_idle in (None, self.b_exponent)
-
-    def b_exponent_at(self, share: Floats) -> Floats:
-        """β where this share of the units works, (OW2)."""
-        idle = self.b_exponent if self.b_exponent_idle is None else self.b_exponent_idle
-        return idle + (self.b_exponent - idle) * share
-
-    @property
-    def has_spread(self) -> bool:
-        """Whether networks differ in it."""
-        return self.b_spread > 0 or self.c_spread > 0
-
-    def at_spread(self, b_steps: float, c_steps: float) -> WidthAssumption:
-        """The assumption at so many standard deviations from the mean, without a spread."""
-        shift, idle = b_steps * self.b_spread, self.b_exponent_idle
-        return replace(
-            self,
-            b_exponent=self.b_exponent + shift,
-            b_exponent_idle=None if idle is None else idle + shift,
-            c_exponent=self.c_exponent + c_steps * self.c_spread,
-            b_spread=0.0,
-            c_spread=0.0,
-        )
-
-
-# What foretells the working units at other widths best over the networks of the study, and how much
-# these differ: `benchmarks/other_widths.py` finds it, docs/results.md has the figures.
-STUDY = WidthAssumption("study", -0.2, -1.6, b_spread=0.22, c_spread=0.35)
-ASSUMPTIONS = {
-    assumption.name: assumption
-    for assumption in (STUDY, WidthAssumption("b fixed", 0.0), WidthAssumption("bN fixed", -1.0))
-}
-WIDEST_RATIO = 64  # between networks of a task of the study, but for one task with 256
-ALL = "all"
-
-
-def assumptions_named(name: object) -> list[WidthAssumption]:
-    """One assumption by its name, or all of them.
-
-    Raises:
-        InputError: if there is none of that name.
-    """
-    if name == ALL:
-        return list(ASSUMPTIONS.values())
-    if not isinstance(name, str) or name not in ASSUMPTIONS:
-        names = ", ".join(map(repr, (*ASSUMPTIONS, ALL)))
-        raise InputError(f"expected one of {names} as assumption about widths, but got {name!r}")
-    return [ASSUMPTIONS[name]]
 
 
 def width_forecast(
@@ -182,23 +111,6 @@ def width_forecast(
         for name, bounds in found.items()
     ]
     return pd.concat(tables, ignore_index=True)
-
-
-def remark_on_widths(
-    counted: int, widths: Ints, assumptions: Sequence[WidthAssumption]
-) -> str | None:
-    """That a width is farther from the one counted than the networks that the assumption "study"
-    was measured on were from each other; None where none is.
-    """
-    ratios = np.maximum(widths / counted, counted / widths)
-    if STUDY not in assumptions or ratios.max() <= WIDEST_RATIO:
-        return None
-    farthest = widths[ratios.argmax()]
-    return (
-        f"a layer of {farthest:,} units is {ratios.max():,.0f} times as wide, or as narrow, as "
-        f'this one: "study" was measured on networks up to {WIDEST_RATIO} times as wide as each '
-        "other, beyond which its interval is a guess; count a layer that is nearer"
-    )
 
 
 def width_forecasts(

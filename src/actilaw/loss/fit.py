@@ -88,7 +88,7 @@ def fit_loss(
     fitted = fit_form(forms[form], measured)
     serial = _serial_correlation(fitted)
     if serial is not None:
-        refitted = fit_form(forms[form], counted_as(measured, serial.worth))
+        refitted = fit_form(forms[form], counted_as(measured, serial.effective))
         fitted = replace(refitted, serial_correlation=serial)
     _warn_of_undetermined(fitted)
     return fitted
@@ -107,7 +107,7 @@ def _fit_average(measured: Measurements) -> FittedLoss:
     averaged, fits, far_out = average_forms(forms, measured)
     serial = _serial_correlation(min(fits.values(), key=lambda fitted: fitted.residual))
     if serial is not None:
-        measured = counted_as(measured, serial.worth)
+        measured = counted_as(measured, serial.effective)
         averaged, fits, far_out = average_forms(forms, measured)
     named = "activation" if "activation" in fits else averaged.members[0].form.name
     return replace(

@@ -66,7 +66,7 @@ class FittedLoss:
         left_out: losses that lie so far out that they were left out of `measured` and of the fit
             by "auto"; None where one form was named, whose fit keeps them with little weight.
         serial_correlation: of neighbouring losses whose errors go together, as along one training
-            run: they then count in `measured` as the fewer that they are worth; None otherwise.
+            run: they then count in `measured` by their effective sample size; None otherwise.
         consistency: how b and the knee of the counts compare with those of the losses alone, where
             counts were given and there are losses enough; None otherwise.
     """
