@@ -9,7 +9,12 @@ import pytest
 
 from actilaw import ActivationCounts, fit
 from actilaw.counts.blocks import Blocks
-from actilaw.forecasting.clustering import RELIABLE, USUAL_OVERDISPERSION, overdispersion_ahead
+from actilaw.forecasting.clustering import (
+    BETWEEN_ENTRIES,
+    RELIABLE,
+    USUAL_OVERDISPERSION,
+    overdispersion_ahead,
+)
 from actilaw.forecasting.incidence import incidence_frequencies
 from builders.drawn import draw_blocks
 
@@ -62,3 +67,16 @@ def test_the_interval_is_wider_where_units_start_together() -> None:
         table = replace(forecaster, overdispersion=overdispersion).at(np.array([768]), 0.95)
         widths.append(float(table["upper"].iloc[0] - table["lower"].iloc[0]))
     assert widths[1] > 1.5 * widths[0]
+
+
+def test_positions_of_few_texts_are_less_certain_unless_blocks_tell() -> None:
+    rng = np.random.default_rng(5)
+    counts = draw_blocks(rng.beta(0.3, 30, 3000), 24, 16, rng)
+    positions = replace(counts, per="position", blocks=None)
+    samples = np.array([counts.samples * 10])
+    _, of_samples = fit(replace(counts, blocks=None)).forecaster.newly_working(samples)
+    _, of_one = fit(replace(positions, entries=1)).forecaster.newly_working(samples)
+    _, of_many = fit(replace(positions, entries=1000)).forecaster.newly_working(samples)
+    assert of_one - of_samples == pytest.approx(BETWEEN_ENTRIES)
+    assert of_many - of_samples == pytest.approx(BETWEEN_ENTRIES / 1000)
+    assert fit(replace(counts, per="position", entries=24)).forecaster.between_entries == 0

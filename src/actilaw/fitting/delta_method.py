@@ -36,12 +36,12 @@ class ClosedFormRates:
 
     Attributes:
         closed_form: the family at the maximum of its likelihood.
-        covariance: of its parameters, on the family's own scale; (n_parameters, n_parameters).
+        covariance_of_parameters: on the family's own scale; (n_parameters, n_parameters).
         samples: D, samples counted.
     """
 
     closed_form: FittedFamily
-    covariance: Floats
+    covariance_of_parameters: Floats
     samples: int
 
     def working(self, samples: ArrayLike) -> tuple[Floats, Floats]:
@@ -58,21 +58,31 @@ class ClosedFormRates:
         """Share of the units idle so far that work by `samples` samples in all, and the variance of
         its log odds; (n,) each.
         """
+        return self._with_variance(self._log_stay_idle(samples))
+
+    def covariance(self, samples: ArrayLike) -> Floats:
+        """Covariance of those log odds at several numbers of samples, (n,); (n, n)."""
+        slopes = self._slopes(self._log_stay_idle(samples))
+        return slopes.T @ self.covariance_of_parameters @ slopes
+
+    def _log_stay_idle(self, samples: ArrayLike) -> Callable[[Floats], Floats]:
+        """Log share of the units idle so far that are idle after `samples`, of the parameters."""
         more = np.asarray(samples) - self.samples  # exact, however many samples there are
-
-        def log_idle(parameters: Floats) -> Floats:
-            return self.closed_form.family.log_stay_idle(parameters, self.samples, more)
-
-        return self._with_variance(log_idle)
+        family = self.closed_form.family
+        return lambda parameters: family.log_stay_idle(parameters, self.samples, more)
 
     def _with_variance(self, log_idle: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
         """The share that is not idle at the estimates, and the variance of its log odds, (DM1)."""
+        slopes = self._slopes(log_idle)
+        variance = np.einsum("i...,ij,j...->...", slopes, self.covariance_of_parameters, slopes)
+        return -np.expm1(log_idle(self.closed_form.parameters)), variance
+
+    def _slopes(self, log_idle: Callable[[Floats], Floats]) -> Floats:
+        """Slopes of the log odds of not being idle; (n_parameters, ...)."""
 
         def log_odds(parameters: Floats) -> Floats:
             # From the share that is idle, which keeps its digits where the other is nearly 1.
             log_share = np.maximum(log_idle(parameters), LEAST_LOG_IDLE)
             return np.log(np.maximum(-np.expm1(log_share), LEAST_SHARE)) - log_share
 
-        slopes = slopes_of(log_odds, self.closed_form)
-        variance = np.einsum("i...,ij,j...->...", slopes, self.covariance, slopes)
-        return -np.expm1(log_idle(self.closed_form.parameters)), variance
+        return slopes_of(log_odds, self.closed_form)

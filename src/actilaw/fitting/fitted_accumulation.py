@@ -18,6 +18,7 @@ from actilaw.forecasting.forecaster import Forecaster
 from actilaw.forecasting.hindcast import BacktestResult, compare
 from actilaw.forecasting.inverse import samples_for
 from actilaw.forecasting.logged_curve import LoggedCurve
+from actilaw.forecasting.simultaneous import band
 from actilaw.support.arrays import Ints
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.numerics import log_grid
@@ -84,13 +85,21 @@ class FittedAccumulation:
         return None if self.early is None else compare(self.early, self.curve)
 
     @one_blas_thread()
-    def forecast(self, samples: ArrayLike | None = None, *, level: float = 0.95) -> pd.DataFrame:
+    def forecast(
+        self,
+        samples: ArrayLike | None = None,
+        *,
+        level: float = 0.95,
+        simultaneous: bool = False,
+    ) -> pd.DataFrame:
         """Working units after `samples` samples in all, given the curve so far.
 
         Args:
             samples: D', whole numbers of samples, at least 1, counted from the very first, or
                 multiples of those logged such as "10x"; one, or (n,). Those logged, if left out.
             level: probability that the interval is meant to hold the count.
+            simultaneous: whether the intervals are to hold the whole curve, up to the largest of
+                `samples`, with that probability.
 
         Returns:
             One row per D': columns samples, expected, lower, upper, in units.
@@ -100,7 +109,8 @@ class FittedAccumulation:
         """
         one_fraction("level", level)
         grid = self._samples("samples", self.curve.samples if samples is None else samples)
-        return with_remarks(self.forecaster.at(grid, level), self.remarks())
+        table = (band if simultaneous else Forecaster.at)(self.forecaster, grid, level)
+        return with_remarks(table, self.remarks())
 
     @one_blas_thread()
     def samples_for(self, working: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
@@ -141,11 +151,12 @@ class FittedAccumulation:
         one_fraction("level", level)
         return self.forecaster.risk(self._samples("further samples (more)", more), level)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None, *, simultaneous: bool = False) -> Axes:
         """Working units against samples, logged and forecast, with the forecast's 95 % interval.
 
         Args:
             ax: Matplotlib axes to draw on; new ones if left out.
+            simultaneous: whether to draw the 95 % band of the whole curve instead.
 
         Returns:
             The axes.
@@ -153,8 +164,9 @@ class FittedAccumulation:
         from actilaw.fitting.plot import plot_accumulation  # Matplotlib is an extra
 
         samples = self.curve.samples
-        ahead = self.forecast(log_grid(samples, PLOTTED_MULTIPLE * samples, 40), level=0.95)
-        return plot_accumulation(self.curve, ahead, level=0.95, ax=ax)
+        ahead = log_grid(samples, PLOTTED_MULTIPLE * samples, 40)
+        table = self.forecast(ahead, simultaneous=simultaneous)
+        return plot_accumulation(self.curve, table, simultaneous=simultaneous, ax=ax)
 
     def __repr__(self) -> str:
         curve = self.curve

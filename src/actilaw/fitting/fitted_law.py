@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from actilaw.counts.activation_counts import ActivationCounts
+from actilaw.errors import InputError
 from actilaw.fitting.delta_method import ClosedFormRates, slopes_of
 from actilaw.fitting.domains import bounds_within, domain_of
 from actilaw.fitting.families.mixture import FittedFamily
@@ -28,6 +29,7 @@ from actilaw.forecasting.inverse import samples_for, units_for
 from actilaw.forecasting.other_widths import width_forecast
 from actilaw.forecasting.rate_density import RateDensity
 from actilaw.forecasting.rising import RisingBounds, doublings
+from actilaw.forecasting.simultaneous import band
 from actilaw.forecasting.width_assumptions import assumptions_named, remark_on_widths
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.blas_threads import one_blas_thread
@@ -174,6 +176,7 @@ class FittedLaw:
         units: ArrayLike | None = None,
         assumption: str = "study",
         level: float = 0.95,
+        simultaneous: bool = False,
     ) -> pd.DataFrame:
         """Working units after `samples` inputs in all, given the counts so far; or of a layer of
         another width.
@@ -196,6 +199,8 @@ class FittedLaw:
                 interval holds how much those differ. "b fixed": K/N depends on D/N alone. "bN
                 fixed": c and the mass bN stay. "all": a row for each.
             level: probability that the interval is meant to hold the count.
+            simultaneous: whether the intervals are to hold the whole curve, up to the largest of
+                `samples`, with that probability; not with `units`.
 
         Returns:
             One row per D': columns samples, expected, lower, upper, in units. With `units`, a row
@@ -203,14 +208,19 @@ class FittedLaw:
 
         Raises:
             InputError: if samples or units are not whole, too small or none, the assumption is
-                unknown, or the level is not in (0, 1).
+                unknown, the level is not in (0, 1), or a simultaneous band is asked of widths.
         """
         assumptions = assumptions_named(assumption)
+        if simultaneous and units is not None:
+            raise InputError(
+                "expected a simultaneous band over samples alone, but got units too: leave out "
+                "units, or simultaneous"
+            )
         one_fraction("level", level)
         grid = self._samples("samples", self.counts.samples if samples is None else samples)
         remarks = [self._remark_on_forecasts]
         if units is None:
-            table = self.forecaster.at(grid, level)
+            table = (band if simultaneous else Forecaster.at)(self.forecaster, grid, level)
         else:
             widths = _grid("units", samples_from(units, self.counts.units, "units"), least=2)
             table = width_forecast(self.forecaster, grid, widths, level, assumptions)
@@ -329,12 +339,13 @@ class FittedLaw:
         one_fraction("level", level)
         return self.forecaster.risk(self._samples("further samples (more)", more), level)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None, *, simultaneous: bool = False) -> Axes:
         """The accumulation curve: working units against samples, counted and forecast, with the
         forecast's 95 % interval.
 
         Args:
             ax: Matplotlib axes to draw on; new ones if left out.
+            simultaneous: whether to draw the 95 % band of the whole curve instead.
 
         Returns:
             The axes.
@@ -343,7 +354,8 @@ class FittedLaw:
 
         samples = self.counts.samples
         ahead = log_grid(samples, PLOTTED_FACTOR * samples, 40)
-        return plot_accumulation(self.counts, self.forecast(ahead, level=0.95), level=0.95, ax=ax)
+        table = self.forecast(ahead, simultaneous=simultaneous)
+        return plot_accumulation(self.counts, table, simultaneous=simultaneous, ax=ax)
 
     def plot_counts(self, ax: Axes | None = None) -> Axes:
         """Units per count beside the closed form, on logarithmic axes.

@@ -17,14 +17,14 @@ with needs_extra("report"):
 
 
 def plot_accumulation(
-    counts: Seen, forecast: pd.DataFrame, *, level: float, ax: Axes | None = None
+    counts: Seen, forecast: pd.DataFrame, *, simultaneous: bool = False, ax: Axes | None = None
 ) -> Axes:
     """Working units against samples: counted (rarefied), and forecast with its interval.
 
     Args:
         counts: of one layer, or its curve.
-        forecast: columns samples, expected, lower, upper.
-        level: of its intervals, for the legend.
+        forecast: columns samples, expected, lower, upper; the bounds at a level of 95 %.
+        simultaneous: whether they are those of a band, for the legend.
         ax: axes to draw on; new ones if left out.
 
     Returns:
@@ -33,7 +33,7 @@ def plot_accumulation(
     axes = given_or_new(ax)
     part = log_grid(1, counts.samples, 40)
     axes.semilogx(part, counts.rarefied(part), "o", label="counted")
-    draw_forecast(axes, forecast, "forecast", band=f"{level:.0%} interval")
+    draw_forecast(axes, forecast, "forecast", band="95% band" if simultaneous else "95% interval")
     axes.axhline(counts.units, color="grey", linestyle=":", label="all units")
     axes.set(xlabel="samples D", ylabel="working units K", ylim=(0, None))
     axes.legend()

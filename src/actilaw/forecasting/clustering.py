@@ -9,6 +9,9 @@ what was seen so far tells more or less well:
           RELIABLE (φ/RELIABLE)^SHRINKAGE, since larger ones rest on one or two blocks of many
     (CL2) for curves, and for counts without blocks: the square root of the overdispersion of first
           activations (WT2), where these are known, or else USUAL_OVERDISPERSION
+    (CL3) for positions without blocks: the log odds that an idle unit starts to work have the
+          further variance BETWEEN_ENTRIES/n, where the positions come from n texts or images, since
+          what one of them activates is not what the next one does
 
 The constants are those of the best interval score (Gneiting & Raftery 2007) on half of the networks
 of a study (images of digits, parity, latents of rectifiers, text) and on twelve of the cases of
@@ -27,6 +30,7 @@ from actilaw.forecasting.waiting_times import WaitingTimes, waiting_times
 
 RELIABLE, SHRINKAGE = 10.0, 0.25
 USUAL_OVERDISPERSION = 4.0
+BETWEEN_ENTRIES = 1.0  # settled on the networks of text of the study
 
 
 def overdispersion_ahead(counts: ActivationCounts, incidence: IncidenceFrequencies) -> float:
@@ -43,6 +47,15 @@ def overdispersion_ahead(counts: ActivationCounts, incidence: IncidenceFrequenci
 def overdispersion_of_first(times: WaitingTimes) -> float:
     """The same from first activations, by (CL2)."""
     return float(np.sqrt(times.overdispersion))
+
+
+def variance_between_entries(counts: ActivationCounts, incidence: IncidenceFrequencies) -> float:
+    """Variance of the log odds that an idle unit starts to work because entries differ, by (CL3); 0
+    where samples are whole entries or where blocks tell.
+    """
+    if counts.per == "sample" or counts.entries is None or incidence.of_block is not None:
+        return 0.0
+    return BETWEEN_ENTRIES / counts.entries
 
 
 def _shrunken(overdispersion: float) -> float:

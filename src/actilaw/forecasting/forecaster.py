@@ -24,7 +24,11 @@ from scipy.special import expit, logit, ndtri
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import InputError
-from actilaw.forecasting.clustering import overdispersion_ahead, overdispersion_of_first
+from actilaw.forecasting.clustering import (
+    overdispersion_ahead,
+    overdispersion_of_first,
+    variance_between_entries,
+)
 from actilaw.forecasting.incidence import (
     LEAST_BLOCKS_FOR_INCIDENCE,
     incidence_frequencies,
@@ -43,7 +47,7 @@ from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import two_sided_z
 from actilaw.support.validation import LARGEST_WHOLE
 
-LOOKBACK_PRIOR = 4  # look-backs that went as they should, against which the one made is weighed
+LOOKBACK_PRIOR = 14  # look-backs that went as they should, against which the one made is weighed
 
 
 class Rates(Protocol):
@@ -53,6 +57,10 @@ class Rates(Protocol):
         """Share of the idle units that work by `samples` samples in all, and the variance of its
         log odds; (n,) each.
         """
+        ...
+
+    def covariance(self, samples: ArrayLike) -> Floats:
+        """Covariance of those log odds at several numbers of samples, (n,); (n, n)."""
         ...
 
 
@@ -112,6 +120,8 @@ class Forecaster(Generic[SeenT]):
         inflation: factor on the variance of that share's log odds, >= 1.
         overdispersion: variance of the number of units that will start to work over that of
             independent ones, >= 1; that of the incidence if None.
+        between_entries: variance of the log odds because positions of few texts or images do not
+            tell how entries differ.
     """
 
     counts: SeenT
@@ -119,6 +129,7 @@ class Forecaster(Generic[SeenT]):
     rates: Rates
     inflation: float = 1.0
     overdispersion: float | None = None
+    between_entries: float = 0.0
 
     def __repr__(self) -> str:
         return (
@@ -195,11 +206,11 @@ class Forecaster(Generic[SeenT]):
         )
 
     def newly_working(self, samples: Ints) -> tuple[Floats, Floats]:
-        """Share of the idle units that work by `samples` samples in all, and the inflated variance
-        of its log odds; (n,) each.
+        """Share of the idle units that work by `samples` samples in all, and the whole variance of
+        its log odds; (n,) each.
         """
         share, variance = self.rates.newly_working(samples)
-        return share, variance * self.inflation
+        return share, variance * self.inflation + self.between_entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,6 +314,7 @@ def rate_density_forecaster(counts: ActivationCounts) -> Forecaster[ActivationCo
         rates=fit_rate_density(incidence),
         inflation=lookback_inflation(counts),
         overdispersion=overdispersion_ahead(counts, incidence),
+        between_entries=variance_between_entries(counts, incidence),
     )
 
 
@@ -321,7 +333,7 @@ def lookback_inflation(counts: ActivationCounts) -> float:
     """Factor on the variance of forecasts, from how far off the forecast of all counts from the
     first third of their blocks was; at least 1.
 
-    One look-back says little, so its squared error in standard errors is averaged with four of 1.
+    One look-back says little, so its squared error in standard errors is averaged with 14 of 1.
     Without enough blocks to look back, 1.
     """
     blocks, least = counts.blocks, LEAST_BLOCKS_FOR_INCIDENCE

@@ -12,7 +12,7 @@ in the logarithm of the rate:
           of (7), of any b
     (RD3) A unit idle after T sampling units works by U of them with the odds
           ∫ (exp(−Tλ) − exp(−Uλ)) exp g  :  silent + ∫ exp(−Uλ) exp g  [derived]
-    (RD4) variance of the log odds of (RD3) = κ that of the estimate + (DRIFT ln(U/T))²  [measured]
+    (RD4) variance of the log odds of (RD3) = κ that of the estimate + DRIFT ln(U/T)  [measured]
 
 Counts show the shape of g down to rates of about one in all samples. Rarer units are those that
 start to work later: their number is known (N − K), their rates are not. The prior (RD2) continues
@@ -23,11 +23,12 @@ each with and without a silent share. Weights by the evidence of each were tried
 
 The estimate supposes that the density goes on as smoothly as it began. Densities of trained
 networks need not: units that training starved may gather at rates that nothing announces. (RD4)
-holds how far networks depart. Where units start to work together, the likelihood is divided by a
-tempering, which steadies the estimate; its error is smaller than the tempered likelihood says, by a
-factor κ, since the overdispersion is part of the chance of `clustering` already. Both, and DRIFT,
-are those of the best interval score (Gneiting & Raftery 2007) on half of the networks of a study
-and on twelve of the cases of benchmarks/forecast.py; docs/results.md reports on the others.
+holds how far networks depart, as a random walk on ln U would. Where units start to work together,
+the likelihood is divided by a tempering, which steadies the estimate; its error is smaller than the
+tempered likelihood says, by a factor κ, since the overdispersion is part of the chance of
+`clustering` already. Both, and DRIFT, are those of the best interval score (Gneiting & Raftery
+2007) on half of the networks of a study and on twelve of the cases of benchmarks/forecast.py;
+docs/results.md reports on the others.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from actilaw.support.arrays import Floats
 # s of (RD2): the slope of g changes by about 1/√s per e-fold of the rate: 0.7, 0.4, 0.2, 0.13.
 SMOOTHNESS = (2.0, 6.0, 20.0, 60.0)
 LOG_RATE_STEP = 0.15
-DRIFT = 0.12  # standard deviation of the log odds per e-fold of the samples, (RD4)
+DRIFT = 0.03  # variance of the log odds per e-fold of the samples, (RD4)
 RAREST_RATE, BUSIEST_RATE = 1e-4, 1600.0  # rates covered, in activations in all samples so far
 DENSITY_TOLERANCE = 1e-3  # of a standard error, left between the estimate and the maximum
 MOST_DENSITY_STEPS = 200
@@ -115,6 +116,13 @@ class RateDensityEstimate:
         """Log odds that an idle unit works within `further` times as many further samples, (RD3),
         and their variance; (n,) each.
         """
+        log_odds, loadings = self.loadings(further)
+        return log_odds, np.sum(loadings**2, axis=1)
+
+    def loadings(self, further: Floats) -> tuple[Floats, Floats]:
+        """The same log odds, (n,), and what each owes to independent errors of unit variance, whose
+        products L L' are their covariance; (n, n_weights).
+        """
         silent = np.zeros(self.weights.size - self.activations.size)
         activations = np.append(self.activations, silent)
         ahead = np.minimum(further, LONGEST_FACTOR)[:, np.newaxis] * activations
@@ -122,7 +130,7 @@ class RateDensityEstimate:
         newly_working, idle_then = idle_now * -np.expm1(-ahead), idle_now * np.exp(-ahead)
         work, stay = newly_working.sum(axis=1), idle_then.sum(axis=1)
         slopes = newly_working / work[:, np.newaxis] - idle_then / stay[:, np.newaxis]
-        return np.log(work / stay), np.sum((slopes @ self._root) ** 2, axis=1)
+        return np.log(work / stay), slopes @ self._root
 
     @cached_property
     def _root(self) -> Floats:
@@ -149,13 +157,25 @@ class RateDensity:
         """Share of the idle units that work by `samples` samples in all, and the variance of its
         log odds; (n,) each.
         """
-        counted = self.samples
-        # The difference first: from 10¹⁶ samples on one more is lost in their ratio.
-        further = (np.atleast_1d(samples) - counted) / counted
+        further = self._further(samples)
         found = np.array([member.log_odds(further) for member in self.members])
         log_odds, variance = found[:, 0], found[:, 1]
         of_estimate = self.error_factor * variance.mean(axis=0) + log_odds.var(axis=0)
-        return expit(log_odds).mean(axis=0), of_estimate + (DRIFT * np.log1p(further)) ** 2  # (RD4)
+        return expit(log_odds).mean(axis=0), of_estimate + DRIFT * np.log1p(further)  # (RD4)
+
+    def covariance(self, samples: ArrayLike) -> Floats:
+        """Covariance of those log odds at several numbers of samples, (n,); (n, n)."""
+        further = self._further(samples)
+        found = [member.loadings(further) for member in self.members]
+        of_estimate = np.mean([loadings @ loadings.T for _, loadings in found], axis=0)
+        of_members = np.cov([log_odds for log_odds, _ in found], rowvar=False, ddof=0)
+        drift = DRIFT * np.log1p(np.minimum.outer(further, further))
+        return self.error_factor * of_estimate + np.atleast_2d(of_members) + drift
+
+    def _further(self, samples: ArrayLike) -> Floats:
+        """Further samples as a multiple of those counted; (n,)."""
+        # The difference first: from 10¹⁶ samples on one more is lost in their ratio.
+        return (np.atleast_1d(samples) - self.samples) / self.samples
 
 
 def fit_rate_density(seen: ClassifiedUnits) -> RateDensity:
