@@ -253,7 +253,7 @@ def _forecasts_of_networks() -> pd.DataFrame:
     from actilaw.study.networks.forecast_cases import CASES, LATER_CASES
 
     names = (*CASES, *LATER_CASES)
-    return pd.DataFrame([row for name in names for row in rows_of_case(name, _kept_case(name))])
+    return pd.DataFrame([row for name in names for row in rows_of_case(name, kept_case(name))])
 
 
 def rows_of_case(name: str, case: Census) -> list[dict[str, Any]]:
@@ -284,7 +284,7 @@ def rows_of_case(name: str, case: Census) -> list[dict[str, Any]]:
     return rows
 
 
-def _kept_case(name: str) -> Census:
+def kept_case(name: str) -> Census:
     """The counts of a case, from the folder where they are kept, if there is one."""
     from actilaw.study.networks.forecast_cases import make_case  # the other parts need no PyTorch
 
@@ -310,18 +310,18 @@ def _forecasts(early: ActivationCounts, full: ActivationCounts, view: str) -> li
         except CountsError as error:
             print(f"    {method} refused: {error}")
             continue
-        rows.append({"method": method, **_row(result, early.idle)})
+        rows.append({"method": method, **scored(result, early.idle)})
     incidence = as_incidence(seen)
     ahead = at * incidence.samples / early.samples
     for method, rival in RIVALS.items():
         expected = float(rival(incidence, ahead)[0])
         rows.append(
-            {"method": method, **_row(_without_interval(early, full, expected), early.idle)}
+            {"method": method, **scored(_without_interval(early, full, expected), early.idle)}
         )
     asymptote = _chao1_by_copia(incidence)
     if asymptote is not None:
         result = _without_interval(early, full, asymptote)
-        rows.append({"method": "copia's Chao1", **_row(result, early.idle)})
+        rows.append({"method": "copia's Chao1", **scored(result, early.idle)})
     return rows
 
 
@@ -348,9 +348,9 @@ def _forecasts_of_curve(
         "persistence": float(early.working),
     }
     return [
-        {"method": RATE_DENSITY, **_row(compare(fitted.forecaster, full), early.idle)},
+        {"method": RATE_DENSITY, **scored(compare(fitted.forecaster, full), early.idle)},
         *(
-            {"method": method, **_row(_without_interval(early, full, value), early.idle)}
+            {"method": method, **scored(_without_interval(early, full, value), early.idle)}
             for method, value in expected.items()
         ),
     ]
@@ -362,7 +362,7 @@ def _without_interval(
     return hindcast(early, full, expected, np.nan, np.nan)
 
 
-def _row(result: BacktestResult, idle: int) -> dict[str, Any]:
+def scored(result: BacktestResult, idle: int) -> dict[str, Any]:
     """A forecast and its scores; `idle` units were left to forecast."""
     has_interval, answered = np.isfinite(result.lower), np.isfinite(result.expected)
     outside = max(result.lower - result.counted, result.counted - result.upper, 0.0)

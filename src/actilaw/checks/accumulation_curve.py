@@ -130,7 +130,9 @@ def _backtest(layer: FittedLayer, early: ActivationCounts) -> BacktestResult:
     closed_form = fitted.closed_form
     rates = ClosedFormRates(
         closed_form=closed_form,
-        covariance=closed_form.covariance + shared * (layer.counts.samples / early.samples),
+        covariance_of_parameters=(
+            closed_form.covariance + shared * (layer.counts.samples / early.samples)
+        ),
         samples=early.samples,
     )
     forecaster = Forecaster(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from actilaw.cli.options import AsJson, Level
+from actilaw.cli.options import AsJson, Level, Simultaneous
 from actilaw.cli.tables import print_json, print_sections, read_columns, records
 from actilaw.cli.terminal import say
 from actilaw.fitting.accumulation_log import read_accumulation
@@ -57,6 +57,7 @@ def accumulation_command(
     forecast: Annotated[
         str, typer.Option(help="Samples in all: numbers, or multiples of the last, as 10x.")
     ] = "10x,100x",
+    simultaneous: Simultaneous = False,
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
@@ -76,7 +77,8 @@ def accumulation_command(
     )
     fitted = fit_accumulation(log.samples, log.working, log.units)
     curve = fitted.curve
-    table = fitted.forecast(samples_from(forecast, curve.samples, "--forecast"), level=level)
+    asked = samples_from(forecast, curve.samples, "--forecast")
+    table = fitted.forecast(asked, level=level, simultaneous=simultaneous)
     remarks = fitted.remarks()
     if as_json:
         logged = {"units": curve.units, "samples": curve.samples, "working": curve.working}
@@ -84,7 +86,8 @@ def accumulation_command(
         print_json(logged | read | {"forecast": records(table)})
         return
     heading = f"{curve.working:,} of {curve.units:,} units working after {curve.samples:,} samples"
-    head, sections = forecast_rows([(heading, table)], level, ",.0f")
+    bounds = "band" if simultaneous else "interval"
+    head, sections = forecast_rows([(heading, table)], level, ",.0f", bounds=bounds)
     print_sections(f"Working units forecast from {file}", head, sections)
     say("  " + ", ".join(f"{role} from {name!r}" for role, name in log.columns.items()))
     for remark in (*log.notes, *remarks):

@@ -15,13 +15,13 @@ import typer
 from actilaw.backtesting.backtest import backtest
 from actilaw.checks.check import check
 from actilaw.checks.result import sized
-from actilaw.cli.options import AsJson, CensusFile, Family, Level
+from actilaw.cli.options import AsJson, CensusFile, Family, Level, Simultaneous
 from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, read_columns, records
 from actilaw.cli.terminal import warn
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
-from actilaw.errors import CountsError
+from actilaw.errors import CountsError, InputError
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fit import fit_loss
@@ -36,7 +36,7 @@ def fit_command(
 ) -> None:
     """Fit the activation law to each layer: estimates, standard errors."""
     fraction("level", level)
-    fits = _by_layer(file, lambda counts: fit(counts, family))
+    fits = _by_layer(Census.load(file), lambda counts: fit(counts, family))
     if as_json:
         print_json({name: law_as_json(fitted, level) for name, fitted in fits.items()})
         return
@@ -67,6 +67,13 @@ def forecast_command(
         ),
     ] = "study",
     family: Family = None,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together", help="Let layers lend each other the shape of their density of rates."
+        ),
+    ] = False,
+    simultaneous: Simultaneous = False,
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
@@ -75,18 +82,29 @@ def forecast_command(
     For each layer: the number of units expected, and its interval.
     """
     fraction("level", level)
+    if together and family is not None:
+        raise InputError(
+            f"expected --together or a family, but got both: a {family} has no shape to lend"
+        )
+    if simultaneous and units is not None:
+        raise InputError("expected --simultaneous or --units, but got both: leave one out")
+    census = Census.load(file)
     if samples is None:
         samples = "10x,100x" if units is None else "1x"
 
     def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
         grid = samples_from(samples, counts.samples)
         widths = None if units is None else samples_from(units, counts.units, "units")
-        fitted = fit(counts, family)
-        return fitted.forecast(grid, units=widths, assumption=assumption, level=level)
+        fitted = fit(counts, family, like=census if together else ())
+        return fitted.forecast(
+            grid, units=widths, assumption=assumption, level=level, simultaneous=simultaneous
+        )
 
-    tables = _by_layer(file, forecast_layer)
+    tables = _by_layer(census, forecast_layer)
     if units is None:
-        head, sections = forecast_rows(tables.items(), level, ",.0f")
+        head, sections = forecast_rows(
+            tables.items(), level, ",.0f", bounds="band" if simultaneous else "interval"
+        )
     else:
         head = ("units", "expected", f"{level:.0%} interval", "samples", "assuming")
         sections = _sections(tables, _width_row)
@@ -99,7 +117,7 @@ def backtest_command(file: CensusFile, level: Level = 0.95, as_json: AsJson = Fa
 
     Every method forecasts for each layer, so that their errors can be compared.
     """
-    tables = _by_layer(file, lambda counts: backtest(counts, level=level))
+    tables = _by_layer(Census.load(file), lambda counts: backtest(counts, level=level))
     parts = {
         f"{name}: {_backtest_heading(part.iloc[0])}": part
         for name, table in tables.items()
@@ -130,7 +148,7 @@ def check_command(
     if loss is not None:
         measured = read_columns(loss, "samples", "loss")
         fitted = fit_loss(measured["samples"], measured["loss"], "activation")
-    tables = _by_layer(file, lambda counts: check(counts, loss=fitted, level=level))
+    tables = _by_layer(Census.load(file), lambda counts: check(counts, loss=fitted, level=level))
     head = ("test", "estimate", f"{level:.0%} interval", "verdict")
     sections = _sections(tables, _check_row)
     title = f"Tests of the theory on {file}"
@@ -146,7 +164,7 @@ def law_as_json(fitted: FittedLaw, level: float = 0.95) -> dict[str, Any]:
     }
 
 
-def _by_layer(file: Path, function: Callable[[ActivationCounts], T]) -> dict[str, T]:
+def _by_layer(census: Census, function: Callable[[ActivationCounts], T]) -> dict[str, T]:
     """The function's result for each layer of a census; layers it refuses are named on stderr, with
     the reason.
     """
@@ -156,7 +174,7 @@ def _by_layer(file: Path, function: Callable[[ActivationCounts], T]) -> dict[str
         refusals.append(f"layer {layer}: {error}")
 
     with bar_if_slow("computing, layer by layer") as progress:
-        results = Census.load(file).map(function, refused=note, progress=progress)
+        results = census.map(function, refused=note, progress=progress)
     for refusal in refusals:
         warn(f"left out {refusal}")
     return results

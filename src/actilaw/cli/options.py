@@ -36,6 +36,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 Level = Annotated[
     float, typer.Option(help="Confidence level of the intervals, between 0 and 1: 0.95 is 95 %.")
 ]
+Simultaneous = Annotated[
+    bool, typer.Option("--simultaneous", help="Bounds that hold the whole curve at once, a band.")
+]
 Seed = Annotated[
     int,
     typer.Option(

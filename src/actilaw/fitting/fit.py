@@ -4,6 +4,10 @@ counts of one layer.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
 from actilaw.counts.activation_counts import ActivationCounts, require_one_layer
 from actilaw.errors import InputError
 from actilaw.fitting.clustered_covariance import clustered_covariance
@@ -19,7 +23,11 @@ from actilaw.support.blas_threads import one_blas_thread
 
 @one_blas_thread()
 def fit(
-    counts: ActivationCounts, family: str | None = None, *, allow_nonfinite: bool = False
+    counts: ActivationCounts,
+    family: str | None = None,
+    *,
+    like: Mapping[str, ActivationCounts] | Iterable[ActivationCounts] = (),
+    allow_nonfinite: bool = False,
 ) -> FittedLaw:
     """The law that makes the counts most likely, with standard errors and forecasts.
 
@@ -32,17 +40,28 @@ def fit(
             of real networks (benchmarks/forecast.py). By name, one closed form does both: "law",
             the activation law; "zero_inflated", with a share of units that are never activated;
             "mixture" of two laws; "heavy_tail", for units that answer to rare contexts.
+        like: counts of layers that this one may resemble: the other layers of its network, or the
+            same layer of other trainings; a whole census will do. Forecasts are then an average of
+            those from this layer alone and of those that start from the shape which the others
+            have (docs/theory/forecasts.md). Layers of other numbers of samples or blocks lend
+            nothing, nor does this one to itself. Not with a family.
         allow_nonfinite: fit although some samples had NaN or infinite activations, which count as
             not activated.
 
     Raises:
         CountsError: if the counts carry too little to determine a law, with the reason.
-        InputError: if `counts` are not those of one layer, or the family is unknown.
+        InputError: if `counts` are not those of one layer, the family is unknown, or `like` holds
+            something else than counts of layers, or is given with a family.
     """
     require_one_layer(counts)
+    others = _others(counts, like)
     if family is not None and (not isinstance(family, str) or family not in FAMILIES):
         raise InputError(
             f"expected family to be one of {', '.join(FAMILIES)}, or left out, but got {family!r}"
+        )
+    if family is not None and others:
+        raise InputError(
+            f"expected a family or layers alike, but got family={family!r} and like: leave one out"
         )
     refuse_degenerate(counts, allow_nonfinite)
     closed_form = FAMILIES[family or "law"](counts)
@@ -52,8 +71,23 @@ def fit(
 
     covariance = clustered_covariance(counts, scores, closed_form.covariance)
     if family is None:
-        forecaster = rate_density_forecaster(counts)
+        forecaster = rate_density_forecaster(counts, others)
     else:
         rates = ClosedFormRates(closed_form, covariance, counts.samples)
         forecaster = Forecaster(counts, incidence_frequencies(counts), rates)
     return FittedLaw(counts, closed_form, covariance, forecaster)
+
+
+def _others(
+    counts: ActivationCounts, like: Mapping[str, ActivationCounts] | Iterable[ActivationCounts]
+) -> list[ActivationCounts]:
+    """The layers alike but for this one."""
+    if isinstance(like, ActivationCounts) or not isinstance(like, Iterable):
+        raise InputError(
+            "expected like to be several layers, as a census or a list of counts, but got "
+            f"{type(like).__name__}"
+        )
+    layers = list(like.values() if isinstance(like, Mapping) else like)
+    for layer in layers:
+        require_one_layer(layer)
+    return [layer for layer in layers if not np.array_equal(layer.counts, counts.counts)]

@@ -14,6 +14,7 @@ and where that missed by more than its standard error, the variance of the log o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -41,6 +42,7 @@ from actilaw.forecasting.intervals import (
 )
 from actilaw.forecasting.logged_curve import LoggedCurve
 from actilaw.forecasting.rate_density import fit_rate_density
+from actilaw.forecasting.relatives import density_of_relatives
 from actilaw.forecasting.rising import RisingBounds, doublings
 from actilaw.forecasting.waiting_times import waiting_times
 from actilaw.support.arrays import Floats, Ints
@@ -305,13 +307,20 @@ def _newly_working_units(forecaster: Forecaster, samples: Ints, level: float) ->
     )
 
 
-def rate_density_forecaster(counts: ActivationCounts) -> Forecaster[ActivationCounts]:
-    """A forecaster that uses the density of rates, with the inflation that looking back gives."""
+def rate_density_forecaster(
+    counts: ActivationCounts, like: Iterable[ActivationCounts] = ()
+) -> Forecaster[ActivationCounts]:
+    """A forecaster that uses the density of rates, with the inflation that looking back gives.
+
+    Args:
+        counts: of the layer.
+        like: counts of layers that may resemble it, whose density of rates lends its shape.
+    """
     incidence = incidence_frequencies(counts)
     return Forecaster(
         counts=counts,
         incidence=incidence,
-        rates=fit_rate_density(incidence),
+        rates=fit_rate_density(incidence, density_of_relatives(incidence, like)),
         inflation=lookback_inflation(counts),
         overdispersion=overdispersion_ahead(counts, incidence),
         between_entries=variance_between_entries(counts, incidence),

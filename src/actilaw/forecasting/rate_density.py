@@ -13,6 +13,8 @@ in the logarithm of the rate:
     (RD3) A unit idle after T sampling units works by U of them with the odds
           ∫ (exp(−Tλ) − exp(−Uλ)) exp g  :  silent + ∫ exp(−Uλ) exp g  [derived]
     (RD4) variance of the log odds of (RD3) = κ that of the estimate + DRIFT ln(U/T)  [measured]
+    (RD5) Where layers lend each other their shape, roughness costs (s/2) ∫ (g'' − h'')² dx for half
+          of the estimates, with exp h the density of the other layers
 
 Counts show the shape of g down to rates of about one in all samples. Rarer units are those that
 start to work later: their number is known (N − K), their rates are not. The prior (RD2) continues
@@ -36,6 +38,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -105,6 +108,11 @@ class RateDensityEstimate:
     weights: Floats
     precision: Floats
     degrees_of_freedom: float
+
+    @property
+    def logs(self) -> Floats:
+        """Logarithms of the weights, finite."""
+        return np.log(np.maximum(self.weights, LEAST_PROBABILITY))
 
     def expected_classes(self, seen: ClassifiedUnits) -> Floats:
         """Units expected in each class; (n_classes,)."""
@@ -178,9 +186,14 @@ class RateDensity:
         return (np.atleast_1d(samples) - self.samples) / self.samples
 
 
-def fit_rate_density(seen: ClassifiedUnits) -> RateDensity:
+def fit_rate_density(seen: ClassifiedUnits, like: RateDensity | None = None) -> RateDensity:
     """The density of rates that makes what was seen most probable, averaged over what it does not
     determine.
+
+    Args:
+        seen: of the units.
+        like: the density of layers that this one may resemble. Half of the estimates then depart
+            from its shape rather than from a power law, (RD5).
     """
     members: list[RateDensityEstimate] = []
     for has_silent in (False, True):
@@ -188,6 +201,13 @@ def fit_rate_density(seen: ClassifiedUnits) -> RateDensity:
         for smoothness in SMOOTHNESS:
             near = fit_one_rate_density(seen, smoothness, has_silent=has_silent, near=near)
             members.append(near)
+    if like is not None:
+        members += [
+            fit_one_rate_density(seen, smoothness, has_silent=has_silent, near=shape, like=shape)
+            for (has_silent, smoothness), shape in zip(
+                product((False, True), SMOOTHNESS), like.members, strict=True
+            )
+        ]
     return RateDensity(seen.samples, tuple(members), seen.error_factor)
 
 
@@ -199,25 +219,28 @@ class _PenalisedLikelihood:
         units: in each class, over the tempering.
         kernel: probability of each class at each rate, (RD1); (n_classes, n_weights).
         penalty: of the roughness of g; (n_weights, n_weights).
+        centre: what g is expected to be, up to a straight line; (n_weights,).
     """
 
     units: Floats
     kernel: Floats
     penalty: Floats
+    centre: Floats
 
     def evaluate(self, logs: Floats) -> LikelihoodAt:
         """Height, weights, and the probability of each class."""
         weights = np.exp(logs - logs.max())  # softmax; SciPy's takes as long as all else here
         weights /= weights.sum()
         probabilities = np.maximum(self.kernel @ weights, LEAST_PROBABILITY)
-        height = self.units @ np.log(probabilities) - logs @ self.penalty @ logs / 2
+        departure = logs - self.centre
+        height = self.units @ np.log(probabilities) - departure @ self.penalty @ departure / 2
         return float(height), weights, probabilities
 
     def slopes(self, logs: Floats, weights: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
         """Score and expected information, which is never indefinite."""
         total = self.units.sum()
         posterior = self.kernel * weights / probabilities[:, np.newaxis]
-        score = self.units @ posterior - total * weights - self.penalty @ logs
+        score = self.units @ posterior - total * weights - self.penalty @ (logs - self.centre)
         information = total * (
             posterior.T @ (probabilities[:, np.newaxis] * posterior) - np.outer(weights, weights)
         )
@@ -230,6 +253,7 @@ def fit_one_rate_density(
     *,
     has_silent: bool = True,
     near: RateDensityEstimate | None = None,
+    like: RateDensityEstimate | None = None,
 ) -> RateDensityEstimate:
     """The density of rates at one degree of smoothness, with or without silent units.
 
@@ -238,6 +262,8 @@ def fit_one_rate_density(
         smoothness: s of (RD2).
         has_silent: whether a share of the units may be silent.
         near: the density at another degree, from which the search starts.
+        like: the density of layers that this one resembles, with as many weights: what costs is to
+            bend other than it, (RD5).
     """
     log_rates = np.arange(np.log(RAREST_RATE), np.log(BUSIEST_RATE), LOG_RATE_STEP)
     activations = np.exp(log_rates + LOG_RATE_STEP / 2)
@@ -246,12 +272,13 @@ def fit_one_rate_density(
         units=seen.frequencies / seen.tempering,
         kernel=seen.probabilities(np.append(activations, silent)),
         penalty=_roughness_penalty(activations.size, activations.size + silent.size, smoothness),
+        centre=np.zeros(activations.size + silent.size) if like is None else like.logs,
     )
     if near is None:
         power_law = 0.3 * np.log(activations)
         start = np.append(power_law, np.full(silent.size, -3.0))
     else:
-        start = np.log(np.maximum(near.weights, LEAST_PROBABILITY))
+        start = near.logs
     weights, precision = _maximum(likelihood, start)
     by_prior = np.linalg.solve(precision, likelihood.penalty)
     return RateDensityEstimate(

@@ -46,7 +46,11 @@ def estimate_rows(summary: pd.DataFrame) -> list[Row]:
 
 
 def forecast_rows(
-    tables: Iterable[tuple[str, pd.DataFrame]], level: float, style: str
+    tables: Iterable[tuple[str, pd.DataFrame]],
+    level: float,
+    style: str,
+    *,
+    bounds: str = "interval",
 ) -> tuple[Row, Sections]:
     """Head and sections of a printed forecast.
 
@@ -54,12 +58,13 @@ def forecast_rows(
         tables: pairs of heading and forecast, with columns samples, expected, lower and upper.
         level: of the intervals.
         style: format of the values, such as ",.0f".
+        bounds: what they are called.
     """
     sections = [
         (heading, [_forecast_row(row, style) for row in table.itertuples(index=False)])
         for heading, table in tables
     ]
-    return ("samples", "expected", f"{level:.0%} interval"), sections
+    return ("samples", "expected", f"{level:.0%} {bounds}"), sections
 
 
 def _forecast_row(row: tuple[float, ...], style: str) -> Row:

@@ -120,22 +120,22 @@ def record_stages(model: nn.Module, stream: Tensor, layer: str, per: str = "samp
 
 def _images(task: Task, units: int, *, l1: float) -> Stages:
     """The units of a network with one hidden layer."""
-    return record_stages(train(task, units, l1=l1), _shuffled(task), "relu")
+    return record_stages(train(task, units, l1=l1), shuffled(task), "relu")
 
 
 def _second_layer(task: Task, units: int, *, l1: float) -> Stages:
     """The units of the second of two hidden layers."""
-    return record_stages(train(task, units, depth=2, l1=l1), _shuffled(task), "relu2")
+    return record_stages(train(task, units, depth=2, l1=l1), shuffled(task), "relu2")
 
 
 def _image_latents(task: Task, latents: int, activation: nn.Module) -> Stages:
     """Latents of an autoencoder of the images themselves."""
     return record_stages(
-        train_autoencoder(task.inputs, latents, activation), _shuffled(task), "activation"
+        train_autoencoder(task.inputs, latents, activation), shuffled(task), "activation"
     )
 
 
-def _shuffled(task: Task) -> Tensor:
+def shuffled(task: Task) -> Tensor:
     """All images of the task, those for training among those for testing: there are too few to
     leave any out.
     """

@@ -82,6 +82,7 @@ def train_transformer(
     text: Text,
     feedforward: Callable[[int], nn.Module],
     *,
+    blocks: int = 2,
     l1: float = 0.0,
     steps: int = 400,
     seed: int = 0,
@@ -92,6 +93,7 @@ def train_transformer(
         text: what to learn.
         feedforward: makes the feed-forward layer of each block: `plain(4096)`, `gated(4096)`,
             `routed(1024)`.
+        blocks: how many the model has.
         l1: weight of the L1 penalty: the loss is the cross-entropy in nats plus l1 times the sum
             of the magnitudes of a token's activations, which are the inputs of modules named
             "down_proj"; routed layers have none.
@@ -99,7 +101,8 @@ def train_transformer(
         seed: of weights and order; the global random state stays as it is.
     """
     with seeded(seed):
-        model = Transformer(text.vocabulary, feedforward, positions=text.inputs.shape[1])
+        positions = text.inputs.shape[1]
+        model = Transformer(text.vocabulary, feedforward, blocks=blocks, positions=positions)
         magnitudes: list[Tensor] = []
         hooks = [
             module.register_forward_pre_hook(
