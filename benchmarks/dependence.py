@@ -56,6 +56,7 @@ REPEATS = 5
 DEPTH = 4
 
 LEAST_NEWLY_WORKING = 10  # with fewer, a share of them says nothing
+MEASURED = ("missed", "inside", "score")
 Pair = tuple[ActivationCounts, ActivationCounts]  # the first part of a recording, and all of it
 
 
@@ -130,7 +131,7 @@ def relatives(study: str | None) -> None:
         f"alone, and together with layers alike; forecasts of {LEAST_NEWLY_WORKING} newly working "
         "units or more, from blocks"
     )
-    columns = [name for name in table if name.endswith((" alone", " together"))]
+    columns = [f"{what} {how}" for what in MEASURED for how in ("alone", "together")]
     for by in (["of", "network"], ["of"]):
         _print_means(table, by, columns)
 
@@ -150,7 +151,7 @@ def rows_of_relatives(about: dict[str, Any], pairs: Mapping[str, Pair]) -> list[
         alone, together = forecast_of(early, full), forecast_of(early, full, like=others)
         measured = {
             f"{what} {how}": found[what]
-            for what in ("missed", "inside", "score")
+            for what in MEASURED
             for how, found in (("alone", alone), ("together", together))
         }
         rows.append(about | {"layer": name} | measured)
