@@ -14,7 +14,7 @@ from scipy.special import logit
 from actilaw import ActivationCounts, fit
 from actilaw.counts.blocks import Blocks
 from actilaw.errors import CountsError, InputError
-from actilaw.forecasting.forecaster import lookback_inflation
+from actilaw.forecasting.forecaster import UNTESTED_INFLATION, lookback_inflation
 from builders.drawn import draw_blocks, draw_counts, draw_runs_of_eight
 
 
@@ -72,6 +72,8 @@ def test_a_forecast_that_failed_on_the_past_has_a_wider_interval() -> None:
     late = ActivationCounts(part.sum(axis=0), 480, blocks=Blocks(part, np.full(30, 16), 16))
     assert lookback_inflation(steady) < 1.3**2 < lookback_inflation(late)
     assert fit(late).forecaster.inflation == lookback_inflation(late)
+    assert lookback_inflation(replace(late, blocks=None)) == UNTESTED_INFLATION
+    assert lookback_inflation(late.prefix(8)) == 1
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ the forecast is the rarefaction curve of the counts, without a width.
 
 Forecasts by the rate density look back once: the first third of the blocks forecasts all of them,
 and where that missed by more than its standard error, the variance of the log odds is multiplied by
-`lookback_inflation`. That takes 12 blocks; a closed form asked for by name is never inflated.
+`lookback_inflation`. That takes 12 blocks; without any a usual factor stands in. A closed form
+asked for by name is never inflated.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from actilaw.support.arrays import Floats, Ints
 from actilaw.support.numerics import two_sided_z
 from actilaw.support.validation import LARGEST_WHOLE
 
+UNTESTED_INFLATION = 1.25  # where there are no blocks: about the mean over layers that have some
 LOOKBACK_PRIOR = 14  # look-backs that went as they should, against which the one made is weighed
 
 
@@ -343,10 +345,13 @@ def lookback_inflation(counts: ActivationCounts) -> float:
     first third of their blocks was; at least 1.
 
     One look-back says little, so its squared error in standard errors is averaged with 14 of 1.
-    Without enough blocks to look back, 1.
+    Without blocks nothing can be looked back on, and intervals are made wider by a usual factor;
+    with too few for a first third, by none.
     """
     blocks, least = counts.blocks, LEAST_BLOCKS_FOR_INCIDENCE
-    if blocks is None or len(blocks) < 2 * least:
+    if blocks is None or len(blocks) < least:
+        return UNTESTED_INFLATION
+    if len(blocks) < 2 * least:
         return 1.0
     early = counts.prefix(max(least, len(blocks) // 3))
     if early.working == 0 or early.idle == 0:
