@@ -419,8 +419,8 @@ class FittedLaw:
             return None
         return (
             "Positions were counted without blocks of samples, so how many units start to work "
-            "together is guessed: on language models such 95 % intervals held 93 % of the counts, "
-            "those from blocks all, and forecasts from blocks missed a sixth less."
+            "together is guessed: on language models blocks narrowed the interval, by 13 % in the "
+            "median, and forecasts from them missed a twelfth less."
         )
 
     def _remark_on_few_entries(self) -> str | None:
