@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from actilaw import ActivationCounts, fit
 from actilaw.counts.blocks import Blocks
+from actilaw.errors import CountsError
 from actilaw.forecasting.hindcast import compare
 from actilaw.study.networks.architectures import plain, routed
 from actilaw.study.networks.forecast_cases import (
@@ -148,7 +149,11 @@ def rows_of_relatives(about: dict[str, Any], pairs: Mapping[str, Pair]) -> list[
         others = [other for other_name, (other, _) in usable.items() if other_name != name]
         if full.working - early.working < LEAST_NEWLY_WORKING or not others:
             continue
-        alone, together = forecast_of(early, full), forecast_of(early, full, like=others)
+        try:
+            alone, together = forecast_of(early, full), forecast_of(early, full, like=others)
+        except CountsError as error:
+            print(f"  left out {', '.join(map(str, about.values()))}, {name}: {error}")
+            continue
         measured = {
             f"{what} {how}": found[what]
             for what in MEASURED
