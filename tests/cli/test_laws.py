@@ -22,6 +22,7 @@ def test_fit_prints_a_table_and_the_same_as_json(census: Path) -> None:
     assert set(document) == {"first", "second"}
 
 
+@pytest.mark.slow
 def test_forecast_takes_numbers_and_multiples(census: Path) -> None:
     document = json.loads(actilaw("forecast", census, "--samples", "500,10x", "--json").stdout)
     assert [row["samples"] for row in document["first"]] == [500, 2000]
@@ -32,6 +33,7 @@ def test_forecast_takes_numbers_and_multiples(census: Path) -> None:
     assert "2,000" in actilaw("forecast", census, "--samples", "10x").stdout
 
 
+@pytest.mark.slow
 def test_forecast_of_widths_names_what_it_assumes(census: Path) -> None:
     document = json.loads(
         actilaw(

@@ -35,6 +35,7 @@ def test_any_counts_are_forecast_within_bounds_or_refused(counts: list[int]) -> 
     assert table["upper"].max() <= layer.units
 
 
+@pytest.mark.slow
 def test_bursts_bias_counts_and_not_blocks() -> None:
     rng = np.random.default_rng(5)
     rates = rng.beta(0.4, 60, 8000)

@@ -38,6 +38,7 @@ def returned(model: nn.Module, inputs: object) -> Tensor:
         return outputs(call(model, inputs))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", SLOW)
 def test_outputs_on_recorded_samples_stay(build: Callable[[], Network]) -> None:
     network = made(build)

@@ -247,6 +247,7 @@ def test_handlers_of_the_program_and_other_threads_are_left_alone(tmp_path: Path
     assert load(tmp_path / "b").about["finished"]
 
 
+@pytest.mark.slow
 def test_a_file_says_which_recording_network_and_versions_it_is_of(tmp_path: Path) -> None:
     path, batches = tmp_path / "census", INPUTS.split(7)
     with pytest.raises(KeyboardInterrupt):

@@ -77,6 +77,7 @@ def test_a_layer_that_cannot_be_fitted_is_shown_with_the_reason(
     assert "Layer good" in text
 
 
+@pytest.mark.slow
 def test_an_early_part_without_a_law_costs_the_forecast_alone(tmp_path) -> None:
     late = np.random.default_rng(0).binomial(8, np.linspace(0.01, 0.9, 300), size=(20, 300))
     late[:2] = 0  # nothing fires in the first tenth

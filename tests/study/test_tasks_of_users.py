@@ -108,6 +108,7 @@ def test_losses_that_are_averaged_already_are_refused_before_training() -> None:
     assert "one for each of its 2 samples, but got ()" in outcome.failure
 
 
+@pytest.mark.slow
 def test_units_on_another_axis_than_the_last_are_refused_whatever_the_sizes() -> None:
     for places in (4, 6):  # as many places as channels, and more
         model = nn.Sequential(

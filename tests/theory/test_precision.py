@@ -143,6 +143,7 @@ def test_bins_of_any_law_tile_all_counts_and_sum_to_one(samples, log_b, log_beta
     assert np.all((bins.evenness >= 0) & (bins.evenness <= 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("b", "beta"), [(0.5, 0.3), (1e3, 1e3), (1e3, 2e4), (1e-6, 5.0), (30.0, 1e-3)]
 )

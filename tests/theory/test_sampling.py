@@ -127,6 +127,7 @@ def test_a_histogram_of_1e12_units_holds_no_more_than_its_bins():
     assert drawn.first.size == drawn.units.size < 60_000
 
 
+@pytest.mark.slow
 def test_discovery_is_one_growing_path_with_the_exact_law():
     rng = np.random.default_rng(SEED)
     law = ActivationLaw(500, 7, 0.3)
