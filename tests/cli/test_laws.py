@@ -13,6 +13,7 @@ from builders.command import actilaw, assert_one_sentence
 from builders.drawn import draw_counts
 
 
+@pytest.mark.slow
 def test_fit_prints_a_table_and_the_same_as_json(census: Path) -> None:
     expected = fit(draw_counts(800, 20, 0.3, 200, seed=0)).summary()
     table, document = actilaw("fit", census), json.loads(actilaw("fit", census, "--json").stdout)

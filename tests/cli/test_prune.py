@@ -80,6 +80,7 @@ def test_it_prints_tables_and_stays_within_a_budget(makers: str, tmp_path: Path)
     assert len(manifest["removed"]["1"]) >= 10
 
 
+@pytest.mark.slow
 def test_mistakes_are_a_sentence(makers: str, tmp_path: Path) -> None:
     data = ("--data", f"{makers}:data")
     refused = {

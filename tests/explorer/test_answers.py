@@ -69,6 +69,7 @@ def test_answers_by_the_law() -> None:
     ]
 
 
+@pytest.mark.slow
 @given(
     st.floats(0.01, 1e4),
     st.floats(1e-3, 3),

@@ -65,6 +65,7 @@ def test_any_curve_is_forecast_within_bounds_or_refused(steps: list[int], idle: 
     assert table["expected"][1] == working[-1]
 
 
+@pytest.mark.slow
 def test_a_fit_answers_backwards_and_says_risks() -> None:
     _, working, _ = drawn(0.3, seed=5)
     fitted = fit_accumulation(ENDS, working, UNITS)
@@ -85,6 +86,7 @@ def test_a_fit_answers_backwards_and_says_risks() -> None:
     assert "6,000 units working after 1,000 samples" in repr(fitted)
 
 
+@pytest.mark.slow
 def test_a_forecast_that_failed_on_the_past_is_remarked_on() -> None:
     samples = np.append(np.arange(10, 101, 10), np.arange(200, 1001, 100))
     steady = np.cumsum(np.append(20 / np.arange(1, 11), np.zeros(9))).astype(int)

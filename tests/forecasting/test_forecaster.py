@@ -54,6 +54,7 @@ def test_bursts_bias_counts_and_not_blocks() -> None:
     assert with_blocks.lower <= truth <= with_blocks.upper
 
 
+@pytest.mark.slow
 def test_no_idle_units_leave_nothing_to_forecast() -> None:
     counts = ActivationCounts(np.array([3, 9, 1, 7]), 20)
     table = fit(counts).forecast([20, 200])

@@ -71,6 +71,7 @@ def test_a_width_below_the_active_units_is_refused() -> None:
         fit(draw_counts(2000, 40, 0.3, 500, seed=1)).forecast(units=20)
 
 
+@pytest.mark.slow
 def test_the_interval_holds_how_much_networks_differ() -> None:
     fitted = fit(draw_counts(20_000, 400, 0.3, 500, seed=1))
     tables = {

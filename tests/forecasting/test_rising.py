@@ -134,6 +134,7 @@ def test_doublings_pass_what_is_asked_and_end_at_the_largest_whole_number() -> N
     assert doublings(2**62, LARGEST_WHOLE).tolist() == [LARGEST_WHOLE]
 
 
+@pytest.mark.slow
 def test_one_sample_more_is_told_from_none_at_any_number_of_samples() -> None:
     rng = np.random.default_rng(3)
     for samples in (10**6, 10**16, 2**62):

@@ -131,6 +131,7 @@ def test_what_the_losses_determine_gives_no_warning(recwarn: pytest.WarningsReco
     assert not recwarn.list
 
 
+@pytest.mark.slow
 def test_many_losses_are_fitted_as_if_every_start_had_seen_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

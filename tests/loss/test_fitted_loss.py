@@ -109,6 +109,7 @@ def test_plot_draws_measurements_curve_and_interval(fitted: FittedLoss) -> None:
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
 
 
+@pytest.mark.slow
 def test_plot_takes_axes_and_draws_a_curve_for_each_size(joint: FittedLoss) -> None:
     ax = Figure().subplots()
     assert joint.plot(ax=ax) is ax

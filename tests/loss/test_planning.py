@@ -47,6 +47,7 @@ def test_the_best_size_is_that_of_hoffmanns_closed_form(exact: FittedLoss) -> No
     np.testing.assert_allclose(plan["expected"], exact.predict(plan["samples"], plan["size"]))
 
 
+@pytest.mark.slow
 def test_the_best_size_of_an_average_is_that_of_brute_force(average: FittedLoss) -> None:
     sizes = np.geomspace(1e2, 1e8, 60_001)
     losses = average.predict(1e11 / (6 * sizes), sizes)
@@ -96,6 +97,7 @@ def test_other_lengths_cost_more_than_the_best(exact: FittedLoss) -> None:
     np.testing.assert_allclose(again, table["expected"], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_equal_loss_and_equal_cost_are_the_same_surface(average: FittedLoss) -> None:
     sizes = [1e5, 3e5, 1e6]
     same = average.iso_loss(2.5, sizes)

@@ -19,6 +19,7 @@ def by_average():
     return fit_loss(SIZES, noisy_law(1))
 
 
+@pytest.mark.slow
 def test_weights_sum_to_one_and_are_shown(by_average) -> None:
     table = by_average.form_weights
     assert set(table.index) == {"activation", "power_floor", "M3", "M4", "bnsl"}
@@ -27,6 +28,7 @@ def test_weights_sum_to_one_and_are_shown(by_average) -> None:
     assert "forecasts from " + table.index[0] in repr(by_average)
 
 
+@pytest.mark.slow
 def test_the_forecast_is_the_weighted_mean_of_the_forms(by_average) -> None:
     at = np.array([5.0, 1e4, 1e7])
     table = by_average.form_weights
@@ -35,6 +37,7 @@ def test_the_forecast_is_the_weighted_mean_of_the_forms(by_average) -> None:
     assert by_average.params == fit_loss(SIZES, noisy_law(1), "activation").params
 
 
+@pytest.mark.slow
 def test_the_interval_adds_noise_curve_spread_of_forms_and_drift(by_average) -> None:
     """(AV2), each part by itself, with the covariance of the coordinates by a plain inverse."""
     at = 1e7

@@ -96,6 +96,7 @@ def test_the_samples_affected_stay_within_the_budget_and_no_further_unit_fits(
             assert 1 - (1 - plan.affected) * (1 - plan.rates[name][left].min()) > budget
 
 
+@pytest.mark.slow
 def test_more_budget_never_removes_fewer_of_the_rarest() -> None:
     census = Census({"a": drawn(seed=1), "b": drawn(seed=2, b=1.0)})
     removed = [plan_removal(census, budget).units_removed for budget in (0.01, 0.05, 0.2, 0.6)]

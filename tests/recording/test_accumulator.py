@@ -17,6 +17,7 @@ from actilaw.errors import InputError
 from builders.recorded import INPUTS, assert_same, mlp, recorded
 
 
+@pytest.mark.slow
 def test_batches_of_any_size_give_the_same_census() -> None:
     model = mlp()
     whole = recorded(model, [INPUTS])

@@ -329,6 +329,7 @@ def test_wrong_arguments_are_refused_in_a_sentence(tmp_path: Path, arguments, sa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_language_model_recorded_with_texts_as_samples_is_warned_of(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Embedding(50, 8), nn.Linear(8, 8), nn.ReLU())
     with pytest.warns(UserWarning, match=r"a sample is a whole text here, .* per='token'"):

@@ -27,6 +27,7 @@ def test_the_page_holds_the_curves_and_what_was_drawn(tmp_path) -> None:
     assert '<script src="http' not in page
 
 
+@pytest.mark.slow
 def test_a_figure_that_cannot_be_written_is_refused(tmp_path) -> None:
     with pytest.raises(FileError, match="does not exist"):
         write_simulation(simulate(LAW, 10), tmp_path / "missing" / "page.html")

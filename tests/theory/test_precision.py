@@ -57,6 +57,7 @@ def test_a_hundred_thousandth_of_a_unit_keeps_its_digits():
     assert law.working(10**18) == pytest.approx(1e6 * np.log1p(1e7), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_mixed_difference_of_log_gamma_keeps_all_digits():
     rng = np.random.default_rng(SEED)
     x = np.concatenate((10 ** rng.uniform(-22, 25, 300), 10 ** rng.uniform(-2, 3, 300)))

@@ -75,6 +75,7 @@ def test_drawn_counts_have_the_exact_law(b, samples):
     assert abs(chi_square(observed, expected)) < 5
 
 
+@pytest.mark.slow
 def test_counts_within_a_wide_bin_follow_the_law_too():
     """Of the units in each bin, the share in its first half; a uniform draw misses it by 20
     deviations.

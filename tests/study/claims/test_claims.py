@@ -207,6 +207,7 @@ def test_removable_shares_that_follow_the_law_are_seen_to() -> None:
     assert found[f"the share of {share} shrinks with data"] == FAILS
 
 
+@pytest.mark.slow
 def test_layers_without_which_the_loss_is_the_same_show_nothing_about_removal() -> None:
     useless = readings().assign(loss_without_layer=0.0)
     found = verdicts(useless, "compressibility")
