@@ -14,7 +14,7 @@ demo: .venv/demo.stamp  ## the main job on a real network: trains, records, fits
 test: .venv/dev.stamp .venv/models.stamp  ## the whole test suite, on all cores
 	$(PYTEST)
 
-test-fast: .venv/dev.stamp  ## the tests that take less than a second each
+test-fast: .venv/dev.stamp  ## the tests that take less than half a second each
 	$(PYTEST) -m "not slow"
 
 check: .venv/dev.stamp  ## lint, format and types
