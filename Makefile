@@ -1,7 +1,8 @@
 # The commands of a developer, and of continuous integration: demo, test, test-fast, check, docs, bench.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+# Bytecode is kept even where the environment asks Python not to: tests start Python many times.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL := $(PIP_INSTALL) -c constraints.txt
 
@@ -13,7 +14,7 @@ demo: .venv/demo.stamp  ## the main job on a real network: trains, records, fits
 test: .venv/dev.stamp .venv/models.stamp  ## the whole test suite, on all cores
 	$(PYTEST)
 
-test-fast: .venv/dev.stamp  ## the tests that take less than a second each
+test-fast: .venv/dev.stamp  ## the tests that take less than half a second each
 	$(PYTEST) -m "not slow"
 
 check: .venv/dev.stamp  ## lint, format and types

@@ -10,6 +10,8 @@ from actilaw import ActivationCounts
 from builders.browser import browser  # noqa: F401 (a fixture, for every room)
 from builders.drawn import draw_counts
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before anything imports it: tests ask no host
+
 if not torch.cuda.is_available():
     # Kernels run in Triton's interpreter, if it is told before anything imports Triton.
     os.environ["TRITON_INTERPRET"] = "1"

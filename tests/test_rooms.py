@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,16 @@ def room(module: str) -> str:
 NAMES = {module_name(file) for file in MODULES}
 
 
+@cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
+@cache
 def imported(file: Path) -> set[str]:
     """Modules of the package that a file imports, anywhere in it, type checking included."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.startswith("actilaw")}
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("actilaw"):
@@ -103,7 +110,7 @@ def test_a_module_of_a_functions_name_can_be_imported() -> None:
 
 def labels_defined(file: Path) -> list[str]:
     """Labels that the module's docstring gives a meaning: an indented line that begins with one."""
-    text = ast.get_docstring(ast.parse(file.read_text()), clean=False) or ""
+    text = ast.get_docstring(tree_of(file), clean=False) or ""
     return re.findall(rf"^ {{4}}({LABEL})\s", text, flags=re.MULTILINE)
 
 
@@ -133,7 +140,7 @@ def words_of(file: Path) -> list[str]:
     """Docstrings and comments."""
     text = file.read_text()
     found = re.findall(r"#\s(.*)", text)
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             found.append(ast.get_docstring(node) or "")
     return found
@@ -142,7 +149,7 @@ def words_of(file: Path) -> list[str]:
 def test_a_constant_of_one_name_has_one_value() -> None:
     values = defaultdict(dict)
     for file in MODULES:
-        for node in ast.parse(file.read_text()).body:
+        for node in tree_of(file).body:
             if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
                 continue
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import signal
@@ -24,14 +25,14 @@ class Done:
     stderr: str
 
 
-def actilaw(*arguments: object, folder: Path | None = None) -> Done:
+def actilaw(*arguments: object, folder: Path | None = None, columns: int = 100) -> Done:
     """Run the command in this process, which saves the seconds that a new one needs to start."""
     out, err = io.StringIO(), io.StringIO()
     with (
         mock.patch.object(sys, "argv", ["actilaw", *map(str, arguments)]),
         mock.patch.object(sys, "stdout", out),
         mock.patch.object(sys, "stderr", err),
-        mock.patch.dict(os.environ, COLUMNS="100"),
+        mock.patch.dict(os.environ, COLUMNS=str(columns)),
         contextlib.chdir(folder or "."),
     ):
         status = 0
@@ -40,6 +41,16 @@ def actilaw(*arguments: object, folder: Path | None = None) -> Done:
         except SystemExit as stop:
             status = int(stop.code or 0)
     return Done(status, out.getvalue(), err.getvalue())
+
+
+def forget_modules_in(folder: Path) -> None:
+    """Let modules of this folder be loaded anew, as a process of its own would load them."""
+    inside = str(folder.resolve()) + os.sep
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and os.path.abspath(file).startswith(inside):
+            del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 def actilaw_process(*arguments: object, folder: Path | None = None) -> Done:

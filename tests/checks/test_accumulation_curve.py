@@ -51,6 +51,7 @@ def test_the_interval_is_of_the_places_that_are_not_rejected() -> None:
         _interval_by_inversion(rises, np.full(6, 6.0), 2.5)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.floats(-3, 3), min_size=8, max_size=30),
     st.lists(st.floats(1e-6, 1), min_size=30, max_size=30),

@@ -11,6 +11,7 @@ from actilaw.checks.alternatives import ALTERNATIVES
 from builders.drawn import draw_counts
 
 
+@pytest.mark.slow
 def test_alternatives_by_scipy() -> None:
     counts = draw_counts(300, 20, 0.5, 150, seed=3)
     k, units = counts.histogram()
@@ -31,6 +32,7 @@ def test_alternatives_by_scipy() -> None:
     assert units @ found["power_law"] == pytest.approx(by_hand, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_lognormal_recovers_its_own_counts() -> None:
     rng = np.random.default_rng(4)
     rates = 1 / (1 + np.exp(-rng.normal(-4, 1.5, 3000)))

@@ -24,6 +24,7 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_it_prints_the_forecast_and_the_same_as_json(log: Path) -> None:
     expected = fit_accumulation(STEPS, WORKING, 1000).forecast([20_000, 10**6], level=0.9)
     arguments = ("accumulation", log, "--units", 1000, "--forecast", "10x,1e6", "--level", 0.9)

@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from builders.command import actilaw_process
+from builders.command import actilaw
 
 pytestmark = pytest.mark.slow  # under a minute of training
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    done = actilaw_process("demo", "--json", folder=tmp_path_factory.mktemp("demo"))
+    done = actilaw("demo", "--json", folder=tmp_path_factory.mktemp("demo"))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

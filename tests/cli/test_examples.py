@@ -143,6 +143,7 @@ def takes_json(command: Any) -> bool:
     return any("--json" in parameter.opts for parameter in command.params)
 
 
+@pytest.mark.slow
 def test_examples_use_no_option_that_their_help_does_not_show() -> None:
     for name, example in EXAMPLES.items():
         where = name if name != "study" else "study run"

@@ -13,6 +13,7 @@ from builders.command import actilaw, assert_one_sentence
 from builders.drawn import draw_counts
 
 
+@pytest.mark.slow
 def test_fit_prints_a_table_and_the_same_as_json(census: Path) -> None:
     expected = fit(draw_counts(800, 20, 0.3, 200, seed=0)).summary()
     table, document = actilaw("fit", census), json.loads(actilaw("fit", census, "--json").stdout)
@@ -22,6 +23,7 @@ def test_fit_prints_a_table_and_the_same_as_json(census: Path) -> None:
     assert set(document) == {"first", "second"}
 
 
+@pytest.mark.slow
 def test_forecast_takes_numbers_and_multiples(census: Path) -> None:
     document = json.loads(actilaw("forecast", census, "--samples", "500,10x", "--json").stdout)
     assert [row["samples"] for row in document["first"]] == [500, 2000]
@@ -32,6 +34,7 @@ def test_forecast_takes_numbers_and_multiples(census: Path) -> None:
     assert "2,000" in actilaw("forecast", census, "--samples", "10x").stdout
 
 
+@pytest.mark.slow
 def test_forecast_of_widths_names_what_it_assumes(census: Path) -> None:
     document = json.loads(
         actilaw(

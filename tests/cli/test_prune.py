@@ -55,6 +55,7 @@ def prune_with(makers: str, folder: Path, *more: object, model: str = "model"):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_writes_a_smaller_model_that_returns_the_same(makers: str, tmp_path: Path) -> None:
     done = prune_with(makers, tmp_path, "--data", f"{makers}:data", "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -69,6 +70,7 @@ def test_it_writes_a_smaller_model_that_returns_the_same(makers: str, tmp_path: 
         torch.testing.assert_close(loaded(batch), factory.model()(batch), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_prints_tables_and_stays_within_a_budget(makers: str, tmp_path: Path) -> None:
     done = prune_with(makers, tmp_path, "--data", f"{makers}:data", "--budget", "0.2")
     assert (done.returncode, done.stderr) == (0, "")
@@ -78,6 +80,7 @@ def test_it_prints_tables_and_stays_within_a_budget(makers: str, tmp_path: Path)
     assert len(manifest["removed"]["1"]) >= 10
 
 
+@pytest.mark.slow
 def test_mistakes_are_a_sentence(makers: str, tmp_path: Path) -> None:
     data = ("--data", f"{makers}:data")
     refused = {

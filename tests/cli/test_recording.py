@@ -183,6 +183,7 @@ def test_wrong_command_lines_of_record_are_one_sentence(
     assert_one_sentence(actilaw("record", *words, folder=tmp_path), said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a\x1b[31mred", "two\nlines", "back\b", "\u202eright to left"])
 def test_control_characters_of_names_are_escaped(tmp_path: Path, name: str) -> None:
     counts = ActivationCounts(np.arange(1, 60) % 20, 20)
@@ -203,6 +204,7 @@ def test_control_characters_of_names_are_escaped(tmp_path: Path, name: str) -> N
     assert controls == {"\n"}
 
 
+@pytest.mark.slow
 def test_layers_may_be_repeated_or_separated_by_commas(tmp_path: Path, makers: str) -> None:
     made = ("--model", f"{makers}:model", "--data", f"{makers}:data")
     for number, layers in enumerate((["1", "2"], ["1,2"], ["*"], ["auto"])):
@@ -216,6 +218,7 @@ def test_layers_may_be_repeated_or_separated_by_commas(tmp_path: Path, makers: s
     assert list(kept[3]) == ["1"]
 
 
+@pytest.mark.slow
 def test_a_seed_makes_the_same_model_again(tmp_path: Path, makers: str) -> None:
     made = ("--model", f"{makers}:unseeded", "--data", f"{makers}:data")
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -226,6 +229,7 @@ def test_a_seed_makes_the_same_model_again(tmp_path: Path, makers: str) -> None:
     assert load(tmp_path / "a").about["seed"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_says_that_the_same_command_goes_on(
     tmp_path: Path, makers: str, number: int, status: int
@@ -248,6 +252,7 @@ def test_a_signal_saves_and_says_that_the_same_command_goes_on(
     assert load(tmp_path / "census")["1"].samples == 100
 
 
+@pytest.mark.slow
 def test_whole_texts_as_samples_are_warned_of(tmp_path: Path, makers: str) -> None:
     made = ("--model", f"{makers}:texts_model", "--data", f"{makers}:texts", "-o", "census")
     done = actilaw("record", *made, folder=tmp_path)

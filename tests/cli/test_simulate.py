@@ -46,6 +46,7 @@ def test_the_table_names_the_landmarks():
     assert "drawn" not in shown
 
 
+@pytest.mark.slow
 def test_the_figure_is_one_page_that_holds_everything(tmp_path):
     pytest.importorskip("plotly")
     assert run(*LAYER, "--draw", "--plot", tmp_path / "layer.html").returncode == 0

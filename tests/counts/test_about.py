@@ -22,6 +22,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(texts, json_values, max_size=4))
 def test_json_values_come_back_from_a_file_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, about: dict

@@ -47,6 +47,7 @@ def test_impossible_counts_are_refused(counts: list, samples: float, message: st
         ActivationCounts(np.array(counts), samples)
 
 
+@pytest.mark.slow
 @given(small_layers, small_layers, small_layers)
 def test_merge_is_commutative_and_associative(
     a: ActivationCounts, b: ActivationCounts, c: ActivationCounts

@@ -15,6 +15,7 @@ from actilaw.errors import CountsError, FileError, InputError
 from builders.strategies import small_layers
 
 
+@pytest.mark.slow
 @given(small_layers, small_layers)
 def test_a_saved_census_loads_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, a: ActivationCounts, b

@@ -78,6 +78,7 @@ def test_it_is_a_safetensors_file(tmp_path, whole: bytes) -> None:
     assert arrays["relu/1/counts"].tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_every_byte_counts(whole: bytes) -> None:
     for place, byte in enumerate(whole):
         for other in {byte ^ 1, byte ^ 32, byte ^ 128, 0, ord(" "), ord("1"), 255} - {byte}:

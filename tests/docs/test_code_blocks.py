@@ -20,6 +20,7 @@ import io
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from builders.command import actilaw, forget_modules_in
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -41,6 +44,8 @@ FAST = {  # pages whose blocks together take under a second
     "theory/process",
     "theory/working",
 }
+COLUMNS = 120
+SHELL = re.compile(r"[|&;<>$*?~`]")  # what means something to a shell
 FENCED = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"<!-- (not run: .+?|numbers within \d+ %|numbers vary|words vary) -->")
 NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?")
@@ -131,14 +136,24 @@ def _commands(code: str) -> Iterator[str]:
 
 
 def _run_command(line: str) -> str:
-    """What a command prints, run by a shell that finds this Python's actilaw."""
-    line = re.sub(r"^actilaw ", f"{sys.executable} -m actilaw ", line)
-    environment = os.environ | {"COLUMNS": "120", "PYTHONPATH": os.pathsep.join(["", *sys.path])}
-    done = subprocess.run(
-        line, shell=True, capture_output=True, text=True, env=environment, check=False
-    )
+    """What a command prints: run in this process, or by a shell where the line needs one."""
+    if SHELL.search(line):
+        done = _run_by_shell(line)
+    else:
+        forget_modules_in(Path())
+        done = actilaw(*shlex.split(line)[1:], columns=COLUMNS)
+        forget_modules_in(Path())
     assert done.returncode == 0, f"{line}\n{done.stderr}"
     return done.stdout
+
+
+def _run_by_shell(line: str) -> subprocess.CompletedProcess[str]:
+    line = re.sub(r"^actilaw ", f"{sys.executable} -m actilaw ", line)
+    path = os.pathsep.join(["", *sys.path])
+    environment = os.environ | {"COLUMNS": str(COLUMNS), "PYTHONPATH": path}
+    return subprocess.run(
+        line, shell=True, capture_output=True, text=True, env=environment, check=False
+    )
 
 
 def assert_same(printed: str, said: str, tolerance: float | None) -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import actilaw
 from builders.drawn import draw_blocks
@@ -40,6 +41,7 @@ def test_every_public_name_of_the_package_has_a_docstring() -> None:
         assert getattr(actilaw, name).__doc__, name
 
 
+@pytest.mark.slow
 def test_what_users_hold_prints_in_a_few_lines() -> None:
     rng = np.random.default_rng(0)
     counts = draw_blocks(rng.beta(0.4, 20, size=900), blocks=32, size=8, rng=rng)

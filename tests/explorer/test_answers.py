@@ -69,6 +69,7 @@ def test_answers_by_the_law() -> None:
     ]
 
 
+@pytest.mark.slow
 @given(
     st.floats(0.01, 1e4),
     st.floats(1e-3, 3),
@@ -110,6 +111,7 @@ def test_questions_that_make_no_sense_are_a_sentence(asked: Questions, said: str
         law_answers(LAW, 1000, asked)
 
 
+@pytest.mark.slow
 def test_answers_for_a_layer_are_its_forecasts_and_its_plan(layers: Census) -> None:
     readings = Readings(CensusSource(layers))
     reading = readings.layer("wide")
@@ -139,6 +141,7 @@ def test_answers_for_a_layer_are_its_forecasts_and_its_plan(layers: Census) -> N
     assert b[0] == pytest.approx(reading.fitted.params["b"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_width_between_those_forecast_is_as_asked_directly(layers: Census) -> None:
     readings = Readings(CensusSource(layers))
     reading = readings.layer("wide")

@@ -31,6 +31,7 @@ def reading(layers: Census) -> LayerReading:
     return read_layer("wide", layers["wide"])
 
 
+@pytest.mark.slow
 @given(LAWS, SAMPLES)
 def test_curves_and_landmarks_are_those_of_the_law(law: ActivationLaw, samples: int) -> None:
     working = law_figures.accumulation(law, samples, None)
@@ -51,6 +52,7 @@ def test_curves_and_landmarks_are_those_of_the_law(law: ActivationLaw, samples: 
         assert (x[0], y[0]) == (at, float(law.idle_fraction(at)))
 
 
+@pytest.mark.slow
 @given(LAWS, SAMPLES)
 def test_counts_and_reinforcement_are_those_of_the_law(law: ActivationLaw, samples: int) -> None:
     k, y = trace(law_figures.count_law(law, samples, None), f"law after {samples:,} samples")

@@ -40,6 +40,7 @@ def status(address: str, **headers: str) -> int:
         return error.code
 
 
+@pytest.mark.slow
 def test_foreign_names_are_refused_where_this_machine_alone_is_served() -> None:
     with served() as address:
         port = address.rpartition(":")[2].strip("/")
@@ -54,12 +55,14 @@ def test_foreign_names_are_refused_where_this_machine_alone_is_served() -> None:
             assert status(f"{address}{page}", Host="evil.example") == 403
 
 
+@pytest.mark.slow
 def test_an_address_for_others_is_open_to_all_names() -> None:
     with served("0.0.0.0") as address:
         assert address.startswith("http://127.0.0.1:")
         assert status(address, Host="laboratory.example") == 200
 
 
+@pytest.mark.slow
 def test_browsers_are_told_to_ask_no_other_host() -> None:
     with served() as address, urlopen(address, timeout=20) as answer:
         policy = answer.headers["Content-Security-Policy"]

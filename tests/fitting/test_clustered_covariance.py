@@ -24,6 +24,7 @@ def test_errors_grow_where_activity_comes_in_bursts_of_many_units() -> None:
     assert fit(shared, "law").law == fit(alone, "law").law
 
 
+@pytest.mark.slow
 def test_blocks_scored_at_once_and_one_by_one_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two lengths, the last of which is shorter."""
     rng = np.random.default_rng(4)

@@ -31,6 +31,7 @@ def scipy_fit(counts: ActivationCounts) -> tuple[float, float]:
     return counts.units * b / (b + beta), b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b", [0.1, 0.3, 0.7])
 def test_fit_recovers_the_truth_and_agrees_with_scipy(b: float) -> None:
     counts = draw_counts(units=4000, active=60, b=b, samples=800, seed=int(100 * b))
@@ -49,14 +50,13 @@ def test_fit_recovers_the_truth_and_agrees_with_scipy(b: float) -> None:
 def test_the_standard_errors_are_those_of_repeated_draws() -> None:
     fits = [
         fit(draw_counts(units=1000, active=30, b=0.4, samples=300, seed=seed))
-        for seed in range(300)
+        for seed in range(100)
     ]
     scatter = np.std([fitted.law.b for fitted in fits])
     stated = np.mean([fitted.standard_errors["b"] for fitted in fits])
     print(f"scatter of b {scatter:.5f}, stated {stated:.5f}")
-    assert stated == pytest.approx(
-        scatter, rel=0.15
-    )  # the scatter of 300 draws is itself known to 4 %
+    # The scatter of 100 draws is itself known to 7 %.
+    assert stated == pytest.approx(scatter, rel=0.26)
 
 
 def test_log_likelihood_is_scipys(counts: ActivationCounts) -> None:
@@ -108,7 +108,7 @@ def test_a_census_is_not_a_layer() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 6), min_size=2, max_size=30))
 def test_any_counts_are_fitted_or_refused_never_worse(counts: list[int]) -> None:
     try:

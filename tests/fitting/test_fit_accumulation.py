@@ -35,6 +35,7 @@ def test_a_power_law_of_rates_is_extrapolated(shape: float) -> None:
     assert abs(found.expected - expected) < 0.2 * (expected - working[-1])
 
 
+@pytest.mark.slow
 def test_a_shorter_curve_has_a_wider_interval() -> None:
     _, working, _ = drawn(0.3, seed=4)
     widths = []
@@ -45,6 +46,7 @@ def test_a_shorter_curve_has_a_wider_interval() -> None:
     assert widths[0] < widths[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.integers(0, 60), min_size=6, max_size=30), st.integers(0, 500))
 def test_any_curve_is_forecast_within_bounds_or_refused(steps: list[int], idle: int) -> None:
@@ -63,6 +65,7 @@ def test_any_curve_is_forecast_within_bounds_or_refused(steps: list[int], idle: 
     assert table["expected"][1] == working[-1]
 
 
+@pytest.mark.slow
 def test_a_fit_answers_backwards_and_says_risks() -> None:
     _, working, _ = drawn(0.3, seed=5)
     fitted = fit_accumulation(ENDS, working, UNITS)
@@ -83,6 +86,7 @@ def test_a_fit_answers_backwards_and_says_risks() -> None:
     assert "6,000 units working after 1,000 samples" in repr(fitted)
 
 
+@pytest.mark.slow
 def test_a_forecast_that_failed_on_the_past_is_remarked_on() -> None:
     samples = np.append(np.arange(10, 101, 10), np.arange(200, 1001, 100))
     steady = np.cumsum(np.append(20 / np.arange(1, 11), np.zeros(9))).astype(int)
@@ -92,6 +96,7 @@ def test_a_forecast_that_failed_on_the_past_is_remarked_on() -> None:
     assert fitted.forecast("2x").attrs["remarks"] == fitted.remarks()
 
 
+@pytest.mark.slow
 def test_counts_with_first_activations_are_a_curve() -> None:
     rng = np.random.default_rng(6)
     active = rng.random((200, 800)) < rng.beta(0.3, 20, 800)

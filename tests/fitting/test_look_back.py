@@ -24,6 +24,7 @@ def steady_layer() -> ActivationCounts:
     return draw_blocks(rng.beta(0.3, 15, 1000), 30, 16, rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [None, "law"])
 def test_a_forecast_that_failed_on_the_past_says_so(family: str | None) -> None:
     counts = late_layer()
@@ -45,6 +46,7 @@ def test_a_forecast_that_failed_on_the_past_says_so(family: str | None) -> None:
     assert fitted.forecast("10x").attrs["remarks"] == fitted.remarks()[-1:]
 
 
+@pytest.mark.slow
 def test_a_forecast_that_held_says_nothing() -> None:
     fitted = fit(steady_layer())
     assert fitted.remarks() == ()

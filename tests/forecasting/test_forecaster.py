@@ -35,6 +35,7 @@ def test_any_counts_are_forecast_within_bounds_or_refused(counts: list[int]) -> 
     assert table["upper"].max() <= layer.units
 
 
+@pytest.mark.slow
 def test_bursts_bias_counts_and_not_blocks() -> None:
     rng = np.random.default_rng(5)
     rates = rng.beta(0.4, 60, 8000)
@@ -53,6 +54,7 @@ def test_bursts_bias_counts_and_not_blocks() -> None:
     assert with_blocks.lower <= truth <= with_blocks.upper
 
 
+@pytest.mark.slow
 def test_no_idle_units_leave_nothing_to_forecast() -> None:
     counts = ActivationCounts(np.array([3, 9, 1, 7]), 20)
     table = fit(counts).forecast([20, 200])

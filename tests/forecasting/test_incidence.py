@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from actilaw import ActivationCounts, backtest, fit
 from actilaw.counts.blocks import Blocks
@@ -43,6 +44,7 @@ def test_units_that_start_to_work_together_are_overdispersed() -> None:
     assert 5 < incidence_frequencies(together).overdispersion < 20  # ten is the truth
 
 
+@pytest.mark.slow
 def test_empty_blocks_are_no_sampling_units() -> None:
     counts = draw_blocks(np.linspace(0.001, 0.2, 500), 20, 16, np.random.default_rng(0))
     part = np.concatenate((np.zeros((3, 500), np.int64), counts.blocks.counts))

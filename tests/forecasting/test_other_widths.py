@@ -13,6 +13,7 @@ from actilaw.forecasting.width_assumptions import STUDY
 from builders.drawn import draw_counts
 
 
+@pytest.mark.slow
 def test_a_layer_of_its_own_width_is_forecast_as_it_is() -> None:
     fitted = fit(draw_counts(2000, 40, 0.3, 500, seed=1))
     table = fitted.forecast([500, 5000], units=2000, assumption="all")
@@ -24,6 +25,7 @@ def test_a_layer_of_its_own_width_is_forecast_as_it_is() -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [500, 8000])
 def test_widths_follow_the_law_that_each_assumption_is_about(width: int) -> None:
     fitted = fit(draw_counts(200_000, 4000, 0.3, 500, seed=1), "law")
@@ -69,6 +71,7 @@ def test_a_width_below_the_active_units_is_refused() -> None:
         fit(draw_counts(2000, 40, 0.3, 500, seed=1)).forecast(units=20)
 
 
+@pytest.mark.slow
 def test_the_interval_holds_how_much_networks_differ() -> None:
     fitted = fit(draw_counts(20_000, 400, 0.3, 500, seed=1))
     tables = {
@@ -81,6 +84,7 @@ def test_the_interval_holds_how_much_networks_differ() -> None:
     assert spread["study"].is_monotonic_increasing
 
 
+@pytest.mark.slow
 def test_by_default_widths_are_forecast_as_the_study_found() -> None:
     fitted = fit(draw_counts(2000, 40, 0.3, 500, seed=1))
     assert fitted.forecast(500, units="2x").equals(
@@ -100,6 +104,7 @@ def test_an_unknown_assumption_is_refused_in_a_sentence(name: object) -> None:
             ask()
 
 
+@pytest.mark.slow
 def test_widths_beyond_those_of_the_study_are_remarked_on() -> None:
     fitted = fit(draw_counts(256, 4.0, 0.4, 1000, seed=3))
     near = fitted.forecast("2x", units=[128, 64 * 256])

@@ -54,6 +54,7 @@ def test_the_log_odds_are_the_less_certain_the_further_ahead() -> None:
     np.testing.assert_allclose(variance - without, DRIFT * np.log(factors), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_variance_of_the_log_odds_is_that_of_the_delta_method() -> None:
     """Slopes by central differences of the log odds, and the precision solved for them."""
     density = fit_rate_density(incidence_frequencies(draw_counts(500, 9, 0.3, 400, seed=1)))

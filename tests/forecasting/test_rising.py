@@ -85,7 +85,7 @@ def test_risks_never_fall_and_are_probabilities(
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(varied_layers(), FAMILIES, st.integers(0, 2**32 - 1))
 def test_forecasts_of_other_widths_never_fall_in_samples_nor_under_a_fixed_b_in_width(
     counts: ActivationCounts, family: str | None, seed: int
@@ -95,7 +95,7 @@ def test_forecasts_of_other_widths_never_fall_in_samples_nor_under_a_fixed_b_in_
         return
     rng = np.random.default_rng(seed)
     least = int(counts.active) + 1
-    widths = np.unique(least + (20 * counts.units * rng.random(6) ** 2).astype(int))
+    widths = np.unique(least + (20 * counts.units * rng.random(3) ** 2).astype(int))
     widths = widths[widths >= 2]
     samples = asked_of(min(counts.samples, 2**50), seed)[::6]
     table = fitted.forecast(samples, units=widths, assumption="all")
@@ -134,6 +134,7 @@ def test_doublings_pass_what_is_asked_and_end_at_the_largest_whole_number() -> N
     assert doublings(2**62, LARGEST_WHOLE).tolist() == [LARGEST_WHOLE]
 
 
+@pytest.mark.slow
 def test_one_sample_more_is_told_from_none_at_any_number_of_samples() -> None:
     rng = np.random.default_rng(3)
     for samples in (10**6, 10**16, 2**62):
@@ -159,6 +160,7 @@ def test_one_sample_more_is_told_from_none_at_any_number_of_samples() -> None:
             assert counts.working == row.lower <= row.expected <= row.upper == counts.working + 1
 
 
+@pytest.mark.slow
 def test_widths_are_no_less_than_what_one_sample_activates() -> None:
     """Busy units and rare groups that start to work together: a large overdispersion."""
     rng = np.random.default_rng(3)

@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader, TensorDataset
 from actilaw import Census, record
 from actilaw.errors import InputError
 
-lightning = pytest.importorskip("lightning.pytorch")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore"),
@@ -29,6 +28,8 @@ def data() -> TensorDataset:
 
 
 def module() -> Any:
+    lightning = pytest.importorskip("lightning.pytorch")
+
     class Module(lightning.LightningModule):
         def __init__(self) -> None:
             super().__init__()
@@ -50,6 +51,7 @@ def module() -> Any:
 
 
 def trained(folder: Path, epochs: int, resumed_from: Path | None = None, **options: Any) -> Any:
+    lightning = pytest.importorskip("lightning.pytorch")
     from actilaw.integrations.lightning import ActivationCallback
 
     callback = ActivationCallback(window=32, every=2)
@@ -102,6 +104,7 @@ def test_a_run_that_is_resumed_ends_with_the_same_counts(tmp_path: Path) -> None
 
 
 def test_metrics_reach_loggers_and_other_callbacks(tmp_path: Path) -> None:
+    pytest.importorskip("lightning.pytorch")
     from lightning.pytorch.loggers import CSVLogger
 
     trainer, callback = trained(tmp_path, EPOCHS, logger=CSVLogger(tmp_path))
@@ -115,6 +118,8 @@ def test_metrics_reach_loggers_and_other_callbacks(tmp_path: Path) -> None:
 
 
 def test_an_error_in_training_leaves_no_counters_behind(tmp_path: Path) -> None:
+    lightning = pytest.importorskip("lightning.pytorch")
+
     class Fails(lightning.Callback):
         def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, i: int) -> None:
             if i == 3:
@@ -126,6 +131,7 @@ def test_an_error_in_training_leaves_no_counters_behind(tmp_path: Path) -> None:
 
 
 def test_counts_are_asked_for_too_early() -> None:
+    pytest.importorskip("lightning.pytorch")
     from actilaw.integrations.lightning import ActivationCallback
 
     with pytest.raises(InputError, match=r"start the trainer first"):

@@ -8,10 +8,11 @@ import torch
 
 from actilaw.errors import InputError
 
-pytest.importorskip("torchmetrics")
+pytestmark = pytest.mark.slow
 
 
 def metric(**options: object):
+    pytest.importorskip("torchmetrics")
     from actilaw.integrations.torchmetrics import WorkingUnits
 
     return WorkingUnits(9, **options)
@@ -37,6 +38,7 @@ def test_batches_are_counted_one_by_one() -> None:
 
 
 def test_shares_of_several_processes_are_summed() -> None:
+    pytest.importorskip("torchmetrics")
     from torchmetrics import MetricCollection
 
     parts, x = [metric(per="token"), metric(per="token")], batches(5, 3)

@@ -100,6 +100,7 @@ def test_a_checkpoint_of_another_model_is_refused() -> None:
         other.load_state_dict(log.state_dict())
 
 
+@pytest.mark.slow
 def test_wandb_gets_numbers_and_histograms(tmp_path) -> None:
     wandb = model_library("wandb")
     run = wandb.init(mode="offline", dir=tmp_path, project="actilaw")

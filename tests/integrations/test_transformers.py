@@ -12,10 +12,7 @@ from torch.utils.data import Dataset
 
 from actilaw import Census
 from actilaw.errors import InputError
-from actilaw.integrations.transformers import ActivationCallback
 
-transformers = pytest.importorskip("transformers")
-pytest.importorskip("accelerate")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 LAYER = "model.decoder.layers.0.activation_fn"
 STEPS, BATCH, ACCUMULATED = 6, 2, 2
@@ -39,6 +36,7 @@ class Texts(Dataset):
 
 
 def model() -> Any:
+    transformers = pytest.importorskip("transformers")
     config = transformers.OPTConfig(
         vocab_size=40, hidden_size=16, num_hidden_layers=1, ffn_dim=48, num_attention_heads=2,
         max_position_embeddings=16, word_embed_proj_dim=16, dropout=0.0, activation_function="relu",
@@ -50,6 +48,10 @@ def model() -> Any:
 def trained(
     folder: Path, steps: int, *, resume: bool = False, watched: Any = None, **options: Any
 ) -> Any:
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("accelerate")
+    from actilaw.integrations.transformers import ActivationCallback
+
     callback = ActivationCallback(window=50, **options)
     arguments = transformers.TrainingArguments(
         output_dir=str(folder),

@@ -12,6 +12,7 @@ from actilaw.errors import InputError
 from actilaw.integrations.window import NOTES_PER_WINDOW, Window
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(1, 40), min_size=1, max_size=60),
     st.integers(1, 300),

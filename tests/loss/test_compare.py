@@ -42,6 +42,7 @@ def test_the_held_out_error_is_that_of_a_fit_to_the_rest() -> None:
     assert table.loc["power", "aicc"] == pytest.approx(gaussian, abs=6)
 
 
+@pytest.mark.slow
 def test_forms_with_too_many_parameters_are_left_missing() -> None:
     table = compare_loss_forms(SIZES[:6], noisy(5 * SIZES[:6] ** -0.4, 0))
     assert np.isnan(table.loc["bnsl", "held_out_error"])
@@ -54,6 +55,7 @@ def test_forms_with_too_many_parameters_are_left_missing() -> None:
         compare_loss_forms(SIZES[:3], SIZES[:3] ** -0.4)
 
 
+@pytest.mark.slow
 def test_forms_that_the_criterion_does_not_decide_about_have_no_weight() -> None:
     """Of k parameters with the scale of the noise, AICc is finite from k + 2 losses on."""
     five = compare_loss_forms(SIZES[:5], noisy(5 * SIZES[:5] ** -0.4, 0))
@@ -72,6 +74,7 @@ def test_forms_that_the_criterion_does_not_decide_about_have_no_weight() -> None
     assert six.loc[~decided, "remark"].str.startswith("undecided by AICc: 6 losses").all()
 
 
+@pytest.mark.slow
 def test_a_grid_of_five_sizes_of_data_and_of_network_is_compared() -> None:
     """25 sizes in all: without the largest of the data 20 are left, more than any form needs."""
     surface = LossSurface(floor=1.7, amplitude=4.0, active=30.0, b=0.4)

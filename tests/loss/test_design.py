@@ -13,6 +13,7 @@ SIZES_OF_RUNS = np.geomspace(1e3, 1e6, 12)
 MANY = np.geomspace(1e2, 1e6, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("samples", "size", "said", "elsewhere", "there"),
     [
@@ -41,6 +42,7 @@ def test_a_design_without_room_says_so_and_leaves_the_rest_open(
         fitted.allocate(1e12)
 
 
+@pytest.mark.slow
 def test_two_sizes_are_told_from_three() -> None:
     two = np.resize([1e4, 1e5], 24)
     samples = np.geomspace(1e2, 1e6, 24)
@@ -48,6 +50,7 @@ def test_two_sizes_are_told_from_three() -> None:
         fit_loss(samples, surface("chinchilla", samples, two), size=two)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_a_grid_of_sizes_and_data_needs_no_warning() -> None:
     fitted = fit_loss(GRID_D, noisy(surface("activation"), 0), size=GRID_N)

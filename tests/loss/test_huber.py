@@ -32,6 +32,7 @@ def test_constants_are_those_of_the_normal_law() -> None:
     assert pytest.approx(quad(density, -30, 30, limit=200)[0], rel=1e-7) == BETA
 
 
+@pytest.mark.slow
 @given(st.lists(finite, min_size=6, max_size=30), st.integers(0, 10**6), st.floats(0.1, 0.9))
 def test_the_scale_solves_its_equation(residuals: list[float], seed: int, share: float) -> None:
     r = np.array(residuals)

@@ -86,6 +86,7 @@ def test_intervals_of_b_hold_it_though_errors_go_together() -> None:
     assert inside >= 24  # 95 % of 30 less three standard errors; a third without the correction
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(8, 200))
 def test_independent_errors_count_in_full(seed: int, n: int) -> None:

@@ -19,6 +19,7 @@ def by_average():
     return fit_loss(SIZES, noisy_law(1))
 
 
+@pytest.mark.slow
 def test_weights_sum_to_one_and_are_shown(by_average) -> None:
     table = by_average.form_weights
     assert set(table.index) == {"activation", "power_floor", "M3", "M4", "bnsl"}
@@ -27,6 +28,7 @@ def test_weights_sum_to_one_and_are_shown(by_average) -> None:
     assert "forecasts from " + table.index[0] in repr(by_average)
 
 
+@pytest.mark.slow
 def test_the_forecast_is_the_weighted_mean_of_the_forms(by_average) -> None:
     at = np.array([5.0, 1e4, 1e7])
     table = by_average.form_weights
@@ -35,6 +37,7 @@ def test_the_forecast_is_the_weighted_mean_of_the_forms(by_average) -> None:
     assert by_average.params == fit_loss(SIZES, noisy_law(1), "activation").params
 
 
+@pytest.mark.slow
 def test_the_interval_adds_noise_curve_spread_of_forms_and_drift(by_average) -> None:
     """(AV2), each part by itself, with the covariance of the coordinates by a plain inverse."""
     at = 1e7
@@ -62,6 +65,7 @@ def test_what_losses_do_not_tell_is_as_wide_as_was_believed_before() -> None:
     assert covariance[1, 1] == pytest.approx(9)
 
 
+@pytest.mark.slow
 def test_forms_that_neither_fit_nor_foretell_have_little_weight() -> None:
     """A plateau is seen, which two of the forms do not have; Kaplan's limits add up otherwise."""
     of_curve = fit_loss(SIZES, noisy_law(2, scatter=0.005)).form_weights["weight"]
@@ -71,6 +75,7 @@ def test_forms_that_neither_fit_nor_foretell_have_little_weight() -> None:
     assert of_surface["kaplan"] < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 4, 5, 6, 7])
 def test_few_losses_are_forecast_by_what_they_are_enough_for(n: int) -> None:
     fitted = fit_loss(SIZES[:n], noisy(5 * SIZES[:n] ** -0.4, 0))
@@ -88,6 +93,7 @@ def test_too_few_losses_are_refused_in_one_sentence() -> None:
         fit_loss(GRID_D[:5], surface("chinchilla")[:5], size=GRID_N[:5])
 
 
+@pytest.mark.slow
 def test_runs_that_diverged_are_left_out_and_named() -> None:
     loss = noisy(surface("activation"), 2, scatter=0.005)
     dirty = loss.copy()
@@ -104,6 +110,7 @@ def test_runs_that_diverged_are_left_out_and_named() -> None:
     assert clean.left_out.loss.size == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [2, 6, 9])
 def test_one_run_that_diverged_among_twelve_is_left_out_and_none_of_fewer_than_ten(
     place: int,
@@ -119,6 +126,7 @@ def test_one_run_that_diverged_among_twelve_is_left_out_and_none_of_fewer_than_t
     assert few.loss.size == 0
 
 
+@pytest.mark.slow
 def test_the_order_of_runs_does_not_matter() -> None:
     loss = noisy(surface("kaplan"), 4, scatter=0.005)
     order = np.random.default_rng(0).permutation(loss.size)
@@ -133,13 +141,13 @@ def test_the_order_of_runs_does_not_matter() -> None:
 def test_larger_runs_of_drawn_surfaces_are_forecast_within_their_intervals(name: str) -> None:
     far_d, far_n = np.array([3e6, 1e7]), np.array([3e6, 1e6])
     inside = []
-    for seed in range(25):
+    for seed in range(12):
         fitted = fit_loss(GRID_D, noisy(surface(name), seed, scatter=0.005), size=GRID_N)
         ahead = fitted.forecast(far_d, size=far_n)
         new = noisy(surface(name, far_d, far_n), 1000 + seed, scatter=0.005)
         inside += ((ahead["lower"] <= new) & (new <= ahead["upper"])).tolist()
     print(f"{name}: {np.mean(inside):.2f} of {len(inside)} new losses inside 95 % intervals")
-    assert np.mean(inside) > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 25)
+    assert np.mean(inside) > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 12)
 
 
 def test_every_averaged_form_is_a_form() -> None:

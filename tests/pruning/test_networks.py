@@ -38,6 +38,7 @@ def returned(model: nn.Module, inputs: object) -> Tensor:
         return outputs(call(model, inputs))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", SLOW)
 def test_outputs_on_recorded_samples_stay(build: Callable[[], Network]) -> None:
     network = made(build)
@@ -57,6 +58,7 @@ def test_outputs_on_recorded_samples_stay(build: Callable[[], Network]) -> None:
     assert verified.largest_change <= 2e-6 * scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", SLOW)
 def test_saved_and_loaded_it_returns_the_same(build: Callable[[], Network], tmp_path) -> None:
     network = made(build)

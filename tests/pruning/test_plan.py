@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actilaw import ActivationCounts, Blocks, Census, plan_removal, prune
@@ -72,6 +72,8 @@ def test_idle_units_have_the_rate_that_the_forecaster_expects() -> None:
     np.testing.assert_allclose(posterior_rates(counts)[counts.idle_units], risk, rtol=1e-9)
 
 
+@pytest.mark.slow
+@settings(max_examples=30)
 @given(st.floats(0.01, 0.9), st.integers(0, 50), st.sampled_from(["count", "posterior rate"]))
 def test_the_samples_affected_stay_within_the_budget_and_no_further_unit_fits(
     budget: float, seed: int, ranking: str
@@ -94,6 +96,7 @@ def test_the_samples_affected_stay_within_the_budget_and_no_further_unit_fits(
             assert 1 - (1 - plan.affected) * (1 - plan.rates[name][left].min()) > budget
 
 
+@pytest.mark.slow
 def test_more_budget_never_removes_fewer_of_the_rarest() -> None:
     census = Census({"a": drawn(seed=1), "b": drawn(seed=2, b=1.0)})
     removed = [plan_removal(census, budget).units_removed for budget in (0.01, 0.05, 0.2, 0.6)]
@@ -133,10 +136,11 @@ def test_the_risk_of_idle_units_is_the_forecasters() -> None:
     assert (risk["expected"] <= risk["upper"]).all()
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_risk_holds_what_then_happens() -> None:
-    """Of 60 layers drawn with NumPy, at least 51 (95 % less three standard errors)."""
+    """Of 30 layers drawn with NumPy, at least 24 (95 % less three standard errors)."""
     inside = 0
-    for seed in range(60):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         rates = rng.beta(0.4, 30, 300)
         in_blocks = rng.binomial(64, rates, (16, 300))
@@ -146,7 +150,7 @@ def test_the_interval_of_the_risk_holds_what_then_happens() -> None:
         risk = plan.residual_risk(1024).iloc[0]
         woke = (rng.binomial(1024, rates[plan.units["a"]]) > 0).mean()
         inside += risk["lower"] <= woke <= risk["upper"]
-    assert inside >= 51
+    assert inside >= 24
 
 
 def test_working_units_are_at_risk_by_their_rates() -> None:
@@ -159,6 +163,7 @@ def test_working_units_are_at_risk_by_their_rates() -> None:
     assert np.isnan(row["bound"])
 
 
+@pytest.mark.slow
 def test_the_law_stands_beside_what_is_removed() -> None:
     from actilaw import fit
 
@@ -177,6 +182,7 @@ def test_the_law_stands_beside_what_is_removed() -> None:
     assert wider["expected"].iloc[0] > table.loc["a", "share"]
 
 
+@pytest.mark.slow
 def test_a_plan_needs_neither_a_model_nor_torch() -> None:
     code = (
         "import sys, numpy as np\n"

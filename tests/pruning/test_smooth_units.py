@@ -45,6 +45,7 @@ def test_the_mean_goes_into_the_next_bias(given: bool) -> None:
         assert changes[1] < changes[0]
 
 
+@pytest.mark.slow
 def test_units_that_are_exactly_zero_need_no_mean() -> None:
     network = made(gpt2)
     with torch.no_grad(), record(network.model, criterion="threshold(0.0)") as recording:

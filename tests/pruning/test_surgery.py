@@ -127,6 +127,7 @@ def test_a_census_that_does_not_know_its_network_is_taken_with_a_remark() -> Non
     assert remark not in str(prune(model, with_weights(model), INPUTS).summary())
 
 
+@pytest.mark.slow
 def test_wrapped_models_are_pruned_inside() -> None:
     model = half_idle()
     census = with_weights(model)

@@ -34,6 +34,7 @@ def result_of() -> tuple[nn.Sequential, PruneResult, Tensor]:
     return model, prune(model, census, inputs[:4]), inputs
 
 
+@pytest.mark.slow
 def test_samples_on_which_removed_units_are_active_are_told() -> None:
     model, result, inputs = result_of()
     more = inputs.clone()
@@ -50,6 +51,7 @@ def test_samples_on_which_removed_units_are_active_are_told() -> None:
     assert verified.exact
 
 
+@pytest.mark.slow
 def test_losses_and_their_intervals() -> None:
     model, result, inputs = result_of()
     more = torch.cat((inputs, 3 * torch.rand(60, 4)))
@@ -67,6 +69,7 @@ def test_losses_and_their_intervals() -> None:
         np.testing.assert_allclose(table.loc[name], expected, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_loss_of_ones_own() -> None:
     _, result, inputs = result_of()
     table = result.verify([inputs], loss=lambda model, x: model(x).square().sum(1)).loss
@@ -76,6 +79,7 @@ def test_a_loss_of_ones_own() -> None:
     assert np.isnan(summary.loc["loss change", "lower"])  # one number says nothing of its error
 
 
+@pytest.mark.slow
 def test_a_model_that_changed_since_is_noticed() -> None:
     model, result, inputs = result_of()
     with torch.no_grad():
@@ -84,6 +88,7 @@ def test_a_model_that_changed_since_is_noticed() -> None:
         result.verify([inputs])
 
 
+@pytest.mark.slow
 def test_within_a_budget_nothing_is_promised() -> None:
     model, inputs = rarely_active()
     with record(model) as recording:

@@ -17,6 +17,7 @@ from actilaw.errors import InputError
 from builders.recorded import INPUTS, assert_same, mlp, recorded
 
 
+@pytest.mark.slow
 def test_batches_of_any_size_give_the_same_census() -> None:
     model = mlp()
     whole = recorded(model, [INPUTS])
@@ -51,6 +52,7 @@ def test_prefixes_are_what_was_counted_by_then() -> None:
         counting.counts().prefix(26)
 
 
+@pytest.mark.slow
 def test_variance_of_the_active_units() -> None:
     x = np.random.default_rng(0).normal(size=(100, 30))
     counting = counter()
@@ -58,6 +60,7 @@ def test_variance_of_the_active_units() -> None:
     assert counting.counts().active_variance == pytest.approx((x > 0).sum(1).var())
 
 
+@pytest.mark.slow
 def test_a_module_that_serves_two_widths_is_refused() -> None:
     model = nn.Sequential(OrderedDict(relu=nn.ReLU()))
     with record(model) as recording:

@@ -11,6 +11,7 @@ from actilaw import record
 from builders.recorded import INPUTS, mlp, recorded
 
 
+@pytest.mark.slow
 def test_relu_outside_any_forward_pass_of_the_whole_model() -> None:
     model = mlp()
     with record(model) as recording:
@@ -20,6 +21,7 @@ def test_relu_outside_any_forward_pass_of_the_whole_model() -> None:
         assert recording.census()["1"].samples == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_a_checkpointed_layer_is_not_counted_again(reentrant: bool) -> None:
     class Checkpointed(nn.Module):

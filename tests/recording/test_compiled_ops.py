@@ -18,6 +18,7 @@ from builders.recorded import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["compiled first", "recorded first"])
 @pytest.mark.parametrize("grad", [False, True])
 @pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])

@@ -12,6 +12,7 @@ from actilaw.errors import InputError
 from builders.recorded import INPUTS, by_hand, recorded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per", ["sample", "position"])
 def test_a_module_called_several_times_per_forward(per: str) -> None:
     class Twice(nn.Module):
@@ -38,6 +39,7 @@ def test_a_module_called_several_times_per_forward(per: str) -> None:
     assert census["relu"].entries == 100
 
 
+@pytest.mark.slow
 def test_calls_on_some_of_the_samples_are_counted_as_these() -> None:
     class Growing(nn.Module):
         def __init__(self) -> None:

@@ -48,6 +48,7 @@ def test_arrays_of_jax() -> None:
     assert counting.counts().counts.tolist() == [2, 1]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(1, 70), st.integers(1, 40), st.integers(0, 2**32 - 1), st.integers(1, 5))
 def test_indices_count_what_the_dense_array_counts(
@@ -80,6 +81,7 @@ def test_views_and_foreign_byte_orders() -> None:
         assert counting.counts().counts.tolist() == (x > 0).sum(0).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -13,6 +13,7 @@ from actilaw.recording.criteria import describe, rule_from
 from builders.recorded import INPUTS, mlp, recorded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("rule", [Positive(), Threshold(0.3), Relative(0.4)])
 def test_every_precision_and_rule(precision: torch.dtype, rule) -> None:

@@ -52,6 +52,7 @@ def test_it_is_the_hash_computed_by_hand(octets: bytes) -> None:
     assert weights_fingerprint(Holder(tensor)) == expected
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_every_bit_of_every_weight_and_buffer_counts(data: st.DataObject) -> None:
     model = network()
@@ -85,6 +86,7 @@ def test_batch_norm_statistics_names_types_and_shapes_count() -> None:
     assert len({weights_fingerprint(one) for one in known}) == len(known)
 
 
+@pytest.mark.slow
 def test_what_is_not_the_weights_makes_no_difference() -> None:
     model = network()
     known = weights_fingerprint(model)

@@ -114,6 +114,7 @@ def test_64_ranks_count_to_the_last_bit_what_one_counts(
         assert counts.blocks.counts.sum(0).tolist() == expected.counts.tolist()
 
 
+@pytest.mark.slow
 def test_64_censuses_merge_to_what_one_counts() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 200), nn.ReLU())

@@ -19,6 +19,7 @@ from builders.recorded import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per", ["sample", "position"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_sequences_with_and_without_padding(per: str, masked: bool) -> None:
@@ -37,6 +38,7 @@ def test_sequences_with_and_without_padding(per: str, masked: bool) -> None:
     assert counts.samples == samples
 
 
+@pytest.mark.slow
 def test_a_mask_sees_the_models_own_arguments() -> None:
     class Masked(nn.Module):
         def __init__(self) -> None:

@@ -131,6 +131,7 @@ def test_two_models_recorded_at_once_in_two_threads() -> None:
             assert census[name].samples == expected.samples
 
 
+@pytest.mark.slow
 def test_a_census_asked_for_in_another_thread() -> None:
     """What a watching thread sees is what some number of whole batches left, layer by layer."""
     torch.manual_seed(0)
@@ -165,6 +166,7 @@ def _assert_after_whole_batches(counts: Any, layer: Any) -> None:
     assert tuple(counts.counts.tolist()) == expected.counts
 
 
+@pytest.mark.slow
 def test_one_tensor_that_all_threads_are_given_is_counted_for_each() -> None:
     model, x = nn.Sequential(linear(6, 40), nn.ReLU(), linear(40, 3)).eval(), samples(20, 6)
     _assert_exact_or_refused(model, [x] * 48, {"1": [model[0](x)] * 48}, "sample")

@@ -9,13 +9,13 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -27,6 +27,8 @@ from actilaw.errors import CountsError, FileError, InputError
 from actilaw.recording.fingerprint import weights_fingerprint
 from actilaw.recording.to_file import record_to_file
 from actilaw.recording.whole_texts import samples_are_texts
+from builders import command
+from builders.command import Done, actilaw_started, forget_modules_in
 from builders.recorded import INPUTS, TOKENS, assert_same, mlp, recorded
 
 MAKERS = """
@@ -70,15 +72,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "actilaw", *map(str, arguments)]
-
-
-def actilaw(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, cwd=folder, env=offline, check=False
-    )
+def actilaw(folder: Path, *arguments: object) -> Done:
+    """Run the command, which finds the folder's makers as they are now."""
+    forget_modules_in(folder)
+    with mock.patch.object(sys, "path", [str(folder), *sys.path]):
+        try:
+            return command.actilaw(*arguments, folder=folder)
+        finally:
+            forget_modules_in(folder)
 
 
 RECORD = ("record", "--model", "makers:model")
@@ -246,6 +247,7 @@ def test_handlers_of_the_program_and_other_threads_are_left_alone(tmp_path: Path
     assert load(tmp_path / "b").about["finished"]
 
 
+@pytest.mark.slow
 def test_a_file_says_which_recording_network_and_versions_it_is_of(tmp_path: Path) -> None:
     path, batches = tmp_path / "census", INPUTS.split(7)
     with pytest.raises(KeyboardInterrupt):
@@ -327,6 +329,7 @@ def test_wrong_arguments_are_refused_in_a_sentence(tmp_path: Path, arguments, sa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_language_model_recorded_with_texts_as_samples_is_warned_of(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Embedding(50, 8), nn.Linear(8, 8), nn.ReLU())
     with pytest.warns(UserWarning, match=r"a sample is a whole text here, .* per='token'"):
@@ -371,8 +374,8 @@ def test_recording_to_a_file_counts_what_the_library_counts(folder: Path) -> Non
 def test_a_run_killed_at_any_moment_goes_on_and_ends_as_if_undisturbed(folder: Path) -> None:
     slow = (*RECORD, "--data", "makers:slow_data", "--save-every", "0", "-o")
     deaths = 0
-    for wait in (0.1, 0.4, 0.7, 0.2):
-        running = subprocess.Popen(command(*slow, "killed"), cwd=folder)
+    for wait in (0.1, 0.4, 0.2):
+        running = actilaw_started(*slow, "killed", folder=folder)
         start = time.monotonic()
         batches = load(folder / "killed").about["batches"] if (folder / "killed").exists() else 0
         # Wait until it has got on a little, then a little more.
@@ -382,7 +385,7 @@ def test_a_run_killed_at_any_moment_goes_on_and_ends_as_if_undisturbed(folder: P
                 break
         time.sleep(wait / 4)
         running.send_signal(signal.SIGKILL)
-        running.wait()
+        running.communicate()
         deaths += not load(folder / "killed").about["finished"]
     assert deaths >= 2  # or the run was over before it could be killed
     assert actilaw(folder, *slow, "killed").returncode == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from builders.browser import visit
 
 FAULTY = """<!doctype html><html lang="en"><head><title>x</title></head><body>
@@ -15,6 +17,7 @@ SOUND = """<!doctype html><html lang="en"><head><title>x</title></head><body><ma
 <h1>Sound</h1></main></body></html>"""
 
 
+@pytest.mark.slow
 def test_a_faulty_page_is_seen_through(tmp_path: Path, browser: Any) -> None:
     page = tmp_path / "page.html"
     page.write_text(FAULTY)
@@ -26,6 +29,7 @@ def test_a_faulty_page_is_seen_through(tmp_path: Path, browser: Any) -> None:
         assert any("page: " in place for place in seen.too_wide())
 
 
+@pytest.mark.slow
 def test_a_sound_page_has_no_fault(tmp_path: Path, browser: Any) -> None:
     page = tmp_path / "page.html"
     page.write_text(SOUND)

@@ -78,6 +78,7 @@ def test_by_the_law_the_kernel_is_a_straight_line_of_slope_one(fitted: FittedLaw
     assert measured.size == (kernel.chance > 0).sum()
 
 
+@pytest.mark.slow
 def test_figures_for_notebooks_draw_the_same(counts: ActivationCounts, fitted: FittedLaw) -> None:
     early = fit(draw_counts(counts.units, 40, 0.3, 50, seed=1))
     figure = figures.accumulation_curve(counts, fitted, early)
@@ -110,6 +111,7 @@ def test_charts_stay_small_however_many_units_there_are() -> None:
         assert chart.words
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_whatever_stands_in_json_ends_no_script(text: str) -> None:
     packed = script_json({"name": text})

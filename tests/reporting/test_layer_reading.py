@@ -23,6 +23,7 @@ def in_blocks() -> ActivationCounts:
     return draw_blocks(rng.beta(0.4, 0.4 * 40 - 0.4, 800), 32, 32, rng)
 
 
+@pytest.mark.slow
 def test_the_reading_says_what_fit_and_forecast_say(in_blocks: ActivationCounts) -> None:
     reading, fitted = read_layer("relu", in_blocks), fit(in_blocks)
     found = reading.estimates
@@ -46,6 +47,7 @@ def test_the_reading_says_what_fit_and_forecast_say(in_blocks: ActivationCounts)
     )
 
 
+@pytest.mark.slow
 def test_quick_tests_are_rows_of_check(in_blocks: ActivationCounts) -> None:
     found = read_layer("relu", in_blocks).estimates
     assert found is not None
@@ -61,6 +63,7 @@ def test_quick_tests_are_rows_of_check(in_blocks: ActivationCounts) -> None:
     assert found.deviating == sum("deviates" in test.verdict for test in found.tests)
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_there_is_used_again(
     in_blocks: ActivationCounts, monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
@@ -91,6 +94,7 @@ def test_another_family_draws_its_own_law(in_blocks: ActivationCounts) -> None:
     assert names == [fitted.closed_form.family.description, "counted"]
 
 
+@pytest.mark.slow
 def test_layers_read_side_by_side_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = {f"{i}": draw_counts(300, 9, 0.3, 400, seed=i) for i in range(3)}
     census = Census(layers | {"silent": ActivationCounts(np.zeros(5, int), 10)})
@@ -136,6 +140,7 @@ def test_fits_of_other_counts_are_refused(in_blocks: ActivationCounts, tmp_path)
     assert not path.exists()
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(varied_layers())
 def test_any_layer_has_a_section(counts: ActivationCounts) -> None:

@@ -39,6 +39,7 @@ def page_of(path) -> Page:
     return Page(path.read_text())
 
 
+@pytest.mark.slow
 def test_the_page_says_what_was_counted_and_needs_nothing_but_itself(
     tmp_path, counts: ActivationCounts
 ) -> None:
@@ -57,6 +58,7 @@ def test_the_page_says_what_was_counted_and_needs_nothing_but_itself(
         assert said in page.text
 
 
+@pytest.mark.slow
 def test_an_early_forecast_is_judged_by_the_count(tmp_path) -> None:
     rng = np.random.default_rng(0)
     rates = rng.beta(0.3, 0.3 * 50 - 0.3, size=2000)
@@ -67,6 +69,7 @@ def test_an_early_forecast_is_judged_by_the_count(tmp_path) -> None:
     assert f"{census['relu'].working:,} were counted" in text
 
 
+@pytest.mark.slow
 def test_a_layer_that_cannot_be_fitted_is_shown_with_the_reason(
     tmp_path, counts: ActivationCounts
 ) -> None:
@@ -77,6 +80,7 @@ def test_a_layer_that_cannot_be_fitted_is_shown_with_the_reason(
     assert "Layer good" in text
 
 
+@pytest.mark.slow
 def test_an_early_part_without_a_law_costs_the_forecast_alone(tmp_path) -> None:
     late = np.random.default_rng(0).binomial(8, np.linspace(0.01, 0.9, 300), size=(20, 300))
     late[:2] = 0  # nothing fires in the first tenth
@@ -120,6 +124,7 @@ def test_the_page_tells_what_was_removed(tmp_path, counts: ActivationCounts) -> 
     assert "parameters10,0002,50075.0%" in text
 
 
+@pytest.mark.slow
 def test_a_page_can_be_written_where_the_package_is_not_installed(
     tmp_path, counts: ActivationCounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

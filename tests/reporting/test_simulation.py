@@ -14,6 +14,7 @@ pytest.importorskip("plotly")
 LAW = ActivationLaw(512, 20, 0.5)
 
 
+@pytest.mark.slow
 def test_the_page_holds_the_curves_and_what_was_drawn(tmp_path) -> None:
     bare = write_simulation(simulate(LAW, 1000), tmp_path / "bare.html").read_text()
     drawn = simulate(LAW, 1000, np.random.default_rng(0))
@@ -26,6 +27,7 @@ def test_the_page_holds_the_curves_and_what_was_drawn(tmp_path) -> None:
     assert '<script src="http' not in page
 
 
+@pytest.mark.slow
 def test_a_figure_that_cannot_be_written_is_refused(tmp_path) -> None:
     with pytest.raises(FileError, match="does not exist"):
         write_simulation(simulate(LAW, 10), tmp_path / "missing" / "page.html")

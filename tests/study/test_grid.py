@@ -20,6 +20,7 @@ def test_cells_are_all_combinations_seed_by_seed_widest_first() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(WIDTHS, st.sets(st.integers(0, 40), min_size=1))
 def test_groups_hold_every_cell_once_and_share_a_shape(widths: list[int], seeds: set[int]) -> None:
     cells = Grid("digits", tuple(widths), (10, 20), tuple(seeds)).cells()

@@ -13,7 +13,15 @@ import pytest
 from actilaw.errors import InputError, MissingExtraError
 from actilaw.study.run import Progress, run_study
 from actilaw.study.store import Study
-from builders.study_runs import cells_in, number_done, started, wait_until
+from builders.command import actilaw, assert_one_sentence
+from builders.study_runs import (
+    cells_in,
+    in_this_process,
+    number_done,
+    started,
+    wait_until,
+    words_of,
+)
 from builders.study_tasks import CALLS, grid_of
 
 pytestmark = pytest.mark.slow
@@ -22,8 +30,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """The task `slow`, whose networks train one by one, and `stacked`, whose train together."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    return run_study(folder, [grid_of("slow"), grid_of("stacked")], workers=2)
+    with in_this_process():
+        folder = tmp_path_factory.mktemp("undisturbed")
+        return run_study(folder, [grid_of("slow"), grid_of("stacked")])
 
 
 def of_task(study: Study, task: str) -> dict[str, bytes]:
@@ -38,26 +47,26 @@ def test_every_cell_has_its_row(undisturbed: Study) -> None:
     assert (table["counted"] == table["samples"]).all()
 
 
-@pytest.mark.parametrize("done", [1, 5])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
-    undisturbed: Study, tmp_path: Path, done: int
+    undisturbed: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Killed with SIGKILL after so many cells, its workers left to themselves."""
+    """Killed with SIGKILL after a cell and again after five, its workers left to themselves."""
     folder, calls = tmp_path / "study", tmp_path / "calls"
-    run = started(folder, "slow", calls=calls)
-    wait_until(lambda: calls.exists() and number_done(folder) >= done, run)
-    run.kill()
-    run.communicate()
+    for done in (1, 5):
+        run = started(folder, "slow", calls=calls)
+        wait_until(lambda done=done: calls.exists() and number_done(folder) >= done, run)
+        run.kill()
+        run.communicate()
     kept = cells_in(folder)
     before = calls.read_text().splitlines()
-    rest = started(folder, "slow", calls=calls)
-    _, errors = rest.communicate(timeout=120)
-    assert rest.returncode == 0, errors
+    monkeypatch.setenv(CALLS, str(calls))
+    run_study(folder, grid_of("slow"), workers=2)
     assert cells_in(folder) == of_task(undisturbed, "slow")
     assert kept.items() <= cells_in(folder).items()
-    # What the first run had finished, the second did not train.
+    # What is finished is not trained again; two processes of each killed run had begun another.
+    assert len(before) <= len(kept) + 2 * 2
     again = len(calls.read_text().splitlines()) - len(before)
-    assert again <= 8 - len(kept) + 2  # processes of the killed run may have noted one more each
+    assert again <= 8 - len(kept) + 2  # and may have noted it after the kill
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_so(undisturbed: Study, tmp_path: Path) -> None:
@@ -108,13 +117,14 @@ def test_what_kills_or_fails_again_and_again_is_told_and_stops_nothing(
     calls.unlink()
     run_study(study.folder, grids, workers=2)
     assert not calls.exists()
-    run_study(study.folder, grids, workers=2, retries=0, retry_failed=True)
+    run_study(study.folder, grids, workers=1, retries=0, retry_failed=True)
     assert Counter(calls.read_text().splitlines()) == {"killed": 1}
 
 
 def test_a_group_whose_process_dies_is_run_cell_by_cell(tmp_path: Path) -> None:
     """In a stack of four, one seed of two kills."""
-    study = run_study(tmp_path, grid_of("stacked_deadly", widths=(4,)), workers=2, retries=0)
+    with in_this_process(kills=lambda group: any(cell.seed == 1 for cell in group)):
+        study = run_study(tmp_path, grid_of("stacked_deadly", widths=(4,)), retries=0)
     assert {cell.seed for cell in study.failures()} == {1}
     assert {cell.seed for cell, _ in study.results()} == {0}
     assert len(study.failures()) == 2
@@ -122,11 +132,13 @@ def test_a_group_whose_process_dies_is_run_cell_by_cell(tmp_path: Path) -> None:
 
 def test_seeds_that_are_added_leave_the_files_as_they_are(tmp_path: Path) -> None:
     small = grid_of("stacked", widths=(4,), seeds=(0,))
-    study = run_study(tmp_path, small, workers=1)
+    with in_this_process():
+        study = run_study(tmp_path, small)
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
     content = cells_in(tmp_path)
     assert len(files) == 2
-    run_study(tmp_path, grid_of("stacked", widths=(4,)), workers=1)
+    with in_this_process():
+        run_study(tmp_path, grid_of("stacked", widths=(4,)))
     assert number_done(study.folder) == 4
     assert all(path.stat().st_mtime_ns == time for path, time in files.items())
     assert content.items() <= cells_in(tmp_path).items()
@@ -136,12 +148,10 @@ def test_a_second_run_on_the_folder_is_refused(tmp_path: Path) -> None:
     first = started(tmp_path, "slow")
     wait_until(lambda: number_done(tmp_path) >= 1, first)
     os.killpg(first.pid, signal.SIGSTOP)  # or it could end before the second begins
-    second = started(tmp_path, "slow")
-    output, errors = second.communicate(timeout=60)
+    second = actilaw(*words_of(tmp_path, "slow"))
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
-    assert (second.returncode, output, errors.count("\n")) == (2, "", 1)
-    assert f"in use by process {first.pid}" in errors
+    assert_one_sentence(second, f"in use by process {first.pid}")
 
 
 def test_mistakes_are_told_before_anything_is_written(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def trained(result: Trained | DivergedError) -> Trained:
     return result
 
 
+@pytest.mark.slow
 def test_a_stack_trains_each_network_as_it_would_train_alone() -> None:
     for together, by_itself in zip(
         train_together(runs(blobs)), map(alone, runs(blobs)), strict=True
@@ -44,6 +45,7 @@ def test_a_stack_trains_each_network_as_it_would_train_alone() -> None:
             )
 
 
+@pytest.mark.slow
 def test_networks_of_a_stack_stop_each_in_their_own_time() -> None:
     together = [trained(result) for result in train_together(runs(until_flat))]
     by_themselves = [trained(alone(run)) for run in runs(until_flat)]

@@ -20,6 +20,7 @@ from actilaw.study.problem import Problem, Schedule, Stop
 from actilaw.study.run import run_study
 from actilaw.study.store import Study
 from actilaw.study.tasks import register_task, task_function
+from builders.study_runs import in_this_process
 from builders.study_tasks import squared_errors, tiny
 
 
@@ -56,7 +57,8 @@ def test_cells_of_another_version_of_a_task_are_told(
             f"def task(width, seed):  # {comment}\n    return tiny(width, seed, steps={steps})\n"
         )
         sys.modules.pop("changing_task", None)
-        return run_study(folder, Grid(name, (4,), (16,), seeds), workers=1)
+        with in_this_process():
+            return run_study(folder, Grid(name, (4,), (16,), seeds))
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -106,6 +108,7 @@ def test_losses_that_are_averaged_already_are_refused_before_training() -> None:
     assert "one for each of its 2 samples, but got ()" in outcome.failure
 
 
+@pytest.mark.slow
 def test_units_on_another_axis_than_the_last_are_refused_whatever_the_sizes() -> None:
     for places in (4, 6):  # as many places as channels, and more
         model = nn.Sequential(
@@ -153,7 +156,7 @@ def test_a_task_registered_in_a_script_is_refused_at_once(tmp_path: Path) -> Non
         run_study(tmp_path, Grid("mine", 4, 8, 0))
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # by a process of its own, which has to find the module
 def test_a_task_registered_in_a_module_runs_by_its_name(tmp_path: Path) -> None:
     study = run_study(tmp_path, Grid("stacked", 4, (8, 16), 0), workers=1)
     assert study.failures() == {}

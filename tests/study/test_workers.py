@@ -12,7 +12,7 @@ from actilaw.errors import InputError, MissingExtraError
 from actilaw.study.run import Progress, run_study
 from builders.own_process import with_ray_in_own_process
 from builders.ray_cluster import two_nodes
-from builders.study_runs import cells_in
+from builders.study_runs import cells_in, in_this_process
 from builders.study_tasks import grid_of
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,8 @@ def test_a_cluster_that_loses_a_node_gives_the_results_of_one_machine(tmp_path: 
         removal.join()
     assert len(told) >= 1 + 8  # at the start, for each network, and for what the node took with it
     assert removal.ident is not None
-    here = run_study(tmp_path / "here", grid_of("slow"), workers=2)
+    with in_this_process():
+        here = run_study(tmp_path / "here", grid_of("slow"))
     assert on_ray.failures() == here.failures() == {}
     assert cells_in(on_ray.folder) == cells_in(here.folder)
     assert len(cells_in(here.folder)) == 8

@@ -78,6 +78,7 @@ def layers_of_report(progress: Progress, tmp_path: Path) -> int:
     return len(re.findall(r'<h2 id="layer-\d+-title">', page.read_text()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "steps", [rows_of_check, rows_of_backtest, rows_of_comparison, layers_of_report]
 )

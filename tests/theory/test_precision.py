@@ -57,6 +57,7 @@ def test_a_hundred_thousandth_of_a_unit_keeps_its_digits():
     assert law.working(10**18) == pytest.approx(1e6 * np.log1p(1e7), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_mixed_difference_of_log_gamma_keeps_all_digits():
     rng = np.random.default_rng(SEED)
     x = np.concatenate((10 ** rng.uniform(-22, 25, 300), 10 ** rng.uniform(-2, 3, 300)))
@@ -143,6 +144,7 @@ def test_bins_of_any_law_tile_all_counts_and_sum_to_one(samples, log_b, log_beta
     assert np.all((bins.evenness >= 0) & (bins.evenness <= 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("b", "beta"), [(0.5, 0.3), (1e3, 1e3), (1e3, 2e4), (1e-6, 5.0), (30.0, 1e-3)]
 )

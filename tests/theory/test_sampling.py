@@ -75,6 +75,7 @@ def test_drawn_counts_have_the_exact_law(b, samples):
     assert abs(chi_square(observed, expected)) < 5
 
 
+@pytest.mark.slow
 def test_counts_within_a_wide_bin_follow_the_law_too():
     """Of the units in each bin, the share in its first half; a uniform draw misses it by 20
     deviations.
@@ -127,6 +128,7 @@ def test_a_histogram_of_1e12_units_holds_no_more_than_its_bins():
     assert drawn.first.size == drawn.units.size < 60_000
 
 
+@pytest.mark.slow
 def test_discovery_is_one_growing_path_with_the_exact_law():
     rng = np.random.default_rng(SEED)
     law = ActivationLaw(500, 7, 0.3)

@@ -128,7 +128,11 @@ def _parts(blocks: Sequence[Any], actors: int, batch_size: int) -> list[Part]:
     """Blocks cut into parts of whole batches, enough of them for all processes."""
     import ray
 
-    length_of = ray.remote(num_cpus=0)(_length)
+    def length(rows: NDArray[Any]) -> int:
+        # A function inside another is sent as it is: its process does not load torch to find it.
+        return len(rows)
+
+    length_of = ray.remote(num_cpus=0)(length)
     lengths = ray.get([length_of.remote(block) for block in blocks])
     batches = -(-sum(lengths) // (actors * PARTS_OF_AN_ACTOR * batch_size))
     size = max(1, batches) * batch_size
@@ -138,10 +142,6 @@ def _parts(blocks: Sequence[Any], actors: int, batch_size: int) -> list[Part]:
         for block, length, number in zip(blocks, lengths, numbers, strict=False)
         for first in range(0, length, size)
     ]
-
-
-def _length(rows: NDArray[Any]) -> int:
-    return len(rows)
 
 
 class _Counter:

@@ -21,6 +21,7 @@ from torch.func import functional_call, stack_module_state
 
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.errors import ActilawError, InputError
+from actilaw.study.adam import Adam
 from actilaw.study.denormals import denormals_flushed
 from actilaw.study.problem import Problem
 from actilaw.study.training_counts import TrainingCounts
@@ -154,13 +155,13 @@ class _Alone(_Training):
 
     def trained(self) -> Trained | DivergedError:
         model = copy.deepcopy(self.problem.model).train()
-        optimiser = torch.optim.Adam(model.parameters(), lr=self.schedule.rate, fused=True)
+        optimiser = Adam(model.parameters())
         step = 0
         while True:
             step += 1
             inputs, targets = self.batch(0)
             loss, outputs = penalised_loss(model, self.problem, inputs, targets)
-            _descend(optimiser, loss, self.rate(step))
+            optimiser.descend(loss, self.rate(step))
             self.counts.add(_stacked(outputs))
             ended = self.finished(step, loss.detach()[None])
             if ended is not None and bool(ended[0]):
@@ -177,7 +178,7 @@ class _Stack(_Training):
         parameters, buffers = stack_module_state(models)
         self.parameters: dict[str, Tensor] = parameters
         self.buffers: dict[str, Tensor] = buffers
-        self.optimiser = self._adam(list(parameters.values()))
+        self.optimiser = Adam(parameters.values())
 
     def trained(self) -> list[Trained | DivergedError]:
         found: dict[int, Trained | DivergedError] = {}
@@ -200,16 +201,9 @@ class _Stack(_Training):
     def keep(self, places: Sequence[int]) -> None:
         super().keep(places)
         chosen = list(places)
-        moments = [self.optimiser.state[p] for p in self.parameters.values()]
-        self.parameters = {
-            name: p.detach()[chosen].requires_grad_() for name, p in self.parameters.items()
-        }
+        self.optimiser = self.optimiser.of_some(chosen)
+        self.parameters = dict(zip(self.parameters, self.optimiser.parameters, strict=True))
         self.buffers = {name: buffer[chosen] for name, buffer in self.buffers.items()}
-        self.optimiser = self._adam(list(self.parameters.values()))
-        for parameter, moment in zip(self.parameters.values(), moments, strict=True):
-            self.optimiser.state[parameter] = {
-                name: value if name == "step" else value[chosen] for name, value in moment.items()
-            }
 
     def _step(self, step: int) -> Tensor:
         """One step of all; their losses, (n_runs,)."""
@@ -225,12 +219,9 @@ class _Stack(_Training):
         losses, outputs = torch.vmap(one, randomness="different")(
             (self.parameters, self.buffers), inputs, targets
         )
-        _descend(self.optimiser, losses.sum(), self.rate(step))
+        self.optimiser.descend(losses.sum(), self.rate(step))
         self.counts.add(outputs)
         return losses.detach()
-
-    def _adam(self, parameters: list[Tensor]) -> torch.optim.Adam:
-        return torch.optim.Adam(parameters, lr=self.schedule.rate, fused=True)
 
     def _model(self, place: int) -> nn.Module:
         """The network at this place of the stack, by itself."""
@@ -302,12 +293,3 @@ def _stacked(outputs: dict[str, Any]) -> dict[str, Any]:
         layer: tuple(part[None] for part in output) if isinstance(output, tuple) else output[None]
         for layer, output in outputs.items()
     }
-
-
-def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
-    """One step of the optimiser."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()

@@ -35,6 +35,7 @@ def draw(precision: torch.dtype, positions: int) -> torch.Tensor:
     return x.to(precision)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("rule", [Positive(), Threshold(0.7), Relative(0.1), TopK(3)], ids=str)
 @pytest.mark.parametrize("positions", [1, 3])

@@ -80,6 +80,7 @@ def test_counts_are_those_of_torch(
     assert_same_counts(rows_of(x, rule, draw_keep(x) if some else None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", PRECISIONS, ids=str)
 def test_counts_are_those_of_the_rule_itself_in_numpy(precision: torch.dtype) -> None:
     x = draw((40, 5, 140), precision)

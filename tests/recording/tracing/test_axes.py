@@ -37,6 +37,7 @@ def factors(number: int) -> list[int]:
     return []
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([1, 2, 3, 4, 6]), min_size=1, max_size=4), st.data())
 def test_any_reshape_keeps_the_samples(shape: list[int], data) -> None:
     axes, samples = batch(*shape)
@@ -53,6 +54,7 @@ def test_any_reshape_keeps_the_samples(shape: list[int], data) -> None:
         assert torch.equal(numbers_of(axes), samples)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 12), st.integers(1, 5), st.data())
 def test_slices_and_indices_take_the_samples_along(size: int, width: int, data) -> None:
     axes, samples = batch(size, width)
@@ -68,6 +70,7 @@ def test_slices_and_indices_take_the_samples_along(size: int, width: int, data) 
             assert torch.equal(numbers_of(taken), samples.reshape(-1)[chosen])
 
 
+@pytest.mark.slow
 @given(st.integers(1, 12), st.lists(st.integers(1, 11), max_size=3))
 def test_parts_that_are_joined_again_are_the_batch(size: int, cuts: list[int]) -> None:
     axes, _ = batch(size, 3)

@@ -89,6 +89,7 @@ def test_networks_that_obey_the_law_never_fail(w: float, b: float) -> None:
             assert [text for text in failed if not text.startswith(NOT_THE_LAWS)] == []
 
 
+@pytest.mark.slow
 def test_idle_shares_follow_the_law_whose_b_changes_with_width_and_data() -> None:
     """The slope of the law's own share is not its elasticity at fixed b: K is that of each
     network's own fitted law, and b goes as N^(−0.6) D^(0.2).
@@ -117,12 +118,14 @@ def test_a_law_with_b_fixed_is_told_from_one_with_bn_fixed() -> None:
     assert (shrinking["b is fixed"], shrinking["bN is fixed"]) == (FAILS, HOLDS)
 
 
+@pytest.mark.slow
 def test_a_law_has_its_inflection_at_n_over_c() -> None:
     assert verdicts(readings(), "transition")["K/N has its inflection at N/c"] == HOLDS
     later = readings().assign(active=lambda cells: 4 * cells["active"])
     assert verdicts(later, "transition")["K/N has its inflection at N/c"] == FAILS
 
 
+@pytest.mark.slow
 def test_an_inflection_outside_the_grid_can_fail_but_not_hold() -> None:
     """K/N rises by a fifth up to the last size, a quarter of the inflection for b = 4."""
     last = SAMPLES[-1]
@@ -149,6 +152,7 @@ def steps(place: int) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_steepest_falls_at_the_end_of_the_grid_may_lie_outside_of_it() -> None:
     statement = "the test loss falls most steeply at N/c"
     (inside,) = examine(steps(2), ["transition"])
@@ -164,6 +168,7 @@ def test_steepest_falls_at_the_end_of_the_grid_may_lie_outside_of_it() -> None:
     assert verdicts(near, "transition")[statement] == UNTOLD
 
 
+@pytest.mark.slow
 def test_exponents_of_the_loss_are_compared_with_those_of_counts() -> None:
     same = verdicts(readings(), "loss_decay")
     assert same["the test loss follows floor + A (1 + D/D*)^(−b)"] == HOLDS
@@ -172,6 +177,7 @@ def test_exponents_of_the_loss_are_compared_with_those_of_counts() -> None:
     assert verdicts(other, "loss_decay")["the exponent of the loss is b of the counts"] == FAILS
 
 
+@pytest.mark.slow
 def test_the_loss_of_a_task_counts_once_however_many_layers_it_has() -> None:
     two = pd.concat([readings(), readings().assign(layer="relu2")], ignore_index=True)
     for claim, of_loss in (("loss_decay", 1), ("width", 2)):
@@ -186,6 +192,7 @@ def test_the_loss_of_a_task_counts_once_however_many_layers_it_has() -> None:
             assert (once["estimate"], once["n"]) == (twice["estimate"], twice["n"])
 
 
+@pytest.mark.slow
 def test_removable_shares_that_follow_the_law_are_seen_to() -> None:
     found = verdicts(readings(), "compressibility")
     for share in ("idle units", "units removable at 1 % of the test loss"):
@@ -200,6 +207,7 @@ def test_removable_shares_that_follow_the_law_are_seen_to() -> None:
     assert found[f"the share of {share} shrinks with data"] == FAILS
 
 
+@pytest.mark.slow
 def test_layers_without_which_the_loss_is_the_same_show_nothing_about_removal() -> None:
     useless = readings().assign(loss_without_layer=0.0)
     found = verdicts(useless, "compressibility")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from actilaw.study.networks import (
@@ -23,6 +24,7 @@ def test_a_transformer_sees_no_later_token(text: Text) -> None:
     assert not torch.allclose(model(windows)[:, 16:], before[:, 16:], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_routers_bias_balances_the_load_and_is_constant_after_training() -> None:
     torch.manual_seed(0)
     router, tokens = Router(16, 32, top_k=2).eval(), torch.randn(512, 16) + 3 * torch.randn(16)
