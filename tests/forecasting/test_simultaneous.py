@@ -31,6 +31,7 @@ def test_the_covariance_has_the_variances_of_single_forecasts_on_its_diagonal(
     assert np.linalg.eigvalsh(covariance).min() > -1e-9
 
 
+@pytest.mark.slow
 def test_the_covariance_of_chance_is_that_of_counted_units() -> None:
     """Log odds of numbers of idle units of known rates that work by two numbers of samples."""
     forecaster = fit(draw_counts(4000, 20, 0.3, 300, seed=2), "law").forecaster
@@ -60,6 +61,7 @@ def test_the_level_is_that_of_the_normal_distribution_in_two_dimensions(
     assert held == pytest.approx(0.9, abs=0.005)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=8, max_size=60), st.floats(0.5, 0.99))
 def test_a_band_contains_the_intervals_and_never_falls(counts: list[int], level: float) -> None:
@@ -86,8 +88,8 @@ def test_where_nothing_is_left_to_forecast_a_band_is_an_interval() -> None:
 def test_a_band_holds_the_whole_curve_as_often_as_it_says_and_intervals_do_not() -> None:
     """Layers drawn from the law, fitted by the law, whose intervals hold as often as they say."""
     held = {False: 0, True: 0}
-    rng, draws, samples = np.random.default_rng(5), 150, 200
-    later = samples + np.unique(np.rint(np.geomspace(1, 50 * samples, 80)).astype(np.int64))
+    rng, draws, samples = np.random.default_rng(5), 100, 200
+    later = samples + np.unique(np.rint(np.geomspace(1, 50 * samples, 40)).astype(np.int64))
     for _ in range(draws):
         rates = rng.beta(0.3, 15, 3000)
         counts = ActivationCounts(rng.binomial(samples, rates), samples)
@@ -98,8 +100,8 @@ def test_a_band_holds_the_whole_curve_as_often_as_it_says_and_intervals_do_not()
         for is_band in held:
             table = fitted.forecast(later, level=0.9, simultaneous=is_band)
             held[is_band] += bool(((table["lower"] <= working) & (working <= table["upper"])).all())
-    # Standard error 0.025; whole units make bounds a little wider than stated.
-    assert 0.84 < held[True] / draws < 0.98
+    # Standard error 0.03; whole units make bounds a little wider than stated.
+    assert 0.82 < held[True] / draws < 0.98
     assert held[False] / draws < 0.7
 
 
