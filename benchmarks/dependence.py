@@ -139,15 +139,10 @@ def relatives(study: str | None) -> None:
 
 def rows_of_relatives(about: dict[str, Any], pairs: Mapping[str, Pair]) -> list[dict[str, Any]]:
     """A row for each layer that has something to forecast: what was missed alone and together."""
-    usable = {
-        name: (early, full)
-        for name, (early, full) in pairs.items()
-        if early.working > 0 and full.working - early.working > 0
-    }
     rows = []
-    for name, (early, full) in usable.items():
-        others = [other for other_name, (other, _) in usable.items() if other_name != name]
-        if full.working - early.working < LEAST_NEWLY_WORKING or not others:
+    for name, (early, full) in pairs.items():
+        others = [other for other_name, (other, _) in pairs.items() if other_name != name]
+        if full.working - early.working < LEAST_NEWLY_WORKING or early.working == 0:
             continue
         try:
             alone, together = forecast_of(early, full), forecast_of(early, full, like=others)
@@ -233,6 +228,8 @@ if __name__ == "__main__":
     names = sys.argv[1:]
     parts = [name for name in names if name in ("competition", "relatives")]
     folders = [name for name in names if Path(name).is_dir()]
+    if unknown := set(names) - {*parts, *folders}:
+        sys.exit(f"expected competition, relatives or the folder of a study, but got {unknown}")
     if not parts or "competition" in parts:
         competition()
     if not parts or "relatives" in parts:

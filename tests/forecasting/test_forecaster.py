@@ -78,6 +78,20 @@ def test_a_forecast_that_failed_on_the_past_has_a_wider_interval() -> None:
     assert lookback_inflation(late.prefix(8)) == 1
 
 
+def test_blocks_that_a_mask_left_empty_change_nothing() -> None:
+    rng = np.random.default_rng(0)
+    counts = draw_blocks(rng.beta(0.3, 15, 500), 12, 16, rng)
+    assert counts.blocks is not None
+    empty = np.zeros((8, 500), np.int64)
+    for part, sizes in (
+        (np.vstack((empty, counts.blocks.counts)), [*(8 * [0]), *(12 * [16])]),
+        (np.vstack((counts.blocks.counts, empty)), [*(12 * [16]), *(8 * [0])]),
+    ):
+        masked = replace(counts, blocks=Blocks(part, np.array(sizes), 16))
+        assert lookback_inflation(masked) == lookback_inflation(counts)
+        assert fit(masked).forecast(2000).equals(fit(counts).forecast(2000))
+
+
 @pytest.mark.slow
 def test_the_bound_from_below_never_falls_and_does_not_depend_on_what_else_is_asked() -> None:
     for family in (None, "law", "mixture"):

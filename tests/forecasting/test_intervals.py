@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.special import betainc, expit, logit
 from scipy.stats import binom
 
 from actilaw import ActivationCounts, fit
-from actilaw.forecasting.intervals import count_interval
+from actilaw.forecasting.intervals import count_interval, share_interval
 
 
 @pytest.mark.parametrize("units", [40, 3000])
@@ -35,6 +37,39 @@ def test_an_interval_holds_what_it_says() -> None:
         level=0.95,
     )
     assert np.mean((lower <= groups) & (groups <= upper)) == pytest.approx(0.95, abs=0.01)
+
+
+def quantile_by_dense_quadrature(
+    units: float, share: float, variance: float, overdispersion: float, probability: float
+) -> float:
+    """Log odds of the quantile of beta distributions averaged over 8,001 values of the error."""
+    z = np.linspace(-8, 8, 8001)
+    weights = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
+    shares, size = expit(logit(share) + np.sqrt(variance) * z), units / overdispersion
+
+    def excess(log_odds: float) -> float:
+        below = betainc(size * shares, size * (1 - shares), expit(log_odds))
+        return float(below @ weights) - probability
+
+    return float(brentq(excess, -600, 30))
+
+
+@pytest.mark.parametrize("units", [40, 300, 700, 2000, 20_000, 1_000_000])
+@pytest.mark.parametrize("overdispersion", [1.0, 8.0])
+def test_bounds_of_narrow_and_wide_layers_are_those_of_dense_quadrature(
+    units: int, overdispersion: float
+) -> None:
+    for share, level in ((0.3, 0.5), (0.3, 0.9), (0.02, 0.95), (0.6, 0.998)):
+        found = share_interval(
+            units,
+            np.array([share]),
+            np.array([0.1]),
+            overdispersion=overdispersion,
+            level=level,
+        )
+        for bound, probability in zip(found, ((1 - level) / 2, (1 + level) / 2), strict=True):
+            known = quantile_by_dense_quadrature(units, share, 0.1, overdispersion, probability)
+            assert bound[0] == pytest.approx(expit(known), rel=0.015, abs=1e-9)
 
 
 def test_the_risk_of_an_idle_unit_lies_below_good_and_turings_bound() -> None:

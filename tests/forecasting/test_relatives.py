@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
@@ -96,14 +99,47 @@ def test_a_shape_that_all_layers_have_is_found_sooner_together() -> None:
     assert together < 0.85 * alone
 
 
+def test_one_wide_layer_does_not_speak_for_all_nor_one_that_cannot_be_fitted() -> None:
+    layer, other = (draw_counts(400, 9, 0.3, 100, seed=seed) for seed in (1, 2))
+    wide = draw_counts(100_000, 40, 0.02, 100, seed=3)
+    pooled = PooledUnits([incidence_frequencies(counts) for counts in (other, wide)], 400)
+    of_wide = incidence_frequencies(wide).frequencies * 400 / 100_000
+    np.testing.assert_allclose(
+        pooled.frequencies, incidence_frequencies(other).frequencies + of_wide
+    )
+    starved = np.zeros(100_000, np.int64)
+    starved[:3] = 1  # fewer than rates that differ would show
+    always = ActivationCounts(np.full(50, 100), 100)
+    refused = [ActivationCounts(starved, 100), always]
+    borrowed = fit(layer, like=[other, *refused])
+    assert borrowed.lenders == 1
+    assert borrowed.forecast(1000).equals(fit(layer, like=[other]).forecast(1000))
+
+
+def test_a_forecast_says_how_many_layers_lent_their_shape() -> None:
+    layers = [draw_counts(400, 9, 0.3, 100, seed=seed) for seed in (1, 2, 3)]
+    more = draw_counts(400, 9, 0.3, 200, seed=4)
+    for like, said in (
+        (layers, "the shape of the rates of 2 other layers"),
+        (layers[:2], "the shape of the rates of another layer"),
+        ([more], "No other layer lent its shape"),
+    ):
+        fitted = fit(layers[0], like=like)
+        assert any(said in remark for remark in fitted.remarks())
+        assert any(said in remark for remark in fitted.forecast(1000).attrs["remarks"])
+    assert fit(layers[0], like=None).lenders is None
+
+
 def test_layers_that_were_seen_otherwise_and_a_layer_itself_lend_nothing() -> None:
     layer = draw_counts(400, 9, 0.3, 100, seed=1)
     again = ActivationCounts(layer.counts.copy(), 100)
     more = draw_counts(400, 9, 0.3, 200, seed=2)
     idle = ActivationCounts(np.zeros(50, np.int64), 100)
-    alone = fit(layer).forecast(1000)
-    for like in ([layer], [again], [more], [idle], [], Census({"layer": layer, "more": more})):
-        assert fit(layer, like=like).forecast(1000).equals(alone)
+    by_position = replace(draw_counts(400, 9, 0.3, 100, seed=3), per="position")
+    alone = pd.DataFrame(fit(layer).forecast(1000))
+    census = Census({"layer": layer, "more": more})
+    for like in ([layer], [again], [more], [idle], [by_position], [], census):
+        assert pd.DataFrame(fit(layer, like=like).forecast(1000)).equals(alone)
 
 
 def test_what_is_not_several_layers_is_refused() -> None:
@@ -112,5 +148,6 @@ def test_what_is_not_several_layers_is_refused() -> None:
         fit(layer, like=other)  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="expected ActivationCounts of one layer"):
         fit(layer, like=[3])  # pyright: ignore[reportArgumentType]
-    with pytest.raises(InputError, match="a family or layers alike"):
-        fit(layer, "law", like=[other])
+    for like in ([other], [layer]):
+        with pytest.raises(InputError, match="a family or layers alike"):
+            fit(layer, "law", like=like)

@@ -18,14 +18,15 @@ from actilaw.checks.result import sized
 from actilaw.cli.options import AsJson, CensusFile, Family, Level, Simultaneous
 from actilaw.cli.progress import bar_if_slow
 from actilaw.cli.tables import print_json, print_sections, read_columns, records
-from actilaw.cli.terminal import warn
+from actilaw.cli.terminal import say, warn
 from actilaw.counts.activation_counts import ActivationCounts
 from actilaw.counts.census import Census
 from actilaw.errors import CountsError, InputError
 from actilaw.fitting.fit import fit
 from actilaw.fitting.fitted_law import FittedLaw
 from actilaw.loss.fit import fit_loss
-from actilaw.reporting.text import Row, Sections, estimate_rows, forecast_rows, number
+from actilaw.reporting.text import Row, Sections, estimate_rows, forecast_rows, number, percent
+from actilaw.support.remarks import REMARKS
 from actilaw.support.validation import fraction, samples_from
 
 T = TypeVar("T")
@@ -95,7 +96,7 @@ def forecast_command(
     def forecast_layer(counts: ActivationCounts) -> pd.DataFrame:
         grid = samples_from(samples, counts.samples)
         widths = None if units is None else samples_from(units, counts.units, "units")
-        fitted = fit(counts, family, like=census if together else ())
+        fitted = fit(counts, family, like=census if together else None)
         return fitted.forecast(
             grid, units=widths, assumption=assumption, level=level, simultaneous=simultaneous
         )
@@ -106,7 +107,7 @@ def forecast_command(
             tables.items(), level, ",.0f", bounds="band" if simultaneous else "interval"
         )
     else:
-        head = ("units", "expected", f"{level:.0%} interval", "samples", "assuming")
+        head = ("units", "expected", f"{percent(level)} interval", "samples", "assuming")
         sections = _sections(tables, _width_row)
     title = f"Working units forecast from {file}"
     _print_tables(tables, as_json, title=title, head=head, sections=sections)
@@ -123,7 +124,7 @@ def backtest_command(file: CensusFile, level: Level = 0.95, as_json: AsJson = Fa
         for name, table in tables.items()
         for _, part in table.groupby("from_samples")
     }
-    head = ("", "forecast", f"{level:.0%} interval", "missed", "")
+    head = ("", "forecast", f"{percent(level)} interval", "missed", "")
     sections = _sections(parts, _backtest_row)
     _print_tables(tables, as_json, title=f"Backtest of {file}", head=head, sections=sections)
 
@@ -149,7 +150,7 @@ def check_command(
         measured = read_columns(loss, "samples", "loss")
         fitted = fit_loss(measured["samples"], measured["loss"], "activation")
     tables = _by_layer(Census.load(file), lambda counts: check(counts, loss=fitted, level=level))
-    head = ("test", "estimate", f"{level:.0%} interval", "verdict")
+    head = ("test", "estimate", f"{percent(level)} interval", "verdict")
     sections = _sections(tables, _check_row)
     title = f"Tests of the theory on {file}"
     _print_tables(tables, as_json, title=title, head=head, sections=sections)
@@ -194,8 +195,11 @@ def _print_tables(
     """Print the tables of layers as one JSON document, or the sections made of them."""
     if as_json:
         print_json({name: records(table) for name, table in tables.items()})
-    else:
-        print_sections(title, head, sections)
+        return
+    print_sections(title, head, sections)
+    for name, table in tables.items():
+        for remark in table.attrs.get(REMARKS, ()):
+            say(f"  {name}: {remark}")
 
 
 def _estimates(fitted: FittedLaw) -> list[Row]:

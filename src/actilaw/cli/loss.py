@@ -25,7 +25,7 @@ from actilaw.loss.planning import FLOP_PER_PARAMETER_AND_SAMPLE
 from actilaw.loss.profile_likelihood import bounded_sides
 from actilaw.loss.runs import Runs, read_runs
 from actilaw.loss.surfaces import SURFACES
-from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number
+from actilaw.reporting.text import Row, estimate_rows, forecast_rows, number, percent
 from actilaw.support.validation import fraction, samples_from
 
 MOST_SIZES_SHOWN = 6  # of many sizes in a file, forecasts are shown for three
@@ -234,7 +234,7 @@ def _print_fit(title: str, fitted: FittedLoss, level: float) -> None:
         (*row, _range(lower, upper))
         for row, (lower, upper) in zip(estimate_rows(summary), intervals, strict=True)
     ]
-    head = ("", "estimate", "standard error", f"{level:.0%} interval")
+    head = ("", "estimate", "standard error", f"{percent(level)} interval")
     print_sections(title, head, [(fitted.form.formula, rows)])
     for remark in fitted.remarks(level):
         say(f"  {remark}")
@@ -258,7 +258,7 @@ def _print_plan(plan: Plan, level: float) -> None:
         (f"best use of a budget of {row['compute']:.3g}, 6 size samples", _plan_rows(row))
         for _, row in plan.allocation.iterrows()
     ]
-    print_sections("", ("", "best", f"{level:.0%} interval"), sections)
+    print_sections("", ("", "best", f"{percent(level)} interval"), sections)
     head = ("times the samples", "samples", "loss", "least loss for that", "overspent")
     sections = [
         (

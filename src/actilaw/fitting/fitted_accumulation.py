@@ -18,12 +18,13 @@ from actilaw.forecasting.forecaster import Forecaster
 from actilaw.forecasting.hindcast import BacktestResult, compare
 from actilaw.forecasting.inverse import samples_for
 from actilaw.forecasting.logged_curve import LoggedCurve
-from actilaw.forecasting.simultaneous import band
+from actilaw.forecasting.simultaneous import forecast_table
 from actilaw.support.arrays import Ints
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.numerics import log_grid
 from actilaw.support.remarks import with_remarks
 from actilaw.support.validation import (
+    LARGEST_WHOLE,
     fraction,
     one_fraction,
     one_or_more,
@@ -109,7 +110,7 @@ class FittedAccumulation:
         """
         one_fraction("level", level)
         grid = self._samples("samples", self.curve.samples if samples is None else samples)
-        table = (band if simultaneous else Forecaster.at)(self.forecaster, grid, level)
+        table = forecast_table(self.forecaster, grid, level, simultaneous=simultaneous)
         return with_remarks(table, self.remarks())
 
     @one_blas_thread()
@@ -164,7 +165,7 @@ class FittedAccumulation:
         from actilaw.fitting.plot import plot_accumulation  # Matplotlib is an extra
 
         samples = self.curve.samples
-        ahead = log_grid(samples, PLOTTED_MULTIPLE * samples, 40)
+        ahead = log_grid(samples, min(PLOTTED_MULTIPLE * samples, LARGEST_WHOLE), 40)
         table = self.forecast(ahead, simultaneous=simultaneous)
         return plot_accumulation(self.curve, table, simultaneous=simultaneous, ax=ax)
 

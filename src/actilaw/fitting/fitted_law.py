@@ -29,13 +29,14 @@ from actilaw.forecasting.inverse import samples_for, units_for
 from actilaw.forecasting.other_widths import width_forecast
 from actilaw.forecasting.rate_density import RateDensity
 from actilaw.forecasting.rising import RisingBounds, doublings
-from actilaw.forecasting.simultaneous import band
+from actilaw.forecasting.simultaneous import forecast_table
 from actilaw.forecasting.width_assumptions import assumptions_named, remark_on_widths
 from actilaw.support.arrays import Floats, Ints
 from actilaw.support.blas_threads import one_blas_thread
 from actilaw.support.numerics import log_grid, two_sided_z
 from actilaw.support.remarks import with_remarks
 from actilaw.support.validation import (
+    LARGEST_WHOLE,
     fraction,
     one_fraction,
     one_or_more,
@@ -62,12 +63,15 @@ class FittedLaw:
         clustered_covariance: of the closed form's parameters, on the family's own scale, with what
             units share by seeing the same samples; (n_parameters, n_parameters).
         forecaster: what forecasts are made by.
+        lenders: number of layers that lent their shape to the density of rates; None if none was
+            given.
     """
 
     counts: ActivationCounts
     closed_form: FittedFamily
     clustered_covariance: Floats
     forecaster: Forecaster
+    lenders: int | None = None
 
     @property
     def law(self) -> ActivationLaw:
@@ -165,6 +169,7 @@ class FittedLaw:
             self._remark_on_forecasts,
             self._remark_on_missing_blocks(),
             self._remark_on_few_entries(),
+            self._remark_on_lenders(),
         )
         return tuple(remark for remark in remarks if remark)
 
@@ -184,8 +189,9 @@ class FittedLaw:
         The interval holds the uncertainty of the estimates, of the model, and of which units start
         to work; units that see the same samples start together, which the blocks of the counts
         show. More samples never make a bound lower, and a row does not depend on what else is
-        asked. Up to the samples counted, the forecast is what a random part of them shows. Beyond
-        100 times the samples counted it rests on the assumed shape of the density of rates alone.
+        asked, unless it is of a simultaneous band, whose width depends on the farthest. Up to the
+        samples counted, the forecast is what a random part of them shows. Beyond 100 times the
+        samples counted it rests on the assumed shape of the density of rates alone.
         Where the same forecast from the first tenth of the blocks missed what then happened, a
         sentence below the table says so; it is in `.attrs["remarks"]` too.
 
@@ -218,9 +224,9 @@ class FittedLaw:
             )
         one_fraction("level", level)
         grid = self._samples("samples", self.counts.samples if samples is None else samples)
-        remarks = [self._remark_on_forecasts]
+        remarks = [self._remark_on_forecasts, self._remark_on_lenders()]
         if units is None:
-            table = (band if simultaneous else Forecaster.at)(self.forecaster, grid, level)
+            table = forecast_table(self.forecaster, grid, level, simultaneous=simultaneous)
         else:
             widths = _grid("units", samples_from(units, self.counts.units, "units"), least=2)
             table = width_forecast(self.forecaster, grid, widths, level, assumptions)
@@ -353,7 +359,7 @@ class FittedLaw:
         from actilaw.fitting.plot import plot_accumulation  # Matplotlib is an extra
 
         samples = self.counts.samples
-        ahead = log_grid(samples, PLOTTED_FACTOR * samples, 40)
+        ahead = log_grid(samples, min(PLOTTED_FACTOR * samples, LARGEST_WHOLE), 40)
         table = self.forecast(ahead, simultaneous=simultaneous)
         return plot_accumulation(self.counts, table, simultaneous=simultaneous, ax=ax)
 
@@ -437,6 +443,18 @@ class FittedLaw:
             f"or two texts; from {LEAST_ENTRIES} or more, all held. Count {LEAST_ENTRIES} entries "
             "or more."
         )
+
+    def _remark_on_lenders(self) -> str | None:
+        """How many of the layers given as `like` lent their shape."""
+        if self.lenders is None:
+            return None
+        if self.lenders == 0:
+            return (
+                "No other layer lent its shape to these forecasts: none was given that was "
+                "counted over as many samples and blocks and could be fitted itself."
+            )
+        others = "another layer" if self.lenders == 1 else f"{self.lenders} other layers"
+        return f"These forecasts borrow the shape of the rates of {others}."
 
     def _samples(self, name: str, given: ArrayLike) -> Ints:
         """Whole numbers of samples as (n,), from numbers and multiples of those counted."""

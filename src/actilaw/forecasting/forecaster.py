@@ -316,7 +316,8 @@ def rate_density_forecaster(
 
     Args:
         counts: of the layer.
-        like: counts of layers that may resemble it, whose density of rates lends its shape.
+        like: counts of layers that may resemble it and were seen alike, whose density of rates
+            lends its shape.
     """
     incidence = incidence_frequencies(counts)
     return Forecaster(
@@ -345,15 +346,17 @@ def lookback_inflation(counts: ActivationCounts) -> float:
     first third of their blocks was; at least 1.
 
     One look-back says little, so its squared error in standard errors is averaged with 14 of 1.
-    Without blocks nothing can be looked back on, and intervals are made wider by a usual factor;
-    with too few for a first third, by none.
+    Without blocks nothing can be looked back on, and intervals are made wider by a usual factor. So
+    few blocks that a third of them are no blocks to forecast from make them no wider: they show how
+    units start together, and intervals held without.
     """
-    blocks, least = counts.blocks, LEAST_BLOCKS_FOR_INCIDENCE
-    if blocks is None or len(blocks) < least:
+    least = LEAST_BLOCKS_FOR_INCIDENCE
+    ends = [] if counts.blocks is None else np.flatnonzero(counts.blocks.samples) + 1
+    if len(ends) < least:
         return UNTESTED_INFLATION
-    if len(blocks) < 2 * least:
+    if len(ends) < 2 * least:
         return 1.0
-    early = counts.prefix(max(least, len(blocks) // 3))
+    early = counts.prefix(int(ends[max(least, len(ends) // 3) - 1]))
     if early.working == 0 or early.idle == 0:
         return 1.0
     incidence = incidence_frequencies(early)

@@ -6,6 +6,7 @@ same training. What bends the density of rates in all of them, such as a hump of
 starved, shows better in all together than in one. So the units of the others are pooled, their
 density is estimated, and half of the estimates of a layer depart from that shape in place of a
 power law ((RD5) of `rate_density`). The other half do not, since a layer may be unlike the others.
+None of the others counts as more units than the layer has, so that no wide one speaks for all.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ class PooledUnits:
 
     Attributes:
         layers: of the same numbers of samples and sampling units; one at least.
+        most_units: that a layer counts as.
     """
 
     layers: Sequence[IncidenceFrequencies]
+    most_units: float = np.inf
 
     @property
     def samples(self) -> int:
@@ -39,7 +42,9 @@ class PooledUnits:
     @property
     def frequencies(self) -> Floats:
         """Units of all layers by incidence."""
-        return np.sum([layer.frequencies for layer in self.layers], axis=0)
+        units = np.array([layer.frequencies for layer in self.layers])
+        weights = np.minimum(1, self.most_units / units.sum(axis=1))
+        return weights @ units
 
     @property
     def tempering(self) -> float:
@@ -56,17 +61,23 @@ class PooledUnits:
         return self.layers[0].probabilities(activations)
 
 
+def seen_alike(
+    counts: ActivationCounts, others: Iterable[ActivationCounts]
+) -> list[ActivationCounts]:
+    """Those of the other layers that can lend their shape: of as many samples, counted per the same
+    and over as many blocks.
+    """
+    return [other for other in others if _how_seen(other) == _how_seen(counts)]
+
+
+def _how_seen(counts: ActivationCounts) -> tuple[str, int, int]:
+    blocks = 0 if counts.blocks is None else int(np.count_nonzero(counts.blocks.samples))
+    return counts.per, counts.samples, blocks
+
+
 def density_of_relatives(
     incidence: IncidenceFrequencies, others: Iterable[ActivationCounts]
 ) -> RateDensity | None:
-    """The density of rates of all other layers together that were seen as this one was, over as
-    many samples and sampling units; None if there are none.
-    """
-    found = [incidence_frequencies(counts) for counts in others if counts.working > 0]
-    alike = [
-        other
-        for other in found
-        if (other.samples, other.sampling_units) == (incidence.samples, incidence.sampling_units)
-        and other.frequencies.size == incidence.frequencies.size
-    ]
-    return fit_rate_density(PooledUnits(alike)) if alike else None
+    """The density of rates of other layers together, all `seen_alike`; None if there are none."""
+    found = [incidence_frequencies(counts) for counts in others]
+    return fit_rate_density(PooledUnits(found, incidence.frequencies.sum())) if found else None

@@ -45,6 +45,11 @@ def estimate_rows(summary: pd.DataFrame) -> list[Row]:
     ]
 
 
+def percent(level: float) -> str:
+    """A confidence level as it was given: 95%, 99.9%."""
+    return f"{100 * level:g}%"
+
+
 def forecast_rows(
     tables: Iterable[tuple[str, pd.DataFrame]],
     level: float,
@@ -64,7 +69,7 @@ def forecast_rows(
         (heading, [_forecast_row(row, style) for row in table.itertuples(index=False)])
         for heading, table in tables
     ]
-    return ("samples", "expected", f"{level:.0%} {bounds}"), sections
+    return ("samples", "expected", f"{percent(level)} {bounds}"), sections
 
 
 def _forecast_row(row: tuple[float, ...], style: str) -> Row:

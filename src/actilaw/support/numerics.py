@@ -42,4 +42,5 @@ def central_difference(
 
 def log_grid(first: float, last: float, points: int = 120) -> Ints:
     """Whole numbers from first to last, evenly spaced in the logarithm; (n,), n <= points."""
-    return np.unique(np.rint(np.geomspace(first, last, points)).astype(np.int64))
+    inner = np.rint(np.geomspace(first, last, points)[1:-1]).astype(np.int64)
+    return np.unique([int(first), *inner, int(last)])  # 2⁶³ − 1 is no whole number among floats
