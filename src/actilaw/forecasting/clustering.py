@@ -13,8 +13,8 @@ what was seen so far tells more or less well:
           further variance BETWEEN_ENTRIES/n, where the positions come from n texts or images, since
           what one of them activates is not what the next one does
 
-The constants are those of the best interval score (Gneiting & Raftery 2007) on half of the networks
-of a study (images of digits, parity, latents of rectifiers, text) and on twelve of the cases of
+The constants were chosen by interval scores (Gneiting & Raftery 2007) on half of the networks of a
+study (images of digits, parity, latents of rectifiers, text) and on twelve of the cases of
 benchmarks/forecast.py. docs/results.md reports on the others.
 """
 

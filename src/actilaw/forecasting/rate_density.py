@@ -12,7 +12,8 @@ in the logarithm of the rate:
           of (7), of any b
     (RD3) A unit idle after T sampling units works by U of them with the odds
           ∫ (exp(−Tλ) − exp(−Uλ)) exp g  :  silent + ∫ exp(−Uλ) exp g  [derived]
-    (RD4) variance of the log odds of (RD3) = κ that of the estimate + DRIFT ln(U/T)  [measured]
+    (RD4) variance of the log odds of (RD3) = κ that of the estimate + that between estimates
+          + DRIFT ln(U/T)  [measured]
     (RD5) Where layers lend each other their shape, roughness costs (s/2) ∫ (g'' − h'')² dx for half
           of the estimates, with exp h the density of the other layers
 
@@ -28,9 +29,9 @@ networks need not: units that training starved may gather at rates that nothing 
 holds how far networks depart, as a random walk on ln U would. Where units start to work together,
 the likelihood is divided by a tempering, which steadies the estimate; its error is smaller than the
 tempered likelihood says, by a factor κ, since the overdispersion is part of the chance of
-`clustering` already. Both, and DRIFT, are those of the best interval score (Gneiting & Raftery
-2007) on half of the networks of a study and on twelve of the cases of benchmarks/forecast.py;
-docs/results.md reports on the others.
+`clustering` already. Both, and DRIFT, were chosen by interval scores (Gneiting & Raftery 2007) on
+half of the networks of a study and on twelve of the cases of benchmarks/forecast.py;
+docs/theory/forecasts.md says what else was tried, docs/results.md reports on the others.
 """
 
 from __future__ import annotations
