@@ -81,11 +81,11 @@ def test_intervals_of_summaries_hold_the_truth_as_often_as_they_say() -> None:
     """Of few units, whose errors are far from normal on the scale of b."""
     truth = {"b": 0.5, "knee": 0.5 * 24 / 3, "active": 3.0, "inflection": 8.0}
     held = {name: [] for name in truth}
-    for seed in range(160):
+    for seed in range(400):
         table = fit(draw_counts(units=24, active=3, b=0.5, samples=500, seed=seed)).summary()
         for name, value in truth.items():
             held[name].append(table.loc[name, "lower"] <= value <= table.loc[name, "upper"])
     for name, each in held.items():
-        print(f"{name}: the 95 % interval held the truth in {np.mean(each):.1%} of 160 draws")
-        error = np.sqrt(0.95 * 0.05 / 160)
+        print(f"{name}: the 95 % interval held the truth in {np.mean(each):.1%} of 400 draws")
+        error = np.sqrt(0.95 * 0.05 / 400)
         assert abs(np.mean(each) - 0.95) < norm.ppf(0.999) * error + 0.02

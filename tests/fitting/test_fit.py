@@ -50,13 +50,14 @@ def test_fit_recovers_the_truth_and_agrees_with_scipy(b: float) -> None:
 def test_the_standard_errors_are_those_of_repeated_draws() -> None:
     fits = [
         fit(draw_counts(units=1000, active=30, b=0.4, samples=300, seed=seed))
-        for seed in range(100)
+        for seed in range(300)
     ]
     scatter = np.std([fitted.law.b for fitted in fits])
     stated = np.mean([fitted.standard_errors["b"] for fitted in fits])
     print(f"scatter of b {scatter:.5f}, stated {stated:.5f}")
-    # The scatter of 100 draws is itself known to 7 %.
-    assert stated == pytest.approx(scatter, rel=0.26)
+    assert stated == pytest.approx(
+        scatter, rel=0.15
+    )  # the scatter of 300 draws is itself known to 4 %
 
 
 def test_log_likelihood_is_scipys(counts: ActivationCounts) -> None:
@@ -108,7 +109,7 @@ def test_a_census_is_not_a_layer() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=200)
 @given(st.lists(st.integers(0, 6), min_size=2, max_size=30))
 def test_any_counts_are_fitted_or_refused_never_worse(counts: list[int]) -> None:
     try:

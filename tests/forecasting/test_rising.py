@@ -85,7 +85,7 @@ def test_risks_never_fall_and_are_probabilities(
 
 
 @pytest.mark.slow
-@settings(max_examples=15)
+@settings(max_examples=30)
 @given(varied_layers(), FAMILIES, st.integers(0, 2**32 - 1))
 def test_forecasts_of_other_widths_never_fall_in_samples_nor_under_a_fixed_b_in_width(
     counts: ActivationCounts, family: str | None, seed: int
@@ -95,7 +95,7 @@ def test_forecasts_of_other_widths_never_fall_in_samples_nor_under_a_fixed_b_in_
         return
     rng = np.random.default_rng(seed)
     least = int(counts.active) + 1
-    widths = np.unique(least + (20 * counts.units * rng.random(3) ** 2).astype(int))
+    widths = np.unique(least + (20 * counts.units * rng.random(6) ** 2).astype(int))
     widths = widths[widths >= 2]
     samples = asked_of(min(counts.samples, 2**50), seed)[::6]
     table = fitted.forecast(samples, units=widths, assumption="all")

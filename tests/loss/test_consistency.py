@@ -30,7 +30,7 @@ def test_losses_fitted_with_counts_take_their_b_and_knee(law: FittedLaw) -> None
 def test_counts_and_losses_of_one_law_agree_as_often_as_they_should() -> None:
     """The truth behind both is b = 0.3 and a knee of 15; the counts' own error is granted."""
     truth, small, held, verdicts = LossLaw(0.5, 2, 15, 0.3), 0, [], set()
-    for seed in range(24):
+    for seed in range(40):
         law = fit(draw_counts(2000, 40, 0.3, 2000, seed=seed))
         found = fit_loss(LONG, noisy(truth.loss(LONG), seed), counts=law).consistency
         assert found is not None
@@ -38,11 +38,11 @@ def test_counts_and_losses_of_one_law_agree_as_often_as_they_should() -> None:
         held.append(((found.table.lower <= 1) & (found.table.upper >= 1)).to_numpy())
         verdicts |= set(found.table.verdict)
     print(
-        f"p < 0.05 in {small} of 24; intervals of the ratios held 1: {np.mean(held, axis=0)}; "
+        f"p < 0.05 in {small} of 40; intervals of the ratios held 1: {np.mean(held, axis=0)}; "
         f"{verdicts}"
     )
-    assert small <= 6
-    assert np.all(np.mean(held, axis=0) > 0.95 - 2.9 * np.sqrt(0.95 * 0.05 / 24))
+    assert small <= 8
+    assert np.all(np.mean(held, axis=0) > 0.85)
 
 
 def test_a_deviation_is_given_with_its_size(law: FittedLaw) -> None:

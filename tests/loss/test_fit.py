@@ -69,11 +69,11 @@ def test_without_a_loss_far_out_the_fit_and_its_covariance_are_those_of_scipy(na
 
 @pytest.mark.slow
 def test_the_truth_lies_within_the_standard_errors_as_often_as_it_should() -> None:
-    fits = [fit_loss(SIZES, noisy_law(seed), "activation") for seed in range(60)]
+    fits = [fit_loss(SIZES, noisy_law(seed), "activation") for seed in range(100)]
     off = np.array([(fitted.b - TRUTH.b) / fitted.standard_errors["b"] for fitted in fits])
     print(f"(b - truth) / standard error: mean {off.mean():+.2f}, scatter {off.std():.2f}")
     inside = np.abs(off) < 2.31  # the 95 % point of Student's t with 8 degrees of freedom
-    assert np.mean(inside) > 0.95 - 4.5 * np.sqrt(0.95 * 0.05 / 60)
+    assert np.mean(inside) > 0.85
 
 
 @pytest.mark.parametrize(

@@ -97,13 +97,13 @@ def test_units_of_size_and_of_data_do_not_matter() -> None:
 @pytest.mark.parametrize("name", ["activation", "chinchilla", "kaplan"])
 def test_intervals_hold_the_parameters_of_drawn_surfaces(name: str) -> None:
     truth, held = SURFACE_PARAMETERS[name], []
-    for seed in range(25):
+    for seed in range(40):
         loss = noisy(surface(name), seed, scatter=0.005)
         summary = fit_loss(GRID_D, loss, name, size=GRID_N).summary()
         held.append([row.lower <= truth[str(key)] <= row.upper for key, row in summary.iterrows()])
     shares = np.mean(held, axis=0)
-    print(f"95 % intervals of {list(truth)} held {shares} of 25")
-    assert np.all(shares > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 25))
+    print(f"95 % intervals of {list(truth)} held {shares} of 40")
+    assert np.all(shares > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 40))
 
 
 @pytest.mark.parametrize("name", SURFACES)

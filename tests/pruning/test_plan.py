@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actilaw import ActivationCounts, Blocks, Census, plan_removal, prune
@@ -73,7 +73,6 @@ def test_idle_units_have_the_rate_that_the_forecaster_expects() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
 @given(st.floats(0.01, 0.9), st.integers(0, 50), st.sampled_from(["count", "posterior rate"]))
 def test_the_samples_affected_stay_within_the_budget_and_no_further_unit_fits(
     budget: float, seed: int, ranking: str
@@ -138,9 +137,9 @@ def test_the_risk_of_idle_units_is_the_forecasters() -> None:
 
 @pytest.mark.slow
 def test_the_interval_of_the_risk_holds_what_then_happens() -> None:
-    """Of 30 layers drawn with NumPy, at least 24 (95 % less three standard errors)."""
+    """Of 60 layers drawn with NumPy, at least 51 (95 % less three standard errors)."""
     inside = 0
-    for seed in range(30):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         rates = rng.beta(0.4, 30, 300)
         in_blocks = rng.binomial(64, rates, (16, 300))
@@ -150,7 +149,7 @@ def test_the_interval_of_the_risk_holds_what_then_happens() -> None:
         risk = plan.residual_risk(1024).iloc[0]
         woke = (rng.binomial(1024, rates[plan.units["a"]]) > 0).mean()
         inside += risk["lower"] <= woke <= risk["upper"]
-    assert inside >= 24
+    assert inside >= 51
 
 
 def test_working_units_are_at_risk_by_their_rates() -> None:

@@ -57,7 +57,8 @@ def first_column(seen: Visit) -> list[str]:
     return seen.page.locator(".layers tbody tr:visible th").all_inner_texts()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(NARROW, "dark"), (WIDE, "light")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [NARROW, WIDE])
 def test_anybody_can_read_it_on_any_screen(
     browser: Any, page: Path, width: int, scheme: Any
 ) -> None:
